@@ -1,0 +1,46 @@
+# What a user needs: run, lab, test. What a maintainer needs: check, pair, render, links, weights, ui, bench.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+DATA ?= digits
+RUN := runs/quickstart$(if $(filter-out digits,$(DATA)),-$(DATA))
+
+.PHONY: run lab test check notebooks-test pair render links ui bench
+
+run: $(READY)  ## train a model and draw what it learned: make run, or make run DATA=mnist
+	$(BIN)/mrvae train $(if $(wildcard $(RUN)/config.toml),$(RUN),$(DATA) --out $(RUN))
+
+lab: $(READY)  ## open the notebooks
+	$(BIN)/jupyter lab notebooks
+
+test: check notebooks-test  ## everything that CI checks
+
+check: $(READY)  ## lint, types, and the tests of the library
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q
+
+notebooks-test: $(READY)  ## run every notebook and compare the outputs that are marked
+	$(BIN)/pytest -q --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks
+
+pair: $(READY)  ## write each notebook from its .py, keeping its outputs
+	$(BIN)/jupytext --quiet --to ipynb --update notebooks/*.py
+
+render: pair  ## run every notebook and keep what it shows
+	$(BIN)/python notebooks/render.py
+
+links: $(READY)  ## write the repository's name into badges and set-up cells: make links REPO=owner/name
+	$(BIN)/python notebooks/links.py $(REPO)
+
+ui: $(READY)  ## drag a slider and press a bit in a real browser
+	$(BIN)/pytest -q tests/ui --screenshots docs
+
+bench: $(READY)  ## the figures in docs/performance.md
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

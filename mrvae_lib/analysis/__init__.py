@@ -1,0 +1,1 @@
+"""What a trained model knows: codes of whole sets, scores, traversals and figures."""

@@ -1,0 +1,118 @@
+"""Encoder and decoder networks: a multi-layer perceptron and a convolutional pair, for any image of side 8 to 256."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+ImageShape = tuple[int, int, int]
+MIN_SIDE, MAX_SIDE = 8, 256
+
+
+def build_networks(kind: str, image_shape: ImageShape, n_stats: int, n_latents: int, hidden: tuple[int, ...]
+                   ) -> tuple[nn.Module, nn.Module]:
+    """The encoder, image to posterior statistics, and the decoder, latents to image.
+
+    Args:
+        kind: `mlp`, whose `hidden` are the encoder's widths, or `conv`, whose `hidden` are the channels of its
+            stride-2 layers (the last one repeats as often as the image needs) followed by one width.
+        image_shape: (C, H, W), C 1 or 3, sides 8 to 256.
+        n_stats: numbers per image that the encoder gives.
+        n_latents: numbers per image that the decoder takes.
+    Returns:
+        encoder (B, C, H, W) -> (B, n_stats), decoder (B, n_latents) -> (B, C, H, W) of unbounded outputs.
+    Raises:
+        ValueError: an image shape or a kind of network outside these.
+    """
+    channels, height, width = image_shape
+    if channels not in (1, 3) or not all(MIN_SIDE <= side <= MAX_SIDE for side in (height, width)):
+        raise ValueError(f"image shape must be (1 or 3, {MIN_SIDE}..{MAX_SIDE}, {MIN_SIDE}..{MAX_SIDE}), "
+                         f"got {image_shape}")
+    if kind == "mlp":
+        return mlp_encoder(image_shape, n_stats, hidden), mlp_decoder(image_shape, n_latents, hidden)
+    if kind == "conv":
+        return ConvEncoder(image_shape, n_stats, hidden), ConvDecoder(image_shape, n_latents, hidden)
+    raise ValueError(f"network must be mlp or conv, got {kind!r}")
+
+
+def mlp_encoder(image_shape: ImageShape, n_stats: int, hidden: tuple[int, ...]) -> nn.Sequential:
+    """Flatten, then ReLU layers of the given widths, then the statistics."""
+    return nn.Sequential(nn.Flatten(), *_dense((math.prod(image_shape), *hidden, n_stats)))
+
+
+def mlp_decoder(image_shape: ImageShape, n_latents: int, hidden: tuple[int, ...]) -> nn.Sequential:
+    """The encoder's mirror."""
+    widths = (n_latents, *reversed(hidden), math.prod(image_shape))
+    return nn.Sequential(*_dense(widths), nn.Unflatten(1, image_shape))
+
+
+class ConvEncoder(nn.Module):
+    """4x4 convolutions of stride 2 down to a map of side 4 or less, then one dense layer."""
+
+    def __init__(self, image_shape: ImageShape, n_stats: int, hidden: tuple[int, ...]) -> None:
+        super().__init__()
+        plan = _ConvPlan(image_shape, hidden)
+        self.padding = plan.padding
+        maps = [(nn.Conv2d(a, b, kernel_size=4, stride=2, padding=1), nn.ReLU()) for a, b in pairwise(plan.channels)]
+        self.maps = nn.Sequential(*[layer for pair in maps for layer in pair], nn.Flatten())
+        self.dense = nn.Sequential(*_dense((plan.flat, plan.width, n_stats)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dense(self.maps(F.pad(x, self.padding)))
+
+
+class ConvDecoder(nn.Module):
+    """The encoder's mirror: dense layers, then 4x4 transposed convolutions of stride 2, cropped to the image."""
+
+    def __init__(self, image_shape: ImageShape, n_latents: int, hidden: tuple[int, ...]) -> None:
+        super().__init__()
+        plan = _ConvPlan(image_shape, hidden)
+        self.padding = plan.padding
+        dense = _dense((n_latents, plan.width, plan.flat))
+        self.dense = nn.Sequential(*dense, nn.ReLU(), nn.Unflatten(1, plan.smallest))
+        layers: list[nn.Module] = []
+        for a, b in pairwise(reversed(plan.channels)):
+            layers += [nn.ConvTranspose2d(a, b, kernel_size=4, stride=2, padding=1), nn.ReLU()]
+        self.maps = nn.Sequential(*layers[:-1])
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return F.pad(self.maps(self.dense(latents)), [-amount for amount in self.padding])
+
+
+class _ConvPlan:
+    """Channels, padding and sizes that the encoder and the decoder share."""
+
+    def __init__(self, image_shape: ImageShape, hidden: tuple[int, ...]) -> None:
+        if len(hidden) < 2:
+            raise ValueError(f"a conv network needs hidden = [channels, ..., dense width], two or more, got {hidden}")
+        depth = math.ceil(math.log2(max(image_shape[1:]) / 4))
+        *widths, self.width = hidden
+        widths = (widths + widths[-1:] * depth)[:depth]
+        self.channels = (image_shape[0], *widths)
+        step = 2**depth
+        height, width = (math.ceil(side / step) * step for side in image_shape[1:])
+        top, left = (height - image_shape[1]) // 2, (width - image_shape[2]) // 2
+        self.padding = [left, width - image_shape[2] - left, top, height - image_shape[1] - top]
+        self.smallest = (widths[-1], height // step, width // step)
+        self.flat = math.prod(self.smallest)
+
+
+def _dense(widths: tuple[int, ...]) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for a, b in pairwise(widths):
+        layers += [nn.Linear(a, b), nn.ReLU()]
+    return layers[:-1]
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Trainable numbers in a module."""
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+
+
+def memory_format(kind: str) -> torch.memory_format:
+    """The layout in which a network runs fastest: channels last for convolutions."""
+    return torch.channels_last if kind == "conv" else torch.contiguous_format

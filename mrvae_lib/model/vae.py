@@ -1,0 +1,118 @@
+"""MRVAE: an image to a posterior over reals and bits, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mrvae_lib.config import ModelConfig
+from mrvae_lib.model.latents import kl_bernoulli, kl_normal
+from mrvae_lib.model.likelihoods import LIKELIHOODS
+from mrvae_lib.model.networks import ImageShape, build_networks
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """q(z, b | x) for a batch: D independent normals beside K independent coins."""
+
+    mu: Tensor
+    """(B, D)."""
+    logvar: Tensor
+    """(B, D) log variance of z."""
+    bit_logits: Tensor
+    """(B, K) log-odds of q(b_k = 1 | x)."""
+
+    @property
+    def bits(self) -> Tensor:
+        """(B, K) of 0. and 1.: the more likely value of each bit, the code we report."""
+        return (self.bit_logits > 0).float()
+
+    def kl_reals(self) -> Tensor:
+        """(B, D) nats: KL of each real to N(0, 1)."""
+        return kl_normal(self.mu, self.logvar)
+
+    def kl_bits(self) -> Tensor:
+        """(B, K) nats: KL of each bit to a fair coin."""
+        return kl_bernoulli(self.bit_logits)
+
+
+class MRVAE(nn.Module):
+    """A variational autoencoder with D reals (how) beside K bits (what); K = 0 is the plain VAE.
+
+    Args:
+        image_shape: (C, H, W), C 1 or 3, sides 8 to 256.
+        config: D, K, the network and the likelihood.
+    """
+
+    def __init__(self, image_shape: ImageShape, config: ModelConfig) -> None:
+        super().__init__()
+        self.image_shape: ImageShape = image_shape
+        self.config = config
+        self.n_reals, self.n_bits = config.n_reals, config.n_bits
+        self.encoder, self.decoder = build_networks(
+            config.network,
+            self.image_shape,
+            n_stats=2 * self.n_reals + self.n_bits,
+            n_latents=self.n_reals + self.n_bits,
+            hidden=config.hidden,
+        )
+        self.likelihood = LIKELIHOODS[config.likelihood]()
+        self.card: dict[str, Any] = {}
+        """The model card: training command, seed and measured figures; empty until a run is scored."""
+        self.examples: dict[str, Tensor] = {}
+        """Encoded test images (mu, bits, label), from which the decoder shows what it knows."""
+
+    def encode(self, x: Tensor) -> Posterior:
+        """The posterior of each image.
+
+        Args:
+            x: (B, C, H, W) float in [0, 1].
+        Raises:
+            ValueError: another shape or kind of number; the message says what to do.
+        """
+        if x.shape[1:] != self.image_shape or not x.is_floating_point():
+            raise ValueError(f"encode takes float images (B, {', '.join(map(str, self.image_shape))}) in [0, 1], "
+                             f"got {x.dtype} {tuple(x.shape)}; as_floats(batch) rescales uint8")
+        mu, logvar, bit_logits = self.encoder(x).float().split([self.n_reals, self.n_reals, self.n_bits], dim=1)
+        return Posterior(mu, logvar, bit_logits)
+
+    def decode(self, z: Tensor, b: Tensor) -> Tensor:
+        """The picture of each latent, pixels in [0, 1].
+
+        Args:
+            z: (B, D) reals.
+            b: (B, K) bits, hard or soft.
+        Returns:
+            (B, C, H, W).
+        """
+        return self.likelihood.pixels(self.decoder_output(z, b))
+
+    def decoder_output(self, z: Tensor, b: Tensor) -> Tensor:
+        """What the decoder says before the likelihood reads it, unbounded, (B, C, H, W)."""
+        if z.shape[1:] != (self.n_reals,) or b.shape[1:] != (self.n_bits,):
+            raise ValueError(f"decode takes z (B, {self.n_reals}) and b (B, {self.n_bits}), "
+                             f"got {tuple(z.shape)} and {tuple(b.shape)}")
+        return self.decoder(torch.cat([z, b.to(z.dtype)], dim=1)).float()
+
+    def reconstruction_loss(self, x: Tensor, z: Tensor, codes: Tensor) -> Tensor:
+        """-log p(x | z, b) for S codes per image.
+
+        Args:
+            x: (B, C, H, W) in [0, 1].
+            z: (B, D), the same for all S codes of an image.
+            codes: (S, B, K).
+        Returns:
+            (S, B) nats, summed over pixels.
+        """
+        n_codes, n_images, _ = codes.shape
+        z = z.expand(n_codes, -1, -1).flatten(0, 1)
+        output = self.decoder_output(z, codes.flatten(0, 1))
+        return self.likelihood.nll(output.unflatten(0, (n_codes, n_images)), x)
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """The picture of each image's mean reals and hard bits, (B, C, H, W)."""
+        posterior = self.encode(x)
+        return self.decode(posterior.mu, posterior.bits)

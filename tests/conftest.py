@@ -1,0 +1,56 @@
+"""Shared by all tests: real data where it is, small models, quiet threads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from mrvae_lib.config import ModelConfig, RunConfig, load_config
+from mrvae_lib.data import ImageSet
+from mrvae_lib.data.vision import data_folder
+from mrvae_lib.model.vae import MRVAE
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def mnist_folder() -> Path:
+    """The data folder, where it holds MNIST's own files; without them the test is skipped, never downloaded."""
+    if not (data_folder() / "MNIST" / "raw" / "t10k-images-idx3-ubyte.gz").is_file():
+        pytest.skip("real MNIST is not in the data folder (MRVAE_DATA)")
+    return data_folder()
+
+
+def tiny_model(n_reals: int = 2, n_bits: int = 3, *, shape: tuple[int, int, int] = (1, 8, 8), network: str = "mlp",
+               likelihood: str = "bernoulli", seed: int = 0) -> MRVAE:
+    """A model small enough to enumerate."""
+    hidden = (16,) if network == "mlp" else (4, 16)
+    config = ModelConfig(n_reals=n_reals, n_bits=n_bits, network=network, hidden=hidden, likelihood=likelihood)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return MRVAE(shape, config).eval()
+
+
+def tiny_images(n: int = 64, *, shape: tuple[int, int, int] = (1, 8, 8), seed: int = 0) -> ImageSet:
+    """Random images with two labels: bright in the upper or in the lower half."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(n) % 2
+    images = torch.randint(0, 60, (n, *shape), generator=generator, dtype=torch.uint8)
+    half = shape[1] // 2
+    images[labels == 0, :, :half] += 180
+    images[labels == 1, :, half:] += 180
+    return ImageSet("tiny", images, labels, ("upper", "lower"))
+
+
+def tiny_run(**train: object) -> RunConfig:
+    """A configuration that trains on `tiny_images` in well under a second."""
+    settings = {"epochs": 4, "batch_size": 16, "precision": "fp32", "device": "cpu", **train}
+    overrides = [f"train.{key}={value}" for key, value in settings.items()]
+    return load_config("digits", overrides=["model.hidden=[16]", "model.n_reals=2", "model.n_bits=3", *overrides])

@@ -1,0 +1,164 @@
+"""The objective: each term an identity, each weight doing what its name says."""
+
+import math
+
+import pytest
+import torch
+from torch.distributions import Bernoulli, kl_divergence
+
+from mrvae_lib.config import ObjectiveConfig, PoseConfig
+from mrvae_lib.data.pose import random_pose
+from mrvae_lib.model.codes import CodeTable, all_codes
+from mrvae_lib.model.latents import exact_loss, kl_bernoulli
+from mrvae_lib.objective import (
+    CodePool,
+    Weights,
+    choose_estimator,
+    code_divergence,
+    loss_terms,
+    split_code_kl,
+    total_loss,
+)
+from tests.conftest import tiny_model
+
+
+@pytest.fixture
+def x(generator):
+    return torch.rand(7, 1, 8, 8, generator=generator)
+
+
+def test_every_term_is_one_number_per_image(x, generator):
+    weights = Weights(lambda_information=1, lambda_aggregate=1, lambda_consistency=1)
+    named = loss_terms(tiny_model(), x, ObjectiveConfig(), weights, generator=generator).named()
+    assert set(named) == {"reconstruction", "kl_z", "kl_b", "information", "aggregate", "consistency"}
+    assert all(value.shape == (7,) for value in named.values())
+
+
+def test_the_bound_never_exceeds_the_exact_log_likelihood_over_6_bits(x):
+    model = tiny_model(n_reals=0, n_bits=6)
+    z = torch.zeros(7, 0)
+    codes = all_codes(6)[:, None, :].expand(-1, 7, -1)
+    with torch.no_grad():
+        log_joint = -model.reconstruction_loss(x, z, codes) - 6 * math.log(2)  # (64, 7)
+        log_px = log_joint.logsumexp(dim=0)
+        terms = loss_terms(model, x, ObjectiveConfig(estimator="exact"), Weights())
+        elbo = -(terms.reconstruction + terms.kl_b)
+    assert (elbo <= log_px + 1e-4).all()
+    best = torch.softmax(log_joint, dim=0)  # with the true posterior over codes the bound would be tight
+    tight = (best * (log_joint - best.log())).sum(dim=0)
+    torch.testing.assert_close(tight, log_px)
+
+
+def test_exact_reconstruction_is_the_expectation_over_hard_codes(x):
+    model = tiny_model(n_reals=0, n_bits=6)
+    with torch.no_grad():
+        posterior = model.encode(x)
+        terms = loss_terms(model, x, ObjectiveConfig(estimator="exact"), Weights())
+        by_hand = torch.zeros(7)
+        for code in all_codes(6):
+            prob = Bernoulli(logits=posterior.bit_logits).log_prob(code.expand(7, -1)).sum(1).exp()
+            by_hand += prob * model.reconstruction_loss(x, torch.zeros(7, 0), code.expand(1, 7, -1))[0]
+    torch.testing.assert_close(terms.reconstruction, by_hand)
+
+
+def test_beta_adds_its_share_of_the_kl_and_nothing_else(x):
+    model = tiny_model()
+    terms = loss_terms(model, x, ObjectiveConfig(), Weights())
+    kl_z, kl_b = terms.kl_z.mean(), terms.kl_b.mean()
+    torch.testing.assert_close(total_loss(terms, Weights(beta_z=5)) - total_loss(terms, Weights()), 4 * kl_z)
+    torch.testing.assert_close(total_loss(terms, Weights(beta_b=5)) - total_loss(terms, Weights()), 4 * kl_b)
+
+
+def test_capacity_prices_the_distance_from_it_in_both_directions(x):
+    terms = loss_terms(tiny_model(), x, ObjectiveConfig(), Weights())
+    kl_z = terms.kl_z.mean()
+    for capacity in (0.0, float(kl_z.detach()) + 2):
+        weights = Weights(beta_z=0, gamma_z=100, capacity_z=capacity)
+        expected = total_loss(terms, Weights(beta_z=0)) + 100 * abs(kl_z - capacity)
+        torch.testing.assert_close(total_loss(terms, weights), expected)
+
+
+def test_information_and_aggregate_have_the_values_of_the_code_table(generator):
+    logits = 2 * torch.randn(300, 4, generator=generator)
+    information, aggregate = split_code_kl(logits)
+    table = CodeTable.from_logits(logits)
+    torch.testing.assert_close(information.mean().double(), table.information, atol=1e-5, rtol=0)
+    torch.testing.assert_close(aggregate.mean().double(), table.aggregate_kl, atol=1e-5, rtol=0)
+    torch.testing.assert_close(information + aggregate, kl_bernoulli(logits).sum(dim=1))
+
+
+def test_information_has_the_gradient_of_the_entropy_difference(generator):
+    logits = torch.randn(40, 3, generator=generator, dtype=torch.float64).requires_grad_()
+    split_code_kl(logits)[0].mean().backward()
+    ours = logits.grad.clone()
+    logits.grad = None
+    CodeTable.from_logits(logits).information.backward()
+    torch.testing.assert_close(ours, logits.grad)
+
+
+def test_a_pool_lets_small_batches_see_all_codes(generator):
+    logits = 20 * (torch.randint(0, 2, (256, 4), generator=generator) - 0.5)
+    pool = CodePool(n_bits=4, batch_size=8)
+    alone = split_code_kl(logits[:8])[0].mean()
+    for batch in logits.split(8):
+        pooled, _ = split_code_kl(batch, pool)
+    assert alone <= math.log(8) + 1e-6
+    assert pooled.mean() > math.log(8)
+    assert pool.past.shape == (7, 16)
+
+
+def test_a_pool_of_one_large_batch_remembers_nothing(generator):
+    pool = CodePool(n_bits=2, batch_size=64)
+    split_code_kl(torch.randn(64, 2, generator=generator), pool)
+    assert pool.past is None
+
+
+def test_code_divergence_is_both_kls_added(generator):
+    a, b = torch.randn(5, 3, generator=generator), torch.randn(5, 3, generator=generator)
+    p, q = Bernoulli(logits=a), Bernoulli(logits=b)
+    torch.testing.assert_close(code_divergence(a, b), (kl_divergence(p, q) + kl_divergence(q, p)).sum(dim=1))
+
+
+def test_terms_of_weight_zero_are_not_computed(x):
+    terms = loss_terms(tiny_model(), x, ObjectiveConfig(), Weights())
+    assert set(terms.named()) == {"reconstruction", "kl_z", "kl_b"}
+
+
+def test_exact_gradient_through_the_model_is_the_enumerated_one(x):
+    model = tiny_model(n_reals=0, n_bits=6)
+    weight = model.encoder[-1].weight
+    terms = loss_terms(model, x, ObjectiveConfig(estimator="exact"), Weights())
+    (ours,) = torch.autograd.grad(terms.reconstruction.sum(), weight)
+    logits = model.encode(x).bit_logits
+    (theirs,) = torch.autograd.grad(
+        exact_loss(lambda codes: model.reconstruction_loss(x, torch.zeros(7, 0), codes), logits).sum(), weight)
+    torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize(("n_bits", "name"), [(0, "exact"), (4, "exact"), (5, "bit-flip"), (12, "bit-flip"), (13, "concrete")])
+def test_auto_chooses_the_cheapest_estimator_that_is_good_enough(n_bits, name):
+    assert choose_estimator("auto", n_bits) == name
+    assert choose_estimator("concrete", n_bits) == "concrete"
+
+
+def test_a_pose_of_no_amount_leaves_the_image(generator):
+    x = torch.rand(3, 1, 28, 28, generator=generator)
+    still = PoseConfig(rotation=0, shear=0, scale=0, shift=0)
+    torch.testing.assert_close(random_pose(x, still, generator), x, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("amount", ["rotation", "shear", "scale", "shift", "elastic"])
+def test_each_amount_of_the_pose_changes_the_image(amount, generator):
+    x = torch.rand(3, 1, 28, 28, generator=generator)
+    still = {"rotation": 0, "shear": 0, "scale": 0, "shift": 0, "elastic": 0}
+    moved = random_pose(x, PoseConfig(**still | {amount: 10 if amount == "rotation" else 0.2}), generator)
+    assert (moved - x).abs().mean() > 0.02
+
+
+def test_a_shift_moves_a_dot_by_at_most_its_share_of_the_half_width(generator):
+    x = torch.zeros(200, 1, 32, 32)
+    x[:, :, 16, 16] = 1
+    moved = random_pose(x, PoseConfig(rotation=0, shear=0, scale=0, shift=0.25), generator)
+    columns = (moved.sum(dim=2) * torch.arange(32)).sum(dim=2) / moved.sum(dim=(2, 3))
+    assert (columns - 16).abs().max() <= 0.25 * 16 + 0.5
+    assert (columns - 16).abs().max() > 3

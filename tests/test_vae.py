@@ -1,0 +1,104 @@
+"""The model: shapes at every size, both kinds of latent optional, errors that name what came."""
+
+import itertools
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from mrvae_lib.config import ModelConfig
+from mrvae_lib.model.likelihoods import Bernoulli, Gaussian, MseTanh
+from mrvae_lib.model.vae import MRVAE
+from mrvae_lib.objective import Weights, loss_terms, total_loss
+from tests.conftest import tiny_model, tiny_run
+
+
+@pytest.mark.parametrize(("network", "side", "channels"), itertools.product(["mlp", "conv"], [8, 28, 50, 256], [1, 3]))
+def test_decoded_pictures_have_the_shape_of_the_images(network, side, channels):
+    model = tiny_model(shape=(channels, side, side), network=network)
+    x = torch.rand(2, channels, side, side)
+    reconstruction = model.reconstruct(x)
+    assert reconstruction.shape == x.shape
+    assert ((reconstruction >= 0) & (reconstruction <= 1)).all()
+
+
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+def test_images_need_not_be_square(network):
+    model = tiny_model(shape=(1, 20, 33), network=network)
+    assert model.reconstruct(torch.rand(2, 1, 20, 33)).shape == (2, 1, 20, 33)
+
+
+@pytest.mark.parametrize(("n_reals", "n_bits"), [(3, 0), (0, 4), (2, 3)])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", "mse-tanh"])
+def test_either_kind_of_latent_may_be_absent(n_reals, n_bits, likelihood):
+    model = tiny_model(n_reals, n_bits, likelihood=likelihood)
+    posterior = model.encode(torch.rand(5, 1, 8, 8))
+    assert posterior.mu.shape == posterior.logvar.shape == (5, n_reals)
+    assert posterior.bit_logits.shape == posterior.bits.shape == (5, n_bits)
+    loss = total_loss(loss_terms(model, torch.rand(5, 1, 8, 8), tiny_run().objective, Weights()), Weights())
+    loss.backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_a_model_without_latents_is_refused():
+    with pytest.raises(ValueError, match="must be >= 1, got 0"):
+        ModelConfig(n_reals=0, n_bits=0)
+
+
+@pytest.mark.parametrize("shape", [(1, 7, 8), (1, 257, 257), (2, 28, 28)])
+def test_images_outside_the_range_are_refused_by_shape(shape):
+    with pytest.raises(ValueError, match=str(shape).replace("(", r"\(").replace(")", r"\)")):
+        tiny_model(shape=shape)
+
+
+def test_a_wrong_batch_names_what_was_expected_and_what_came():
+    with pytest.raises(ValueError, match=r"float images \(B, 1, 8, 8\).*uint8"):
+        tiny_model().encode(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))
+    with pytest.raises(ValueError, match=r"z \(B, 2\) and b \(B, 3\), got \(1, 3\) and \(1, 3\)"):
+        tiny_model().decode(torch.zeros(1, 3), torch.zeros(1, 3))
+
+
+def test_bernoulli_nll_equals_torch_binary_cross_entropy(generator):
+    output, x = torch.randn(3, 2, 1, 8, 8, generator=generator), torch.rand(2, 1, 8, 8, generator=generator)
+    expected = F.binary_cross_entropy_with_logits(output, x.expand_as(output), reduction="none").flatten(2).sum(2)
+    torch.testing.assert_close(Bernoulli().nll(output, x), expected)
+
+
+def test_gaussian_nll_equals_torch_distributions(generator):
+    likelihood = Gaussian()
+    nn.init.constant_(likelihood.log_sigma, -1.5)
+    output, x = torch.randn(3, 2, 1, 8, 8, generator=generator), torch.rand(2, 1, 8, 8, generator=generator)
+    normal = torch.distributions.Normal(torch.sigmoid(output), likelihood.log_sigma.exp())
+    torch.testing.assert_close(likelihood.nll(output, x), -normal.log_prob(x).flatten(2).sum(2))
+
+
+def test_mse_tanh_is_zero_for_a_perfect_picture_and_shows_it_in_0_to_1():
+    x = torch.rand(2, 1, 8, 8) * 0.9 + 0.05
+    output = torch.atanh(2 * x - 1)[None]
+    torch.testing.assert_close(MseTanh().nll(output, x), torch.zeros(1, 2), atol=1e-6, rtol=0)
+    torch.testing.assert_close(MseTanh().pixels(output)[0], x)
+
+
+def test_without_bits_it_is_the_plain_vae_bit_for_bit():
+    config = tiny_run().objective.model_copy(update={"estimator": "concrete"})
+    x = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    torch.manual_seed(3)
+    ours = MRVAE((1, 8, 8), ModelConfig(n_reals=2, n_bits=0, hidden=(16,)))
+    torch.manual_seed(3)
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 4))
+    decoder = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 64))
+
+    loss = total_loss(loss_terms(ours, x, config, Weights(), generator=torch.Generator().manual_seed(5)), Weights())
+    loss.backward()
+
+    mu, logvar = encoder(x).split(2, dim=1)
+    noise = torch.randn(6, 2, generator=torch.Generator().manual_seed(5))
+    output = decoder(mu + (0.5 * logvar).exp() * noise)
+    reconstruction = (F.softplus(output) - output * x.flatten(1)).sum(dim=1).mean()
+    plain = reconstruction + (0.5 * (mu**2 + logvar.exp() - 1 - logvar)).sum(dim=1).mean()
+    plain.backward()
+
+    assert loss.item() == plain.item()
+    theirs = [*encoder.parameters(), *decoder.parameters()]
+    assert all(torch.equal(a.grad, b.grad) for a, b in zip(ours.parameters(), theirs, strict=True))
