@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from mrvae_lib.config import ModelConfig
 from mrvae_lib.model.likelihoods import Bernoulli, Gaussian, MseTanh

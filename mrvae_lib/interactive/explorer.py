@@ -7,24 +7,27 @@ inline PNG: no Output widget and no matplotlib stand between a slider and its pi
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
 import torch
-from torch import Tensor
 
-from mrvae_lib.analysis.encoding import informative_reals
 from mrvae_lib.analysis.traversals import SWEEP
-from mrvae_lib.data.imageset import ImageSet, as_floats
-from mrvae_lib.interactive.state import ExplorerState, decode_state, inline_image, png_bytes
-from mrvae_lib.model.codes import CodeTable
+from mrvae_lib.data.imageset import ImageSet
+from mrvae_lib.interactive.state import (
+    STEP,
+    ExplorerState,
+    decode_state,
+    explorer_content,
+    inline_image,
+    png_bytes,
+)
 from mrvae_lib.model.vae import MRVAE
 
 PICTURE_WIDTH = 280
-STEP = 0.1
 
 
 class LatentExplorer:
@@ -39,18 +42,15 @@ class LatentExplorer:
 
     def __init__(self, model: MRVAE, images: ImageSet | None = None, state: ExplorerState | None = None) -> None:
         self.model = model
-        self._starts, self._labels = _starting_points(model, images)
-        kl_of_real, bit_information = _what_latents_tell(model, images)
-        self._state = self._checked(state) if state is not None else self._start(0)
-        self._quiet = False
+        self.content = explorer_content(model, images)
+        self._state = self._checked(state) if state is not None else self.content.starts[0]
+        self._quiet = False  # while the state sets the controls, they do not set the state
 
-        shown = informative_reals(kl_of_real) if kl_of_real else list(range(model.n_reals))
         self.sliders: dict[int, widgets.FloatSlider] = {
-            i: self._slider(i, f"z{i}" + (f" · {kl_of_real[i]:.2f} nats" if kl_of_real else "")) for i in shown
+            i: self._slider(i, label) for i, label in self.content.reals.items()
         }
         self.bits: list[widgets.ToggleButton] = [
-            self._bit_button(k, f"{bit_information[k]:.2f} nats" if bit_information else "")
-            for k in range(model.n_bits)
+            self._bit_button(k, label) for k, label in enumerate(self.content.bits)
         ]
         self.picture = widgets.HTML(layout=widgets.Layout(width=f"{PICTURE_WIDTH}px", min_height=f"{PICTURE_WIDTH}px"))
         self.caption = widgets.HTML()
@@ -78,7 +78,7 @@ class LatentExplorer:
 
     def go_to(self, example: int) -> None:
         """Show a starting point; counts around."""
-        self.state = self._start(example)
+        self.state = self.content.starts[example % len(self.content.starts)]
 
     def randomise(self) -> None:
         """Show a draw from the prior."""
@@ -110,11 +110,11 @@ class LatentExplorer:
         example = self.state.example
         if example is None:
             return f"{code}, drawn from the prior" if not self._touched() else code
-        label = f", a {self._labels[example]}" if self._labels else ""
+        label = f", a {self.content.labels[example]}" if self.content.labels else ""
         return f"{code}{' · changed from' if self._touched() else ' ·'} test image {example}{label}"
 
     def _touched(self) -> bool:
-        return self.state.example is not None and self.state != self._start(self.state.example)
+        return self.state.example is not None and self.state != self.content.starts[self.state.example]
 
     def _on_slider(self, i: int, change: dict[str, Any]) -> None:
         if not self._quiet:
@@ -127,18 +127,13 @@ class LatentExplorer:
             self._state = self._state.with_bit(k, change["new"])
             self._show()
 
-    def _start(self, example: int) -> ExplorerState:
-        example %= len(self._starts)
-        mu, bits = self._starts[example]
-        # Sliders end at the sweep's ends, and the state never differs from what they show.
-        return ExplorerState.from_latents(mu.clamp(*SWEEP).mul(1 / STEP).round().mul(STEP), bits, example)
-
     def _checked(self, state: ExplorerState) -> ExplorerState:
         if (len(state.z), len(state.b)) != (self.model.n_reals, self.model.n_bits):
             raise ValueError(f"state: this model has {self.model.n_reals} reals and {self.model.n_bits} bits, "
                              f"got {len(state.z)} and {len(state.b)}")
-        if state.example is not None and not 0 <= state.example < len(self._starts):
-            raise ValueError(f"state: example must be in 0..{len(self._starts) - 1} or None, got {state.example}")
+        n_starts = len(self.content.starts)
+        if state.example is not None and not 0 <= state.example < n_starts:
+            raise ValueError(f"state: example must be in 0..{n_starts - 1} or None, got {state.example}")
         return state
 
     @contextmanager
@@ -161,9 +156,9 @@ class LatentExplorer:
         slider.observe(partial(self._on_slider, i), names="value")
         return slider
 
-    def _bit_button(self, k: int, told: str) -> widgets.ToggleButton:
+    def _bit_button(self, k: int, label: str) -> widgets.ToggleButton:
         button = widgets.ToggleButton(
-            value=bool(self._state.b[k]), tooltip=f"bit {k}: {told}", layout=widgets.Layout(width="76px"),
+            value=bool(self._state.b[k]), tooltip=label, layout=widgets.Layout(width="76px"),
         )
         button.add_class(f"mrvae-bit-{k}")
         button.observe(partial(self._on_bit, k), names="value")
@@ -184,7 +179,7 @@ class LatentExplorer:
             rows += [self._slider_row(slider) for slider in self.sliders.values()]
         rows.append(widgets.HBox([
             self._action("previous", lambda: self.go_to((self.state.example or 0) - 1)),
-            self._action("next", lambda: self.go_to(-1 + 1 if self.state.example is None else self.state.example + 1)),
+            self._action("next", lambda: self.go_to((self.state.example or 0) + 1)),
             self._action("reset", lambda: self.go_to(self.state.example or 0)),
             self._action("random", self.randomise),
         ]))
@@ -217,36 +212,3 @@ class LatentExplorer:
 
 def _heading(text: str) -> widgets.HTML:
     return widgets.HTML(f'<div style="margin-top:6px;font-weight:600">{text}</div>')
-
-
-def _starting_points(model: MRVAE, images: ImageSet | None) -> tuple[list[tuple[Tensor, Tensor]], list[str]]:
-    """Latents to start from, and a label for each where known."""
-    if images is not None:
-        few = images.first(100)
-        with torch.inference_mode():
-            posterior = model.encode(as_floats(few.images))
-        return list(zip(posterior.mu, posterior.bits, strict=True)), _label_texts(few.labels, few.label_names)
-    if model.examples:
-        labels = _label_texts(model.examples.get("label"), model.card.get("label_names", ()))
-        return list(zip(model.examples["mu"].float(), model.examples["bits"].float(), strict=True)), labels
-    return [(torch.zeros(model.n_reals), torch.zeros(model.n_bits))], []
-
-
-def _label_texts(labels: Tensor | None, names: Sequence[str]) -> list[str]:
-    if labels is None:
-        return []
-    return [names[int(label)] if names else str(int(label)) for label in labels]
-
-
-def _what_latents_tell(model: MRVAE, images: ImageSet | None) -> tuple[list[float], list[float]]:
-    """KL of each real and information of each bit, in nats: from the card, else measured, else unknown (empty)."""
-    scores = model.card.get("scores")
-    if scores:
-        return list(scores["kl_of_real"]), list(scores["information_of_bit"])
-    if images is None:
-        return [], []
-    with torch.inference_mode():
-        posterior = model.encode(as_floats(images.first(2000).images))
-    kl_of_real = posterior.kl_reals().mean(dim=0).tolist()
-    bit_information = CodeTable.from_logits(posterior.bit_logits).bit_information.tolist() if model.n_bits <= 12 else []
-    return kl_of_real, bit_information

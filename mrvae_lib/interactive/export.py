@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
-from mrvae_lib.interactive.explorer import STEP, LatentExplorer
+from mrvae_lib.analysis.traversals import SWEEP
+from mrvae_lib.interactive.state import STEP, explorer_content
 from mrvae_lib.model.networks import ConvDecoder
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.checkpoints import atomic_write
@@ -27,17 +27,17 @@ def export_html(model: MRVAE, path: str | os.PathLike[str], *, title: str = "MR-
     The weights travel as fp16, so the page's picture equals the model's to about 2/255.
     """
     layers, weights = decoder_layers(model)
-    explorer = LatentExplorer(model)
-    starts = [explorer._start(i) for i in range(min(N_STARTS, len(explorer._starts)))]
+    content = explorer_content(model)
+    labels = content.labels or ("",) * len(content.starts)
     page = {
         "imageShape": model.image_shape,
         "likelihood": model.config.likelihood,
         "layers": layers,
         "weights": base64.b64encode(np.concatenate(weights).astype("<f2").tobytes()).decode(),
-        "sliders": [{"index": i, "label": slider.description, "min": slider.min, "max": slider.max, "step": STEP}
-                    for i, slider in explorer.sliders.items()],
+        "sliders": [{"index": i, "label": label, "min": SWEEP[0], "max": SWEEP[1], "step": STEP}
+                    for i, label in content.reals.items()],
         "starts": [{"z": start.z, "b": start.b, "label": label}
-                   for start, label in zip(starts, explorer._labels or [""] * len(starts), strict=False)],
+                   for start, label in zip(content.starts[:N_STARTS], labels, strict=False)],
         "title": title,
     }
     template = (resources.files("mrvae_lib") / "interactive" / "page.html").read_text(encoding="utf-8")
@@ -81,11 +81,3 @@ def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]
 def _in_order(module: nn.Module) -> list[nn.Module]:
     children = list(module.children())
     return [leaf for child in children for leaf in _in_order(child)] if children else [module]
-
-
-def decode_as_page(model: MRVAE, z: Tensor, b: Tensor) -> Tensor:
-    """What the page shows for z (B, D) and b (B, K): the model with its decoder rounded to fp16."""
-    rounded = MRVAE(model.image_shape, model.config).eval()
-    rounded.load_state_dict({name: value.half().float() for name, value in model.state_dict().items()})
-    with torch.inference_mode():
-        return rounded.decode(z, b)

@@ -124,8 +124,9 @@ def load_state(path: Path) -> dict[str, Any]:
     """The training state of a checkpoint: tensors and plain values only, nothing is executed."""
     try:
         return torch.load(path / "state.pt", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError) as error:
-        raise CheckpointError(f"{path / 'state.pt'}: cannot be read ({error}); delete {path} to go on without it"
+    except Exception as error:  # a damaged file can fail anywhere inside torch's reader, with any error
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path / 'state.pt'}: cannot be read ({reason}); delete {path} to go on without it"
                               ) from None
 
 

@@ -1,0 +1,155 @@
+"""Scores, traversals and figures of a model whose answers are known."""
+
+import math
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+from PIL import Image
+
+from mrvae_lib.analysis.encoding import encode_set, encoded_examples, evaluate, informative_reals
+from mrvae_lib.analysis.figures import (
+    plot_code_lattice,
+    plot_information,
+    plot_reconstructions,
+    plot_traversals,
+    save_figure,
+    save_traversal_gif,
+    show_pictures,
+    tile,
+)
+from mrvae_lib.analysis.metrics import kmeans_codes, majority_accuracy
+from mrvae_lib.analysis.traversals import bit_flips, code_lattice, real_sweep, sweep_values
+from mrvae_lib.data.imageset import as_floats
+from mrvae_lib.model.codes import all_codes
+from tests.conftest import tiny_images, tiny_model
+
+
+def test_a_code_that_is_the_label_scores_1_and_a_constant_code_the_largest_class():
+    labels = torch.tensor([0, 0, 0, 1, 1, 2])
+    assert majority_accuracy(labels, labels, labels, labels) == 1
+    assert majority_accuracy(torch.zeros(6).long(), labels, torch.zeros(6).long(), labels) == 0.5
+
+
+def test_majorities_come_from_training_and_an_unseen_code_is_wrong():
+    train_codes, train_labels = torch.tensor([0, 0, 1]), torch.tensor([1, 1, 0])
+    assert majority_accuracy(train_codes, train_labels, torch.tensor([0, 1, 5]), torch.tensor([1, 1, 0])) == pytest.approx(1 / 3)
+
+
+def test_kmeans_finds_two_planted_clusters():
+    images = tiny_images(200)
+    clusters, again = kmeans_codes(images.images, images.images[:50], n_clusters=2)
+    assert majority_accuracy(clusters, images.labels, again, images.labels[:50]) == 1
+
+
+def test_evaluation_is_the_exact_mean_over_uneven_batches():
+    model, images = tiny_model(), tiny_images(2500)
+    scores = evaluate(model, images)
+    with torch.no_grad():
+        posterior = model.encode(as_floats(images.images))
+    assert scores.kl_z == pytest.approx(float(posterior.kl_reals().sum(1).mean()), rel=1e-5)
+    assert scores.kl_b == pytest.approx(float(posterior.kl_bits().sum(1).mean()), rel=1e-5)
+    with torch.no_grad():
+        at_mean = model.reconstruction_loss(as_floats(images.images), posterior.mu, posterior.bits[None])[0].mean()
+    assert scores.reconstruction_at_mean == pytest.approx(float(at_mean), rel=1e-5)
+    assert scores.neg_elbo == pytest.approx(scores.reconstruction + scores.kl_z + scores.kl_b)
+    assert scores.information_of_code + scores.aggregate_kl == pytest.approx(scores.kl_b, abs=1e-5)
+
+
+def test_a_model_whose_bit_is_the_label_has_accuracy_1_and_ln_2_of_information():
+    images, model = tiny_images(300), tiny_model(n_reals=1, n_bits=1)
+    with torch.no_grad():
+        for parameter in model.encoder.parameters():
+            parameter.zero_()
+        model.encoder[1].weight[0, :32] = 1.0  # brightness of the upper half
+        model.encoder[1].weight[1, 32:] = 1.0
+        model.encoder[3].weight[2, :2] = torch.tensor([3.0, -3.0])
+    scores = evaluate(model, images, images)
+    assert scores.code_accuracy == 1
+    assert scores.information_of_code == pytest.approx(math.log(2), abs=1e-3)
+    assert scores.codes_used == 2
+
+
+@pytest.mark.parametrize(("n_reals", "n_bits"), [(2, 0), (0, 2)])
+def test_evaluation_works_with_either_kind_of_latent_absent(n_reals, n_bits):
+    images = tiny_images(50)
+    scores = evaluate(tiny_model(n_reals, n_bits), images, images)
+    assert (scores.code_accuracy is None) == (n_bits == 0)
+    assert len(scores.kl_of_real) == n_reals
+    assert math.isfinite(scores.neg_elbo)
+
+
+def test_informative_reals_come_most_informative_first():
+    assert informative_reals([0.05, 1.0, 0.2, 3.0]) == [3, 1, 2]
+
+
+def test_examples_are_the_codes_of_the_first_images():
+    model, images = tiny_model(), tiny_images(30)
+    examples = encoded_examples(model, images, n=10)
+    posterior = encode_set(model, images)
+    assert torch.equal(examples["mu"], posterior.mu[:10])
+    assert torch.equal(examples["bits"], posterior.bits[:10])
+    assert torch.equal(examples["label"], images.labels[:10])
+
+
+def test_a_sweep_moves_one_real_and_nothing_else():
+    model, z, b = tiny_model(n_reals=3), torch.tensor([0.1, 0.2, 0.3]), torch.tensor([1.0, 0.0, 1.0])
+    pictures = real_sweep(model, z, b, 1, torch.tensor([-1.0, 0.2]))
+    torch.testing.assert_close(pictures[1], model.decode(z[None], b[None])[0])
+    torch.testing.assert_close(pictures[0], model.decode(torch.tensor([[0.1, -1.0, 0.3]]), b[None])[0])
+
+
+def test_sweep_values_include_both_ends():
+    assert sweep_values(11)[[0, 5, 10]].tolist() == [-2.5, 0, 2.5]
+
+
+def test_a_flip_shows_each_start_with_the_bit_off_and_on():
+    model, z = tiny_model(), torch.randn(4, 2)
+    b = torch.tensor([[0.0, 0, 1], [1, 1, 1], [0, 1, 0], [1, 0, 0]])
+    pairs = bit_flips(model, z, b, 1)
+    assert pairs.shape == (4, 2, 1, 8, 8)
+    off, on = b.clone(), b.clone()
+    off[:, 1], on[:, 1] = 0, 1
+    torch.testing.assert_close(pairs[:, 0], model.decode(z, off))
+    torch.testing.assert_close(pairs[:, 1], model.decode(z, on))
+
+
+def test_the_lattice_is_every_code_at_the_same_reals():
+    model, z = tiny_model(), torch.randn(2)
+    torch.testing.assert_close(code_lattice(model, z), model.decode(z.expand(8, -1), all_codes(3)))
+
+
+def test_pictures_are_tiled_row_by_row_with_white_between():
+    pictures = torch.zeros(3, 1, 4, 5)
+    pictures[1] = 0.5
+    grid = tile(pictures, columns=2)
+    assert grid.shape == (11, 13, 3)
+    assert (grid[0] == 255).all()
+    assert (grid[1:5, 7:12] == 128).all()
+
+
+@pytest.mark.parametrize(("n_reals", "n_bits"), [(2, 3), (2, 0), (0, 2)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_figure_is_drawn_for_every_kind_of_model(tmp_path, n_reals, n_bits, channels):
+    model = tiny_model(n_reals, n_bits, shape=(channels, 8, 8))
+    mu, bits, kl = torch.randn(5, n_reals), torch.ones(5, n_bits), [0.5] * n_reals
+    figures = [
+        plot_traversals(model, mu, bits, kl, [0.3] * n_bits),
+        plot_reconstructions(model, torch.rand(4, channels, 8, 8)),
+        plot_information(kl, [0.3] * n_bits),
+        show_pictures(torch.rand(4, channels, 8, 8), 2),
+        plot_code_lattice(model, mu[0]),
+    ]
+    for i, figure in enumerate(figures):
+        path = save_figure(figure, tmp_path / f"{i}.png")
+        assert Image.open(path).size[0] > 50
+    with Image.open(save_traversal_gif(model, mu[0], bits[0], kl, tmp_path / "t.gif")) as gif:
+        assert gif.n_frames > 1
+    assert not plt.get_fignums()
+
+
+def test_bars_show_the_values_they_are_given():
+    ax = plot_information([1.5, 0.2], [0.6])
+    assert [bar.get_height() for bar in ax.patches] == [1.5, 0.2, 0.6]
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["z0", "z1", "b0"]
+    plt.close("all")

@@ -1,0 +1,85 @@
+"""Configurations: what is accepted, what is refused, and in which words."""
+
+import pytest
+from pydantic import ValidationError
+
+from mrvae_lib.config import ConfigError, RunConfig, dump_config, load_config, parse_config, preset_names
+from mrvae_lib.training.schedules import value_at, weights_at
+
+
+@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("quick", [False, True])
+def test_every_preset_loads_whole_and_quick(name, quick):
+    config = load_config(name, quick=quick)
+    assert config.about
+    full = load_config(name)
+    assert not quick or config.train.epochs <= full.train.epochs
+
+
+def test_a_configuration_survives_toml(tmp_path):
+    config = load_config("digits", overrides=["objective.beta_z=[[0,4],[1,2]]", "data.limit=100"])
+    path = tmp_path / "run.toml"
+    path.write_text(dump_config(config))
+    assert load_config(path) == config
+
+
+def test_a_configuration_is_frozen():
+    with pytest.raises(ValidationError, match="frozen"):
+        RunConfig().train.epochs = 3
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("objective.beta_z=-1", "objective.beta_z must be a number >= 0, or points .* got -1"),
+        ("objective.beta_z=[[0, 1], [2, 1]]", "objective.beta_z.* must be a number >= 0, or points"),
+        ("train.epochs=0", "train.epochs must be >= 1, got 0"),
+        ("train.epochs=many", "train.epochs must be a valid integer.* got 'many'"),
+        ("train.epoch=3", r"unknown key train.epoch \(did you mean epochs\?\); accepted here: .*batch_size"),
+        ("objective.pose.rotate=3", r"unknown key objective.pose.rotate .*rotation\?\); accepted here: rotation"),
+        ("trian.epochs=3", r"unknown key trian \(did you mean train\?\); accepted here: about, data"),
+        ("model.network=cnn", "model.network must be 'mlp' or 'conv', got 'cnn'"),
+        ("model.hidden=[]", "model.hidden .* got"),
+        ("model.n_bits=13", "objective.lambda_information needs the table.* <= 12, got 13"),
+        ("train.device=gpu", "train.device must be 'auto', 'cpu', 'cuda' or 'mps', got 'gpu'"),
+        ("train.epochs", "--set train.epochs: must be section.key=value"),
+    ],
+)
+def test_a_bad_setting_is_named_with_its_value_and_what_is_accepted(override, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_config("digits", overrides=[override])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_without_latents_is_one_line():
+    with pytest.raises(ConfigError, match=r"^run.toml: n_reals \+ n_bits must be >= 1, got 0"):
+        parse_config({"model": {"n_reals": 0, "n_bits": 0}}, origin="run.toml")
+
+
+def test_an_unknown_preset_lists_those_there_are():
+    with pytest.raises(ConfigError, match=r"digitz: no such preset.*did you mean digits\?.*mnist"):
+        load_config("digitz")
+
+
+def test_broken_toml_names_the_file(tmp_path):
+    path = tmp_path / "broken.toml"
+    path.write_text("train = [")
+    with pytest.raises(ConfigError, match=r"broken\.toml: not valid TOML"):
+        load_config(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"nowhere\.toml: cannot be read"):
+        load_config(tmp_path / "nowhere.toml")
+
+
+def test_a_schedule_is_a_number_or_straight_lines_between_points():
+    assert value_at(3.0, 0.7) == 3.0
+    points = ((0.0, 12.0), (0.5, 12.0), (0.75, 3.0), (1.0, 3.0))
+    assert [value_at(points, p) for p in (0, 0.5, 0.625, 0.75, 1)] == [12, 12, 7.5, 3, 3]
+
+
+def test_weights_follow_their_schedules():
+    objective = parse_config({"objective": {"gamma_z": 100, "capacity_z": [[0, 0], [1, 20]]}}).objective
+    assert weights_at(objective, 0.5).capacity_z == 10
+    assert weights_at(objective, 0.5).gamma_z == 100

@@ -1,0 +1,269 @@
+"""The loop: one seed is one history, an interruption costs nothing, and a bad number stops the run."""
+
+import json
+import os
+import shutil
+import signal
+
+import pytest
+import torch
+
+from mrvae_lib.config import ConfigError
+from mrvae_lib.data.imageset import as_floats
+from mrvae_lib.training.checkpoints import CheckpointError, checkpoints, load_model, load_run, load_state, save_model
+from mrvae_lib.training.loop import Callback, TrainingError, choose_device, start, train, use_bf16
+from mrvae_lib.training.trackers import JsonLines, ProgressBar, TensorBoard
+from tests.conftest import tiny_images, tiny_model, tiny_run
+
+
+class StopAfter(Callback):
+    """Press Ctrl-C after so many steps."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_step(self, run, terms, weights):
+        if run.step == self.step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+class History(Callback):
+    def __init__(self):
+        self.rows = []
+
+    def on_epoch(self, run, metrics):
+        self.rows.append(metrics)
+
+
+def weights_of(model):
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def test_one_seed_is_one_history_bit_for_bit():
+    histories = [History(), History()]
+    first, second = (train(tiny_run(), images=tiny_images(), callbacks=[history]) for history in histories)
+    assert torch.equal(weights_of(first), weights_of(second))
+    assert histories[0].rows == histories[1].rows
+
+
+def test_another_seed_is_another_history():
+    assert not torch.equal(weights_of(train(tiny_run(), images=tiny_images())),
+                           weights_of(train(tiny_run(seed=1), images=tiny_images())))
+
+
+def test_training_leaves_the_global_random_state_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    train(tiny_run(epochs=1), images=tiny_images())
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_reconstruction_falls_by_a_fifth_on_images_with_structure():
+    history = History()
+    train(tiny_run(epochs=60, lr=0.01), images=tiny_images(256), callbacks=[history])
+    assert history.rows[-1]["reconstruction"] < 0.8 * history.rows[0]["reconstruction"]
+    assert history.rows[-1]["information_of_code"] > 0.5
+
+
+@pytest.mark.parametrize("step", [1, 8, 9, 14])
+def test_stopping_anywhere_and_resuming_ends_in_the_same_weights(tmp_path, step):
+    undisturbed, history = tmp_path / "a", History()
+    expected = train(tiny_run(), undisturbed, images=tiny_images(), callbacks=[history])
+
+    stopped = tmp_path / "b"
+    train(tiny_run(), stopped, images=tiny_images(), callbacks=[StopAfter(step), JsonLines(stopped / "metrics.jsonl")])
+    assert not (stopped / "model").exists()
+    assert load_run(stopped).n_bits == 3
+    resumed = train(tiny_run(), stopped, images=tiny_images(), callbacks=[JsonLines(stopped / "metrics.jsonl")])
+
+    assert torch.equal(weights_of(expected), weights_of(resumed))
+    rows = [json.loads(line) for line in (stopped / "metrics.jsonl").read_text().splitlines()]
+    assert rows == history.rows
+
+
+def test_stopping_and_resuming_a_pool_of_small_batches_ends_in_the_same_weights(tmp_path):
+    config = tiny_run(batch_size=4, epochs=2)
+    expected = train(config, images=tiny_images())
+    train(config, tmp_path / "run", images=tiny_images(), callbacks=[StopAfter(5)])
+    assert load_state(checkpoints(tmp_path / "run" / "checkpoints")[-1])["pool"] is not None
+    assert torch.equal(weights_of(expected), weights_of(train(config, tmp_path / "run", images=tiny_images())))
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    first = train(tiny_run(), tmp_path, images=tiny_images())
+    history = History()
+    again = train(tiny_run(), tmp_path, images=tiny_images(), callbacks=[history])
+    assert torch.equal(weights_of(first), weights_of(again))
+    assert history.rows == []
+
+
+def test_a_folder_with_another_run_is_refused_and_left_alone(tmp_path):
+    train(tiny_run(), tmp_path, images=tiny_images())
+    before = (tmp_path / "config.toml").read_text()
+    with pytest.raises(ConfigError, match="holds a run with other settings"):
+        train(tiny_run(lr=0.5), tmp_path, images=tiny_images())
+    assert (tmp_path / "config.toml").read_text() == before
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path):
+    class Poison(Callback):
+        def on_step(self, run, terms, weights):
+            if run.step == 10:
+                with torch.no_grad():
+                    next(run.model.decoder.parameters()).fill_(float("nan"))
+
+    with pytest.raises(TrainingError, match=r"step 11: reconstruction is not finite \(reconstruction nan, kl_z .*stays"):
+        train(tiny_run(), tmp_path, images=tiny_images(), callbacks=[Poison()])
+    kept = load_run(tmp_path)
+    assert torch.isfinite(weights_of(kept)).all()
+    assert [path.name for path in checkpoints(tmp_path / "checkpoints")] == ["step-00000008"]
+
+
+def test_weights_that_are_not_finite_are_never_saved(tmp_path):
+    class PoisonLast(Callback):
+        def on_step(self, run, terms, weights):
+            if run.step == 8:
+                with torch.no_grad():
+                    next(run.model.decoder.parameters()).fill_(float("inf"))
+
+    with pytest.raises(TrainingError, match=r"step 8: decoder.* is not finite"):
+        train(tiny_run(), tmp_path, images=tiny_images(), callbacks=[PoisonLast()])
+    assert [path.name for path in checkpoints(tmp_path / "checkpoints")] == ["step-00000004"]
+
+
+def test_callbacks_hear_the_end_even_of_a_failed_run():
+    class Fails(Callback):
+        ended = False
+
+        def on_step(self, run, terms, weights):
+            raise RuntimeError("on purpose")
+
+        def on_end(self, run):
+            self.ended = True
+
+    callback = Fails()
+    with pytest.raises(RuntimeError, match="on purpose"):
+        train(tiny_run(), images=tiny_images(), callbacks=[callback])
+    assert callback.ended
+
+
+def test_a_batch_larger_than_the_set_and_a_single_image_both_train():
+    for n in (1, 3):
+        assert torch.isfinite(weights_of(train(tiny_run(epochs=2), images=tiny_images(n)))).all()
+
+
+def test_the_limit_keeps_the_first_images():
+    config = tiny_run().model_copy(update={"data": tiny_run().data.model_copy(update={"limit": 20})})
+    assert len(start(config, images=tiny_images(64)).images) == 20
+
+
+def test_tensorboard_holds_every_term_and_bit(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train(tiny_run(), images=tiny_images(), callbacks=[TensorBoard(tmp_path, every=1)])
+    events = EventAccumulator(str(tmp_path)).Reload()
+    scalars = events.Tags()["scalars"]
+    assert {"terms/reconstruction", "terms/kl_z", "terms/kl_b", "terms/information", "terms/consistency", "lr",
+            "weights/beta_z", "epoch/information_of_bit/2", "epoch/kl_of_real/1"} <= set(scalars)
+    assert len(events.Scalars("terms/kl_z")) == 16
+
+
+def test_the_progress_bar_counts_every_step(capsys):
+    train(tiny_run(), images=tiny_images(), callbacks=[ProgressBar()])
+    assert "16/16" in capsys.readouterr().err
+
+
+def test_a_line_cut_short_by_a_crash_is_dropped_on_resuming(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"epoch": 1, "step": 4}\n{"epoch": 2, "st')
+    run = start(tiny_run(), images=tiny_images())
+    run.step = 4
+    JsonLines(path).on_start(run)
+    assert path.read_text() == '{"epoch": 1, "step": 4}\n'
+
+
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+def test_a_saved_model_is_the_same_model(tmp_path, network):
+    model = tiny_model(network=network)
+    model.card, model.examples = {"seed": 3}, {"mu": torch.zeros(1, 2)}
+    save_model(model, tmp_path / "m")
+    loaded = load_model(tmp_path / "m")
+    assert torch.equal(weights_of(model), weights_of(loaded))
+    assert loaded.card == model.card
+    assert loaded.config == model.config
+    assert not loaded.training
+
+
+def test_a_model_stored_in_half_precision_is_half_the_size_and_close(tmp_path):
+    model = tiny_model()
+    save_model(model, tmp_path / "full")
+    save_model(model, tmp_path / "half", half=True)
+    sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("full", "half")]
+    assert sizes[1] < 0.65 * sizes[0]
+    x = torch.rand(2, 1, 8, 8)
+    torch.testing.assert_close(load_model(tmp_path / "half").reconstruct(x), model.reconstruct(x), atol=2e-3, rtol=0)
+
+
+def test_saving_again_replaces_the_folder_whole(tmp_path):
+    save_model(tiny_model(seed=0), tmp_path / "m")
+    save_model(tiny_model(seed=1), tmp_path / "m")
+    assert torch.equal(weights_of(load_model(tmp_path / "m")), weights_of(tiny_model(seed=1)))
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"half a file"), "model.safetensors: does not hold"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors: not there"),
+        (lambda folder: (folder / "config.json").write_text("{"), "config.json: not a model's config.json"),
+        (lambda folder: (folder / "config.json").write_text("{}"), "config.json: not a model's config.json"),
+    ],
+)
+def test_a_damaged_model_is_named(tmp_path, damage, message):
+    save_model(tiny_model(), tmp_path / "m")
+    damage(tmp_path / "m")
+    with pytest.raises(CheckpointError, match=message):
+        load_model(tmp_path / "m")
+
+
+def test_a_model_that_does_not_fit_its_config_is_named(tmp_path):
+    save_model(tiny_model(), tmp_path / "m")
+    save_model(tiny_model(n_bits=5), tmp_path / "other")
+    shutil.copy(tmp_path / "other" / "config.json", tmp_path / "m" / "config.json")
+    with pytest.raises(CheckpointError, match="does not hold this model's weights"):
+        load_model(tmp_path / "m")
+
+
+def test_a_damaged_state_file_is_named(tmp_path):
+    train(tiny_run(), tmp_path, images=tiny_images(), callbacks=[StopAfter(5)])
+    (state,) = tmp_path.glob("checkpoints/*/state.pt")
+    state.write_bytes(b"half")
+    with pytest.raises(CheckpointError, match=r"state.pt: cannot be read"):
+        train(tiny_run(), tmp_path, images=tiny_images())
+
+
+def test_a_folder_without_a_model_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match="no model here"):
+        load_run(tmp_path)
+
+
+def test_a_device_that_is_not_there_is_a_clear_error():
+    if not torch.backends.mps.is_available():
+        with pytest.raises(ConfigError, match="'mps' is not available here; available: cpu"):
+            choose_device("mps")
+    assert choose_device("cpu") == torch.device("cpu")
+
+
+def test_bf16_is_taken_on_request_and_never_against_it():
+    cpu = torch.device("cpu")
+    assert use_bf16("bf16", cpu)
+    assert not use_bf16("fp32", cpu)
+
+
+def test_a_run_in_bf16_stays_finite_and_learns():
+    history = History()
+    model = train(tiny_run(precision="bf16", epochs=30, lr=0.01), images=tiny_images(128), callbacks=[history])
+    assert history.rows[-1]["reconstruction"] < history.rows[0]["reconstruction"]
+    assert torch.isfinite(model.reconstruct(as_floats(tiny_images().images))).all()
