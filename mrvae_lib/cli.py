@@ -43,6 +43,7 @@ def train(
     """Train a model, or go on with a run that was stopped; then score it and draw its pictures."""
     from mrvae_lib.analysis.report import PictureLog, write_report
     from mrvae_lib.data import load_dataset
+    from mrvae_lib.training.checkpoints import load_run
     from mrvae_lib.training.loop import train as train_model
     from mrvae_lib.training.trackers import JsonLines, ProgressBar, TensorBoard
 
@@ -59,13 +60,15 @@ def train(
         if not (folder / "model" / "config.json").is_file():
             console.print(f"Stopped. To go on: mrvae train {folder}")
             raise typer.Exit(130)
-        command = shlex.join(["mrvae", *sys.argv[1:]])
-        scores, written = write_report(model, config, folder, images, test, command)
-        console.print(_table(asdict(scores)))
-        if scores.kmeans_accuracy is not None and scores.code_accuracy is not None:
-            console.print(_verdict(scores.code_accuracy, scores.kmeans_accuracy, len(images)))
-        written += [folder / "config.toml", folder / "metrics.jsonl", folder / "tensorboard"]
-        console.print("\nWritten: " + ", ".join(str(path) for path in sorted(written)), soft_wrap=True)
+        if "scores" not in load_run(folder).card:
+            options = [*(["--quick"] if quick else []), *(part for item in overrides for part in ("--set", item))]
+            write_report(model, config, folder, images, test, command=shlex.join(["mrvae", "train", source, *options]))
+        scores = load_run(folder).card["scores"]
+        console.print(_table(scores))
+        if scores["kmeans_accuracy"] is not None:
+            console.print(_verdict(scores["code_accuracy"], scores["kmeans_accuracy"], len(images)))
+        written = ", ".join(sorted(path.name for path in folder.iterdir() if path.name != "checkpoints"))
+        console.print(f"\nWritten to {folder}: {written}", soft_wrap=True)
         console.print(f"Next: look at {folder / 'traversals.png'}, open sliders with [bold]mrvae explore {folder}[/], "
                       f"or the notebooks with [bold]make lab[/].", soft_wrap=True)
 
@@ -133,7 +136,7 @@ def _one_line_errors() -> Iterator[None]:
     """Errors a user can mend become one line and exit code 2; anything else keeps its traceback."""
     from mrvae_lib.data import DataError
     from mrvae_lib.training.checkpoints import CheckpointError
-    from mrvae_lib.training.loop import TrainingError
+    from mrvae_lib.training.run import TrainingError
 
     try:
         yield

@@ -19,6 +19,10 @@ Schedule = Annotated[float, Field(ge=0)] | Points
 """A number, or points [progress, value] joined by straight lines; progress runs from 0 to 1 over the run."""
 
 
+MAX_TABLE_BITS = 12
+"""The widest code whose 2^K table we write down: 4,096 columns per image."""
+
+
 class ConfigError(ValueError):
     """A configuration that cannot be used; the message is one line naming the key, the value and what is accepted."""
 
@@ -106,8 +110,6 @@ class RunConfig(Section):
 
     @model_validator(mode="after")
     def _code_table_fits(self) -> RunConfig:
-        from mrvae_lib.model.codes import MAX_TABLE_BITS
-
         n_bits, objective = self.model.n_bits, self.objective
         if n_bits > MAX_TABLE_BITS:
             for key in ("lambda_information", "lambda_aggregate"):

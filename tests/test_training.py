@@ -11,7 +11,9 @@ import torch
 from mrvae_lib.config import ConfigError
 from mrvae_lib.data.imageset import as_floats
 from mrvae_lib.training.checkpoints import CheckpointError, checkpoints, load_model, load_run, load_state, save_model
-from mrvae_lib.training.loop import Callback, TrainingError, choose_device, start, train, use_bf16
+from mrvae_lib.training.devices import choose_device, use_bf16
+from mrvae_lib.training.loop import Callback, train
+from mrvae_lib.training.run import TrainingError, start
 from mrvae_lib.training.trackers import JsonLines, ProgressBar, TensorBoard
 from tests.conftest import tiny_images, tiny_model, tiny_run
 

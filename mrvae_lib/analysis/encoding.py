@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from mrvae_lib.analysis.metrics import kmeans_codes, majority_accuracy
+from mrvae_lib.config import MAX_TABLE_BITS
 from mrvae_lib.data.imageset import ImageSet, as_floats, batches_in_order
-from mrvae_lib.model.codes import MAX_TABLE_BITS, CodeTable, code_index
+from mrvae_lib.model.codes import CodeTable, code_index
 from mrvae_lib.model.latents import sample_bits, sample_normal
 from mrvae_lib.model.vae import MRVAE, Posterior
 

@@ -35,20 +35,16 @@ def model_card(config: RunConfig, scores: Evaluation, test: ImageSet, command: s
     }
 
 
-def write_report(model: MRVAE, config: RunConfig, folder: Path, train: ImageSet, test: ImageSet, command: str
-                 ) -> tuple[Evaluation, list[Path]]:
-    """Score a trained model, complete its `model/` folder with card and examples, and draw its pictures.
-
-    Returns:
-        The scores, and what was written.
-    """
+def write_report(model: MRVAE, config: RunConfig, folder: Path, train: ImageSet, test: ImageSet, *, command: str
+                 ) -> None:
+    """Score a trained model, draw its pictures, and complete its `model/` folder with card and examples."""
     scores = evaluate(model, test, train)
     model.card = model_card(config, scores, test, command)
     model.examples = encoded_examples(model, test)
-    save_model(model, folder / "model")
     shown = as_floats(test.first(N_SHOWN).images)
-    picture = save_figure(plot_reconstructions(model, shown), folder / "reconstructions.png")
-    return scores, [folder / "model", picture, *write_traversals(model, folder)]
+    save_figure(plot_reconstructions(model, shown), folder / "reconstructions.png")
+    write_traversals(model, folder)
+    save_model(model, folder / "model")  # last: a card with scores says that the report is whole
 
 
 def write_traversals(model: MRVAE, folder: Path) -> list[Path]:

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from mrvae_lib.analysis.encoding import encode_set, encoded_examples, informative_reals
 from mrvae_lib.analysis.traversals import SWEEP
+from mrvae_lib.config import MAX_TABLE_BITS
 from mrvae_lib.data.imageset import ImageSet
-from mrvae_lib.model.codes import MAX_TABLE_BITS, CodeTable, code_name
+from mrvae_lib.model.codes import CodeTable, code_name
 from mrvae_lib.model.vae import MRVAE
 
 STEP = 0.1

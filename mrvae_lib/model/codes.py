@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-MAX_TABLE_BITS = 12
-"""The widest code whose 2^K table we write down: 4,096 columns per image."""
+from mrvae_lib.config import MAX_TABLE_BITS
 
 
 def all_codes(n_bits: int, *, device: torch.device | str | None = None) -> Tensor:

@@ -1,0 +1,144 @@
+"""A run in progress: how it starts, what it remembers, how it is saved and found again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mrvae_lib.config import ConfigError, RunConfig, dump_config, load_config
+from mrvae_lib.data import ImageSet, load_dataset
+from mrvae_lib.model.networks import memory_format
+from mrvae_lib.model.vae import MRVAE
+from mrvae_lib.objective import CodePool
+from mrvae_lib.training.checkpoints import atomic_write, checkpoints, load_model, load_state, save_checkpoint
+from mrvae_lib.training.devices import choose_device, use_bf16
+from mrvae_lib.training.schedules import value_at
+
+
+class TrainingError(RuntimeError):
+    """A run that cannot go on; the message names the step and the term."""
+
+
+@dataclass
+class Run:
+    """A run in progress: what the loop changes and the callbacks look at."""
+
+    config: RunConfig
+    model: MRVAE
+    optimizer: torch.optim.Optimizer
+    images: ImageSet
+    device: torch.device
+    bf16: bool
+    noise: torch.Generator
+    pool: CodePool
+    folder: Path | None = None
+    step: int = 0
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    """This epoch's terms so far, summed over its steps."""
+    recent_bits: list[Tensor] = field(default_factory=list)
+    """The logits of this epoch's last codes, oldest first."""
+
+    @property
+    def batch_size(self) -> int:
+        return min(self.config.train.batch_size, len(self.images))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return len(self.images) // self.batch_size
+
+    @property
+    def n_steps(self) -> int:
+        return self.steps_per_epoch * self.config.train.epochs
+
+    @property
+    def epoch(self) -> int:
+        """Epochs completed."""
+        return self.step // self.steps_per_epoch
+
+    @property
+    def progress(self) -> float:
+        """0 at the first step, 1 at the last."""
+        return self.step / max(1, self.n_steps - 1)
+
+    @property
+    def finished(self) -> bool:
+        return self.step >= self.n_steps
+
+
+def start(config: RunConfig, folder: str | Path | None = None, images: ImageSet | None = None) -> Run:
+    """A run at its first step, or at its newest checkpoint."""
+    device = choose_device(config.train.device)
+    if images is None:
+        images = load_dataset(config.data.name, "train")
+    if config.data.limit:
+        images = images.first(config.data.limit)
+    if not len(images):
+        raise ConfigError(f"data.name {config.data.name!r} has no images to train on")
+    folder = Path(folder) if folder is not None else None
+    newest = _claim(folder, config) if folder else None
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.train.seed)
+        model = load_model(newest).train() if newest else MRVAE(images.image_shape, config.model)
+    model.to(device)
+    model.to(memory_format=memory_format(config.model.network))
+    run = Run(
+        config=config,
+        model=model,
+        optimizer=torch.optim.Adam(model.parameters(), lr=value_at(config.train.lr, 0.0), fused=device.type != "mps"),
+        images=images.to(device),
+        device=device,
+        bf16=use_bf16(config.train.precision, device),
+        noise=torch.Generator(device).manual_seed(config.train.seed),
+        pool=CodePool(config.model.n_bits, min(config.train.batch_size, len(images))),
+        folder=folder,
+    )
+    if newest:
+        _restore(run, load_state(newest))
+    return run
+
+
+def save(run: Run) -> None:
+    """Write a checkpoint, if the run has a folder.
+
+    Raises:
+        TrainingError: a weight is not finite; the last good checkpoint stays.
+    """
+    if run.folder is None:
+        return
+    for name, parameter in run.model.named_parameters():
+        if not torch.isfinite(parameter).all():
+            raise TrainingError(f"step {run.step}: {name} is not finite; the checkpoint before it stays")
+    state = {
+        "step": run.step,
+        "optimizer": run.optimizer.state_dict(),
+        "noise": run.noise.get_state(),
+        "pool": run.pool.past,
+        "sums": run.sums,
+        "recent_bits": run.recent_bits,
+    }
+    save_checkpoint(run.folder / "checkpoints", run.model, state, run.step)
+
+
+def _claim(folder: Path, config: RunConfig) -> Path | None:
+    """Make the folder this run's own, or find that it is; its newest checkpoint, if any."""
+    path = folder / "config.toml"
+    if path.is_file():
+        if load_config(path) != config:
+            raise ConfigError(f"{folder} holds a run with other settings (see {path}); choose another folder with "
+                              f"--out, or delete this one")
+    else:
+        atomic_write(path, dump_config(config))
+    found = checkpoints(folder / "checkpoints")
+    return found[-1] if found else None
+
+
+def _restore(run: Run, state: dict[str, Any]) -> None:
+    run.optimizer.load_state_dict(state["optimizer"])
+    run.noise.set_state(state["noise"])
+    run.step, run.pool.past = state["step"], state["pool"]
+    run.sums, run.recent_bits = state["sums"], state["recent_bits"]

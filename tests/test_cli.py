@@ -1,0 +1,132 @@
+"""The command line as a user types it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from mrvae_lib import __version__
+from mrvae_lib.cli import app
+from mrvae_lib.config import load_config, preset_names
+
+SMALL = ["--set", "model.hidden=[16]", "--set", "train.epochs=2", "--set", "data.limit=200",
+         "--set", "train.batch_size=50", "--device", "cpu", "--precision", "fp32"]
+
+
+def mrvae(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    result = mrvae("train", "digits", "--out", folder, *SMALL)
+    assert result.exit_code == 0, result.output
+    return folder, result.output
+
+
+def test_training_writes_all_that_it_says(run):
+    folder, output = run
+    for name in ("config.toml", "metrics.jsonl", "model/config.json", "model/model.safetensors",
+                 "model/examples.safetensors", "reconstructions.png", "traversals.png", "traversals.gif"):
+        assert (folder / name).is_file(), name
+    assert list((folder / "tensorboard").glob("events.*"))
+    assert "label accuracy of the code" in output
+    assert "label accuracy of k-means" in output
+    assert "Next:" in output
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 2
+    assert Image.open(folder / "traversals.png").size[0] > 300
+
+
+def test_the_model_card_says_how_it_was_made_and_what_it_scores(run):
+    card = json.loads((run[0] / "model" / "config.json").read_text())["card"]
+    assert card["command"].startswith("mrvae train digits")
+    assert card["scores"]["n_images"] == 360
+    assert card["run"]["train"]["epochs"] == 2
+
+
+def test_the_written_configuration_trains_the_same_run(run):
+    config = load_config(run[0] / "config.toml")
+    assert config.train.epochs == 2
+    assert config.model.hidden == (16,)
+
+
+def test_a_finished_run_is_scored_again_and_not_trained(run):
+    before = (run[0] / "model" / "model.safetensors").read_bytes()
+    result = mrvae("train", run[0])
+    assert result.exit_code == 0
+    assert (run[0] / "model" / "model.safetensors").read_bytes() == before
+
+
+def test_evaluate_prints_a_table_or_json_that_agree_with_the_card(run):
+    assert "reconstruction" in mrvae("evaluate", run[0]).output
+    scores = json.loads(mrvae("evaluate", run[0], "--json").output)
+    card = json.loads((run[0] / "model" / "config.json").read_text())["card"]
+    assert scores == card["scores"]
+
+
+def test_traverse_draws_the_pictures_again(run, tmp_path):
+    assert mrvae("traverse", run[0], "--out", tmp_path / "new").exit_code == 0
+    assert (tmp_path / "new" / "traversals.gif").is_file()
+
+
+def test_explore_writes_a_page_that_carries_everything(run):
+    result = mrvae("explore", run[0], "--no-open")
+    assert result.exit_code == 0
+    page = (run[0] / "explore.html").read_text()
+    assert "__PAGE__" not in page
+    assert "http" not in page
+    assert "src=" not in page
+
+
+def test_presets_are_listed_with_what_they_are_about():
+    output = mrvae("presets").output
+    assert all(name in output for name in preset_names())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "digitz"], "mrvae: digitz: no such preset"),
+        (["train", "nowhere.toml"], "nowhere.toml: cannot be read"),
+        (["train", "digits", "--set", "train.epoch=3"], "unknown key train.epoch (did you mean epochs?)"),
+        (["train", "digits", "--set", "train.epochs=-3"], "train.epochs must be >= 1, got -3"),
+        (["train", "digits", "--set", "data.name=letters"], "no data set 'letters'; there are digits"),
+        (["train", "digits", "--device", "tpu"], "train.device must be 'auto', 'cpu', 'cuda' or 'mps', got 'tpu'"),
+        (["evaluate", "nowhere"], "nowhere: no such run folder or shipped model; shipped:"),
+        (["explore", "nowhere"], "nowhere: no such run folder or shipped model"),
+        (["traverse", "nowhere"], "nowhere: no such run folder or shipped model"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = mrvae(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_settings_cannot_be_changed_on_an_existing_run(run):
+    result = mrvae("train", run[0], "--set", "train.epochs=9")
+    assert result.exit_code == 2
+    assert "is a run and keeps its settings" in result.stderr
+
+
+def test_python_dash_m_is_the_same_command():
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    result = subprocess.run([sys.executable, "-m", "mrvae_lib", "presets"], capture_output=True, text=True,
+                            env=environment, check=True)
+    assert "digits" in result.stdout
+
+
+def test_the_version_is_the_one_of_the_package():
+    import tomllib
+
+    from tests.conftest import ROOT
+
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == __version__
