@@ -26,11 +26,12 @@ notebooks-test: $(READY)  ## run every notebook and compare the outputs that are
 pair: $(READY)  ## write each notebook from its .py, keeping its outputs
 	$(BIN)/jupytext --quiet --to ipynb --update notebooks/*.py
 
-render: pair  ## run every notebook and keep what it shows
-	$(BIN)/python notebooks/render.py
+render: pair  ## run every notebook and keep what it shows; draw the README's picture
+	$(BIN)/python tools/render.py
+	$(BIN)/python tools/picture.py
 
 links: $(READY)  ## write the repository's name into badges and set-up cells: make links REPO=owner/name
-	$(BIN)/python notebooks/links.py $(REPO)
+	$(BIN)/python tools/links.py $(REPO)
 
 ui: $(READY)  ## drag a slider and press a bit in a real browser
 	$(BIN)/pytest -q tests/ui --screenshots docs

@@ -11,7 +11,7 @@ from mrvae_lib.training.checkpoints import CheckpointError, load_model
 
 def pretrained_names() -> list[str]:
     """The shipped models, in alphabetical order."""
-    return sorted(path.parent.name for path in _folder().glob("*/config.json"))
+    return sorted(path.parent.name for path in pretrained_folder().glob("*/config.json"))
 
 
 def load_pretrained(name: str) -> MRVAE:
@@ -24,8 +24,9 @@ def load_pretrained(name: str) -> MRVAE:
     """
     if name not in pretrained_names():
         raise CheckpointError(f"no shipped model {name!r}; there are {', '.join(pretrained_names())}")
-    return load_model(_folder() / name)
+    return load_model(pretrained_folder() / name)
 
 
-def _folder() -> Path:
+def pretrained_folder() -> Path:
+    """Where they lie: one model folder each."""
     return Path(str(resources.files("mrvae_lib") / "weights"))

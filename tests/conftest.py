@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import venv
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,10 @@ from mrvae_lib.data.vision import data_folder
 from mrvae_lib.model.vae import MRVAE
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--screenshots", type=Path, default=None, help="folder that gets pictures of what the browser shows")
 
 
 @pytest.fixture
@@ -54,3 +60,17 @@ def tiny_run(**train: object) -> RunConfig:
     settings = {"epochs": 4, "batch_size": 16, "precision": "fp32", "device": "cpu", **train}
     overrides = [f"train.{key}={value}" for key, value in settings.items()]
     return load_config("digits", overrides=["model.hidden=[16]", "model.n_reals=2", "model.n_bits=3", *overrides])
+
+
+def clean_environment(folder: Path, *, borrow: str) -> Path:
+    """A new virtual environment whose own packages come first and that borrows the rest (torch) from another.
+
+    Returns:
+        Its Python.
+    """
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    purelib = subprocess.run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+                             capture_output=True, text=True, check=True).stdout.strip()
+    (Path(purelib) / "borrowed.pth").write_text(borrow + "\n")
+    return python

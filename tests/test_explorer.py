@@ -146,7 +146,7 @@ def test_where_there_is_no_kernel_a_png_is_shown():
     bundle = explorer._repr_mimebundle_()
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.panel.model_id
     picture = np.array(Image.open(io.BytesIO(base64.b64decode(bundle["image/png"]))))
-    np.testing.assert_array_equal(picture, decode_state(explorer.model, explorer.state))
+    np.testing.assert_array_equal(picture[::8, ::8], decode_state(explorer.model, explorer.state))
 
 
 @pytest.mark.parametrize(("n_reals", "n_bits"), [(3, 0), (0, 2), (2, 2)])

@@ -85,15 +85,15 @@ class LatentExplorer:
         z, b = torch.randn(self.model.n_reals), torch.randint(0, 2, (self.model.n_bits,))
         self.state = ExplorerState.from_latents(z.clamp(*SWEEP), b)
 
-    def png(self) -> bytes:
-        """The picture now, as PNG at the model's own size."""
-        return png_bytes(decode_state(self.model, self.state))
+    def png(self, *, scale: int = 1) -> bytes:
+        """The picture now, as PNG, each pixel `scale` pixels wide."""
+        return png_bytes(decode_state(self.model, self.state).repeat(scale, axis=0).repeat(scale, axis=1))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         # A front end with widgets shows the panel; one without (GitHub, a printed page) shows the picture.
         return {
             "text/plain": f"LatentExplorer(code {self.state.code or 'none'}, z {list(self.state.z)})",
-            "image/png": base64.b64encode(self.png()).decode(),
+            "image/png": base64.b64encode(self.png(scale=8)).decode(),
             "application/vnd.jupyter.widget-view+json": {
                 "version_major": 2, "version_minor": 0, "model_id": self.panel.model_id,
             },

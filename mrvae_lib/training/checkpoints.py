@@ -74,6 +74,8 @@ def write_model(model: MRVAE, folder: Path, *, half: bool = False) -> None:
     save_file(weights, folder / "model.safetensors")
     if model.examples:
         save_file(model.examples, folder / "examples.safetensors")
+    for path in folder.glob("*.safetensors"):
+        path.chmod(0o644)  # safetensors makes its files readable by their owner alone
 
 
 def load_model(folder: Path) -> MRVAE:

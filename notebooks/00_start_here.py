@@ -1,0 +1,147 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,cellView,jupyter,-all
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version,-widgets,-language_info
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What makes a digit *that* digit, and what is only handwriting?
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mr-vae/mr-vae/blob/main/notebooks/00_start_here.ipynb)
+#
+# Five minutes. No GPU, no download, no training: a trained model comes with the library.
+#
+# You will
+#
+# - **see** every digit that four bits can name,
+# - **predict** what a bit and a slider change, then **try** it,
+# - **explore** the model yourself with buttons and sliders.
+
+# %%
+import sys
+
+if "google.colab" in sys.modules:  # Colab starts empty; elsewhere the library is already there
+    import subprocess
+
+    source = "mrvae_lib @ git+https://github.com/mr-vae/mr-vae"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+
+# %%
+import torch
+
+from mrvae_lib import load_pretrained
+from mrvae_lib.analysis import figures
+from mrvae_lib.interactive import LatentExplorer
+
+# %% [markdown]
+# ## A model that writes digits
+#
+# A **variational autoencoder** is two networks. The *encoder* looks at a picture and describes it in a few numbers; the
+# *decoder* draws a picture from such a description. This one was trained on 60,000 handwritten digits, without ever
+# being told which digit a picture shows. Its description has two parts:
+#
+# - four **bits** $b$, each 0 or 1: room for $2^4 = 16$ different codes;
+# - ten **reals** $z$, each any number, most often between $-2$ and $2$.
+
+# %% tags=["nbval-check-output"]
+model = load_pretrained("mnist-mrvae")
+print(f"pictures {model.image_shape}, {model.n_reals} reals, {model.n_bits} bits")
+
+# %% [markdown]
+# ## Sixteen codes
+#
+# Set all reals to 0, the middle of their range, and let the decoder draw each of the sixteen codes.
+#
+# **Predict:** the model never saw a label. Will the sixteen pictures be sixteen digits, sixteen blurs, or something
+# between?
+
+# %%
+z = torch.zeros(model.n_reals)
+figure = figures.plot_code_lattice(model, z)
+
+# %% [markdown]
+# Ten digits and sixteen codes: some digits got two codes, so two ways of writing them. The bits came to mean *which
+# digit* because that is what stays the same when a picture is turned, slanted, stretched or moved a little, and the
+# model was rewarded for a code that survives this. That reward is an assumption we made; notebook 02 writes it down.
+#
+# How often is a code right about the digit? Give each code the digit it most often stands for on the training images,
+# and count on 10,000 new ones. The fair rival is *k-means*, which sorts raw pixels into sixteen groups.
+
+# %% tags=["nbval-check-output"]
+scores = model.card["scores"]
+print(f"code    {100 * scores['code_accuracy']:.1f} % of {scores['n_images']:,} test images")
+print(f"k-means {100 * scores['kmeans_accuracy']:.1f} %")
+
+# %% [markdown]
+# ## How much does each number tell?
+#
+# The unit is the **nat**. A fair coin whose outcome you learn tells you $\ln 2 \approx 0.69$ nats, and no bit can tell
+# more than that. A real can tell more; a real that tells nothing is one the model does not use.
+
+# %%
+ax = figures.plot_information(scores["kl_of_real"], scores["information_of_bit"])
+
+# %% [markdown]
+# ## Now one at a time
+#
+# Take five test digits as the encoder describes them. In the blue rows one real moves from $-2.5$ to $2.5$ and all
+# else stays. In the orange rows one bit is off, then on.
+#
+# **Predict:** in which rows does the digit become *another* digit?
+
+# %%
+mu, bits = model.examples["mu"].float(), model.examples["bits"].float()
+figure = figures.plot_traversals(model, mu, bits, scores["kl_of_real"], scores["information_of_bit"])
+
+# %% [markdown]
+# Read a blue row from left to right: slant, width or thickness changes, and the digit mostly stays itself. Read an
+# orange pair: the handwriting stays, the digit changes. Where a blue row does turn one digit into another, the split
+# between *what* and *how* is not perfect; notebook 05 measures by how much.
+
+# %% [markdown]
+# ## Your turn
+#
+# Press a bit. Drag a slider. *next* starts from another test digit, *random* from nothing but chance.
+#
+# Three things to try:
+#
+# 1. Start at any digit and turn it into a 3 with bits alone. How many presses does it take?
+# 2. Find the slider that leans the digit to one side. Does it lean *every* digit? Press bits while it leans.
+# 3. Find a code that is two digits at once. Which sliders decide between them?
+
+# %%
+explorer = LatentExplorer(model)
+explorer
+
+# %% [markdown]
+# The buttons and sliders set plain numbers, so you can set them from code as well, and share a view as text.
+
+# %% tags=["nbval-check-output"]
+explorer.bits[0].value = not explorer.bits[0].value
+explorer.state = type(explorer.state).from_json(explorer.state.to_json())
+print("code now", explorer.state.code)
+
+# %% [markdown]
+# ## What we saw
+#
+# What makes a digit *that* digit fits in four bits, found without labels; the handwriting is in a few reals. The two
+# can be changed apart, and where they cannot, we can say so with a number.
+#
+# **New words.** *Bit* $b_k$: one of the model's yes-or-no numbers. *Real* $z_i$: one of its continuous numbers. *Code*:
+# all bits together. *Nat*: the unit of information, $1/\ln 2 \approx 1.44$ bits. The glossary has the rest.
+#
+# **Next.** Train your own in under a minute: `make run`, or `mrvae train digits`.
+#
+# **References.** Kingma and Welling, *Auto-Encoding Variational Bayes* (2014): read it for the two networks and why
+# they are trained together. Dupont, *Learning Disentangled Joint Continuous and Discrete Representations* (2018): read it
+# for the first model with both kinds of number.

@@ -1,0 +1,69 @@
+"""Notebooks: each pair agrees, cells stay short, nothing saved that breaks a reader's view."""
+
+import itertools
+import json
+
+import jupytext
+import pytest
+
+from tests.conftest import ROOT
+
+SCRIPTS = sorted(ROOT.glob("notebooks/*.py"))
+LONGEST_CELL, MEDIAN_CELL = 30, 8
+
+pytestmark = pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+
+
+def cells(path):
+    return [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in jupytext.read(path).cells]
+
+
+def code_lines(path):
+    return [len([line for line in source.splitlines() if line.strip()]) for kind, source, _ in cells(path) if kind == "code"]
+
+
+def saved(path):
+    return json.loads(path.with_suffix(".ipynb").read_text())
+
+
+def test_the_pair_agrees(script):
+    assert cells(script) == cells(script.with_suffix(".ipynb"))
+
+
+def test_code_cells_are_short(script):
+    lengths = sorted(code_lines(script))
+    assert lengths[-1] <= LONGEST_CELL
+    assert lengths[len(lengths) // 2] <= MEDIAN_CELL
+
+
+def test_nearly_every_code_cell_follows_prose(script):
+    kinds = [kind for kind, _, _ in cells(script)]
+    code = kinds.count("code")
+    after_prose = sum(pair == ("markdown", "code") for pair in itertools.pairwise(kinds))
+    assert after_prose >= 0.8 * code
+
+
+def test_some_outputs_are_compared_and_those_are_saved(script):
+    compared = [cell for cell in saved(script)["cells"] if "nbval-check-output" in cell["metadata"].get("tags", [])]
+    assert len(compared) >= 3
+    assert all(cell["outputs"] for cell in compared)
+
+
+def test_pictures_are_saved_and_widget_state_is_not(script):
+    notebook = saved(script)
+    data = [output.get("data", {}) for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    assert any("image/png" in item for item in data)
+    assert not any("widget" in kind for item in data for kind in item)
+    assert "widgets" not in notebook["metadata"]
+    assert not any(output.get("output_type") == "error" for cell in notebook["cells"] for output in cell.get("outputs", []))
+
+
+def test_it_opens_with_a_question_and_a_badge(script):
+    first = cells(script)[0][1]
+    assert first.splitlines()[0].startswith("# ")
+    assert "?" in first.splitlines()[0]
+    assert f"blob/main/notebooks/{script.stem}.ipynb" in first
+
+
+def test_it_fits_a_repository(script):
+    assert script.with_suffix(".ipynb").stat().st_size < 1_000_000

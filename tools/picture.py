@@ -1,0 +1,43 @@
+"""Draw the README's picture, docs/mrvae.png, from the shipped model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+from mrvae_lib import load_pretrained
+from mrvae_lib.analysis.encoding import informative_reals
+from mrvae_lib.analysis.figures import BLUE, ORANGE, save_figure, tile
+from mrvae_lib.analysis.traversals import code_lattice, real_sweep, sweep_values
+from mrvae_lib.model.codes import all_codes, code_name
+
+EXAMPLE = 0
+
+
+def main() -> None:
+    model = load_pretrained("mnist-mrvae")
+    z, b = model.examples["mu"][EXAMPLE], model.examples["bits"][EXAMPLE]
+    reals = informative_reals(model.card["scores"]["kl_of_real"])[:4]
+    figure = plt.figure(figsize=(9.6, 4.3))
+    left, right = figure.subfigures(1, 2, width_ratios=[4.1, 5.5])
+
+    left.suptitle("bits: what it is", color=ORANGE, fontsize=12)
+    pictures = code_lattice(model, z)
+    for ax, picture, code in zip(left.subplots(4, 4).flat, pictures, all_codes(model.n_bits), strict=True):
+        ax.imshow(tile(picture[None], 1, gap=0), interpolation="nearest")
+        ax.set_title(code_name(code), fontsize=8, pad=2)
+        ax.set_axis_off()
+
+    right.suptitle("reals: how it looks", color=BLUE, fontsize=12)
+    for ax, i in zip(right.subplots(len(reals), 1), reals, strict=True):
+        ax.imshow(tile(real_sweep(model, z, b, i, sweep_values(7)), 7), interpolation="nearest")
+        ax.set_ylabel(f"z{i}", rotation=0, ha="right", va="center", color=BLUE)
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.spines[:].set_visible(False)
+    save_figure(figure, Path(__file__).parent.parent / "docs" / "mrvae.png")
+
+
+if __name__ == "__main__":
+    main()

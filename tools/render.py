@@ -1,0 +1,39 @@
+"""Run every notebook and keep what it shows: `make render`.
+
+Outputs are committed so that GitHub and Colab show pictures before anything is run. Widgets are kept as their picture,
+without widget state: a saved slider that moves nothing is worse than an image.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+MAX_BYTES = 1_000_000
+
+
+def render(path: Path) -> None:
+    """Execute a notebook in place."""
+    notebook = nbformat.read(path, as_version=4)
+    here = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(notebook, timeout=600, store_widget_state=False, resources=here).execute()
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata.pop("language_info", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(WIDGET, None)
+    nbformat.write(notebook, path)
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        sys.exit(f"{path}: {size:,} bytes, must be under {MAX_BYTES:,}")
+    print(f"{path}: {size:,} bytes")
+
+
+if __name__ == "__main__":
+    for path in sorted(Path(__file__).parent.parent.glob("notebooks/*.ipynb")):
+        render(path)
