@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-NAME = r"[\w.-]+/[\w.-]+"
+NAME = r"[\w.-]+/[\w-]+(?:\.[\w-]+)*"
 LINKS = [
     rf"(?P<before>colab\.research\.google\.com/github/){NAME}(?P<after>/blob/)",
     rf"(?P<before>git\+https://github\.com/){NAME}(?P<after>)",

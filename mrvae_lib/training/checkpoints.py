@@ -18,6 +18,9 @@ from safetensors.torch import load_file, save_file
 from mrvae_lib.config import ConfigError, parse_config
 from mrvae_lib.model.vae import MRVAE
 
+PARTIAL = ".partial-"
+"""How the names of files and folders begin while they are being written."""
+
 
 class CheckpointError(RuntimeError):
     """A model or checkpoint that cannot be read; the message is one line naming the file and what was expected."""
@@ -27,7 +30,7 @@ class CheckpointError(RuntimeError):
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A new folder that appears under its name only when it is complete, in place of an older one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    partial = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=path.parent))
     try:
         partial.chmod(0o755)
         yield partial
@@ -45,9 +48,18 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 def atomic_write(path: Path, text: str) -> None:
     """Replace a text file whole: a reader sees the old content or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
+
+
+def remove_partial(folder: Path) -> None:
+    """Clear away what a killed process was writing below a folder; nothing there was ever complete."""
+    for path in list(folder.rglob(f"{PARTIAL}*")):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def save_model(model: MRVAE, folder: Path, *, half: bool = False) -> None:

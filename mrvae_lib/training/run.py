@@ -14,7 +14,14 @@ from mrvae_lib.data import ImageSet, load_dataset
 from mrvae_lib.model.networks import memory_format
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import CodePool
-from mrvae_lib.training.checkpoints import atomic_write, checkpoints, load_model, load_state, save_checkpoint
+from mrvae_lib.training.checkpoints import (
+    atomic_write,
+    checkpoints,
+    load_model,
+    load_state,
+    remove_partial,
+    save_checkpoint,
+)
 from mrvae_lib.training.devices import choose_device, use_bf16
 from mrvae_lib.training.schedules import value_at
 
@@ -133,6 +140,7 @@ def _claim(folder: Path, config: RunConfig) -> Path | None:
                               f"--out, or delete this one")
     else:
         atomic_write(path, dump_config(config))
+    remove_partial(folder)
     found = checkpoints(folder / "checkpoints")
     return found[-1] if found else None
 
