@@ -1,0 +1,32 @@
+"""Images: where they come from, and how they reach the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from mrvae_lib.data.imageset import DataError, ImageSet
+from mrvae_lib.data.vision import load_cifar10, load_digits, load_fashion_mnist, load_mnist
+
+LOADERS: dict[str, Callable[[str], ImageSet]] = {
+    "digits": load_digits,
+    "mnist": load_mnist,
+    "fashion-mnist": load_fashion_mnist,
+    "cifar10": load_cifar10,
+}
+
+
+def load_dataset(name: str, split: Literal["train", "test"] = "train") -> ImageSet:
+    """One split of a data set, whole, in memory.
+
+    Args:
+        name: `digits` (no network needed), `mnist`, `fashion-mnist` or `cifar10`.
+        split: `train` or `test`.
+    Raises:
+        DataError: a name or split that does not exist, or files that are missing, damaged or out of reach.
+    """
+    if name not in LOADERS:
+        raise DataError(f"no data set {name!r}; there are {', '.join(LOADERS)}")
+    if split not in ("train", "test"):
+        raise DataError(f"{name}: split must be train or test, got {split!r}")
+    return LOADERS[name](split)

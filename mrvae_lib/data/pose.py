@@ -1,0 +1,41 @@
+"""T: a small random change of pose. Structure is what survives it."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mrvae_lib.config import PoseConfig
+
+
+WARP_SIDE = 4
+"""The elastic warp is drawn on this many points a side and smoothed between them."""
+
+
+def random_pose(x: Tensor, config: PoseConfig, generator: torch.Generator | None = None) -> Tensor:
+    """Each image turned, sheared, scaled and moved by its own random amounts; what enters the frame is black.
+
+    Args:
+        x: (B, C, H, W) in [0, 1].
+        config: the half width of each uniform draw; a scale of 0.2 draws a factor from 0.8 to 1.2.
+    Returns:
+        (B, C, H, W), bilinear samples of x.
+    """
+    draws = 2 * torch.rand(6, len(x), generator=generator, device=x.device) - 1  # (6, B) in [-1, 1]
+    angle = draws[0] * math.radians(config.rotation)
+    cos, sin, shear = angle.cos(), angle.sin(), draws[1] * config.shear
+    width, height = 1 + draws[2] * config.scale, 1 + draws[3] * config.scale
+    across, down = draws[4] * config.shift, draws[5] * config.shift
+    rows = [
+        torch.stack([cos / width, (shear * cos - sin) / width, across], dim=1),
+        torch.stack([sin / height, (shear * sin + cos) / height, down], dim=1),
+    ]
+    grid = F.affine_grid(torch.stack(rows, dim=1), list(x.shape), align_corners=False)
+    if config.elastic:
+        coarse = torch.randn(len(x), 2, WARP_SIDE, WARP_SIDE, generator=generator, device=x.device)
+        warp = F.interpolate(coarse * config.elastic, size=x.shape[2:], mode="bicubic", align_corners=False)
+        grid = grid + warp.permute(0, 2, 3, 1)
+    return F.grid_sample(x, grid, align_corners=False)

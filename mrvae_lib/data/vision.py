@@ -1,0 +1,114 @@
+"""Real images: the digits that come with scikit-learn, and torchvision's MNIST, FashionMNIST and CIFAR-10."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchvision import datasets
+from torchvision.datasets.utils import check_integrity, download_url
+
+from mrvae_lib.data.imageset import DataError, ImageSet
+
+OFFLINE = "the data set 'digits' works without a network"
+N_DIGITS_TRAIN = 1437
+FASHION_NAMES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+DIGIT_NAMES = tuple("0123456789")
+
+
+def data_folder() -> Path:
+    """Where data sets are kept: the folder named by MRVAE_DATA, else `mrvae` in the user's cache."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("MRVAE_DATA") or Path(cache) / "mrvae").expanduser()
+
+
+def load_digits(split: str) -> ImageSet:
+    """1,797 real handwritten digits of 8x8 pixels, shown at 32x32: the first 1,437 to train on, the last 360 to test.
+
+    The file is in the order it was collected, so most writers of the test digits were never seen in training.
+    Source: Alpaydin and Kaynak, UCI Optical Recognition of Handwritten Digits (1998); bundled with scikit-learn.
+    """
+    from sklearn.datasets import load_digits as bundled_digits
+
+    pixels, labels = bundled_digits(return_X_y=True)
+    part = slice(None, N_DIGITS_TRAIN) if split == "train" else slice(N_DIGITS_TRAIN, None)
+    small = torch.from_numpy(pixels[part]).float().reshape(-1, 1, 8, 8) / 16
+    large = F.interpolate(small, size=32, mode="bicubic", align_corners=False).clamp(0, 1)
+    return ImageSet("digits", large.mul(255).round().byte(), torch.from_numpy(labels[part]).long(), DIGIT_NAMES)
+
+
+def load_mnist(split: str) -> ImageSet:
+    """60,000 and 10,000 handwritten digits, 28x28. Source: LeCun, Cortes and Burges."""
+    return _load_idx("mnist", datasets.MNIST, split, DIGIT_NAMES)
+
+
+def load_fashion_mnist(split: str) -> ImageSet:
+    """60,000 and 10,000 pictures of clothes, 28x28. Source: Xiao, Rasul and Vollgraf (2017)."""
+    return _load_idx("fashion-mnist", datasets.FashionMNIST, split, FASHION_NAMES)
+
+
+def load_cifar10(split: str) -> ImageSet:
+    """50,000 and 10,000 small photographs, 32x32 in colour. Source: Krizhevsky (2009).
+
+    torchvision's reader checks the md5 of every file, then unpickles it.
+    """
+    root, source = data_folder(), datasets.CIFAR10
+    if not all(check_integrity(str(root / source.base_folder / name), md5) for name, md5 in source.train_list):
+        _fetch("cifar10", root, source.filename, source.tgz_md5, [source.url])
+    try:
+        loaded = source(str(root), train=split == "train", download=True)
+    except (OSError, RuntimeError, EOFError) as error:
+        raise DataError(f"cifar10: {root / source.base_folder} cannot be unpacked or read ({error}); delete it and "
+                        f"try again; {OFFLINE}") from None
+    images = torch.from_numpy(loaded.data).permute(0, 3, 1, 2).contiguous()
+    return ImageSet("cifar10", images, torch.tensor(loaded.targets), tuple(loaded.classes))
+
+
+def _load_idx(name: str, source: type[datasets.MNIST], split: str, label_names: tuple[str, ...]) -> ImageSet:
+    folder = data_folder() / source.__name__ / "raw"
+    prefix = "train" if split == "train" else "t10k"
+    resources = [(file, md5) for file, md5 in source.resources if file.startswith(prefix)]
+    for file, md5 in resources:
+        _fetch(name, folder, file, md5, [mirror + file for mirror in source.mirrors])
+    images, labels = (_read_idx(folder / file) for file, _ in sorted(resources))
+    return ImageSet(name, images[:, None], labels.long(), label_names)
+
+
+def _fetch(name: str, folder: Path, file: str, md5: str, urls: list[str]) -> None:
+    """Make sure `folder/file` is there and whole. A download lands under its name only after its md5 was checked."""
+    path = folder / file
+    if path.exists():
+        if not check_integrity(str(path), md5):
+            raise DataError(f"{name}: {path} is damaged or incomplete (expected md5 {md5}, "
+                            f"{path.stat().st_size:,} bytes found); delete it to download it again; {OFFLINE}")
+        return
+    reasons = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as partial:
+            for url in urls:
+                try:
+                    download_url(url, partial, filename=file, md5=md5)
+                    os.replace(Path(partial) / file, path)
+                    return
+                except (OSError, RuntimeError) as error:
+                    reasons.append(f"{url}: {error}")
+    except OSError as error:
+        reasons.append(str(error))
+    raise DataError(f"{name}: {path} is not there and could not be downloaded ({'; '.join(reasons)}); "
+                    f"MRVAE_DATA names the data folder; {OFFLINE}")
+
+
+def _read_idx(path: Path) -> Tensor:
+    """An IDX file of bytes: 2 zeros, type 8, number of dimensions, each size as 4 bytes, then the values."""
+    content = gzip.decompress(path.read_bytes())
+    n_dims = content[3]
+    shape = np.frombuffer(content, dtype=">i4", count=n_dims, offset=4)
+    values = np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * n_dims)
+    return torch.from_numpy(values.reshape(shape).copy())
