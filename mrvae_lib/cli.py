@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import shutil
 import sys
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -58,7 +60,7 @@ def train(
             callbacks=[ProgressBar(), JsonLines(folder / "metrics.jsonl"), tensorboard, PictureLog(tensorboard, test)],
         )
         if not (folder / "model" / "config.json").is_file():
-            console.print(f"Stopped. To go on: mrvae train {folder}")
+            console.print(f"Stopped. To go on: {_program()} train {folder}")
             raise typer.Exit(130)
         if "scores" not in load_run(folder).card:
             options = [*(["--quick"] if quick else []), *(part for item in overrides for part in ("--set", item))]
@@ -69,7 +71,7 @@ def train(
             console.print(_verdict(scores["code_accuracy"], scores["kmeans_accuracy"], len(images)))
         written = ", ".join(sorted(path.name for path in folder.iterdir() if path.name != "checkpoints"))
         console.print(f"\nWritten to {folder}: {written}", soft_wrap=True)
-        console.print(f"Next: look at {folder / 'traversals.png'}, open sliders with [bold]mrvae explore {folder}[/], "
+        console.print(f"Next: look at {folder / 'traversals.png'}, open sliders with [bold]{_program()} explore {folder}[/], "
                       f"or the notebooks with [bold]make lab[/].", soft_wrap=True)
 
 
@@ -172,16 +174,18 @@ def _load(run: str) -> MRVAE:
 
 
 def _table(scores: dict[str, Any]) -> Table:
+    from mrvae_lib.analysis.encoding import informative_reals
+
     table = Table(title=f"{scores['n_images']:,} test images of {scores['data']}", title_justify="left", box=None,
                   show_header=False)
     rows = [
         ("-ELBO on hard bits", scores["neg_elbo"], "nats per image"),
         ("reconstruction", scores["reconstruction"], "nats"),
-        ("KL of z", scores["kl_z"], "nats: " + _listed("z", scores["kl_of_real"])),
+        ("KL of z", scores["kl_z"], "nats: " + _listed("z", scores["kl_of_real"], informative_reals(scores["kl_of_real"]))),
         ("KL of b", scores["kl_b"], "nats"),
     ]
     if scores["information_of_code"] is not None:
-        told = _listed("b", scores["information_of_bit"])
+        told = _listed("b", scores["information_of_bit"], range(len(scores["information_of_bit"])))
         rows.append(("information of the code", scores["information_of_code"], f"nats: {told}"))
     for name, value, note in rows:
         table.add_row(name, f"{value:.2f}", note)
@@ -200,5 +204,13 @@ def _verdict(code: float, kmeans: float, n_images: int) -> str:
             f"with 60,000 (make run DATA=mnist) the code wins.")
 
 
-def _listed(letter: str, values: list[float] | tuple[float, ...]) -> str:
-    return "  ".join(f"{letter}{i} {value:.2f}" for i, value in enumerate(values))
+def _listed(letter: str, values: Sequence[float], shown: Iterable[int]) -> str:
+    return "  ".join(f"{letter}{i} {values[i]:.2f}" for i in shown)
+
+
+def _program() -> str:
+    """How to call this program again: by name, or by its place where no environment is active (after `make run`)."""
+    here = Path(sys.argv[0])
+    if shutil.which("mrvae") or here.stem != "mrvae":
+        return "mrvae"
+    return os.path.relpath(here)
