@@ -71,8 +71,8 @@ def train(
             console.print(_verdict(scores["code_accuracy"], scores["kmeans_accuracy"], len(images)))
         written = ", ".join(sorted(path.name for path in folder.iterdir() if path.name != "checkpoints"))
         console.print(f"\nWritten to {folder}: {written}", soft_wrap=True)
-        console.print(f"Next: look at {folder / 'traversals.png'}, open sliders with [bold]{_program()} explore {folder}[/], "
-                      f"or the notebooks with [bold]make lab[/].", soft_wrap=True)
+        console.print(f"Next: look at {folder / 'traversals.png'}, open sliders with [bold]{_program()} explore "
+                      f"{folder}[/], or the notebooks with [bold]make lab[/].", soft_wrap=True)
 
 
 @app.command()
@@ -176,12 +176,13 @@ def _load(run: str) -> MRVAE:
 def _table(scores: dict[str, Any]) -> Table:
     from mrvae_lib.analysis.encoding import informative_reals
 
+    kl_of_real = scores["kl_of_real"]
     table = Table(title=f"{scores['n_images']:,} test images of {scores['data']}", title_justify="left", box=None,
                   show_header=False)
     rows = [
         ("-ELBO on hard bits", scores["neg_elbo"], "nats per image"),
         ("reconstruction", scores["reconstruction"], "nats"),
-        ("KL of z", scores["kl_z"], "nats: " + _listed("z", scores["kl_of_real"], informative_reals(scores["kl_of_real"]))),
+        ("KL of z", scores["kl_z"], "nats: " + _listed("z", kl_of_real, informative_reals(kl_of_real))),
         ("KL of b", scores["kl_b"], "nats"),
     ]
     if scores["information_of_code"] is not None:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from mrvae_lib.config import PoseConfig
 
-
 WARP_SIDE = 4
 """The elastic warp is drawn on this many points a side and smoothed between them."""
 
