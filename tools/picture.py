@@ -18,9 +18,9 @@ EXAMPLE = 0
 def main() -> None:
     model = load_pretrained("mnist-mrvae")
     z, b = model.examples["mu"][EXAMPLE], model.examples["bits"][EXAMPLE]
-    reals = informative_reals(model.card["scores"]["kl_of_real"])[:4]
-    figure = plt.figure(figsize=(9.6, 4.3))
-    left, right = figure.subfigures(1, 2, width_ratios=[4.1, 5.5])
+    reals = informative_reals(model.card["scores"]["kl_of_real"])[:5]
+    figure = plt.figure(figsize=(10, 4.6), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=[4.4, 5.6], wspace=0.05)
 
     left.suptitle("bits: what it is", color=ORANGE, fontsize=12)
     pictures = code_lattice(model, z)
