@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from typer.testing import CliRunner
 
 from mrvae_lib import __version__
@@ -34,7 +35,8 @@ def test_training_writes_all_that_it_says(run):
     for name in ("config.toml", "metrics.jsonl", "model/config.json", "model/model.safetensors",
                  "model/examples.safetensors", "reconstructions.png", "traversals.png", "traversals.gif"):
         assert (folder / name).is_file(), name
-    assert list((folder / "tensorboard").glob("events.*"))
+    events = EventAccumulator(str(folder / "tensorboard")).Reload()
+    assert len(events.Images("reconstructions")) == 2
     assert "label accuracy of the code" in output
     assert "label accuracy of k-means" in output
     assert "Next:" in output

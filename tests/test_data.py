@@ -1,8 +1,12 @@
 """Data sets: real files, and every way in which they can be broken."""
 
 import gzip
+import hashlib
+import pickle
 import shutil
+import tarfile
 
+import numpy as np
 import pytest
 import torch
 
@@ -124,3 +128,41 @@ def test_a_download_that_breaks_off_leaves_nothing(no_network, monkeypatch):
     with pytest.raises(DataError, match="could not be downloaded"):
         load_dataset("mnist")
     assert [path.name for path in no_network.rglob("*") if path.is_file()] == ["seen"]
+
+
+def test_cifar10_archives_are_checked_unpacked_and_read(no_network, monkeypatch):
+    """A small archive in CIFAR-10's own format, with its own checksums in the place of the real ones."""
+    from torchvision import datasets
+
+    folder = no_network / "cifar-10-batches-py"
+    folder.mkdir()
+    lists = {"train_list": [f"data_batch_{i}" for i in range(1, 6)], "test_list": ["test_batch"]}
+    contents = {name: {"data": np.full((2, 3072), i, np.uint8), "labels": [i, 9]}
+                for i, name in enumerate(lists["train_list"] + lists["test_list"])}
+    contents["batches.meta"] = {"label_names": [f"class {i}" for i in range(10)]}
+    for name, content in contents.items():
+        (folder / name).write_bytes(pickle.dumps(content))
+    for attribute, names in lists.items():
+        monkeypatch.setattr(datasets.CIFAR10, attribute, [[name, md5_of(folder / name)] for name in names])
+    monkeypatch.setattr(datasets.CIFAR10, "meta", {"filename": "batches.meta", "key": "label_names",
+                                                   "md5": md5_of(folder / "batches.meta")})
+    archive = no_network / datasets.CIFAR10.filename
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(folder, folder.name)
+    monkeypatch.setattr(datasets.CIFAR10, "tgz_md5", md5_of(archive))
+    shutil.rmtree(folder)
+
+    train = load_dataset("cifar10", "train")
+    assert train.images.shape == (10, 3, 32, 32)
+    assert train.labels.tolist() == [0, 9, 1, 9, 2, 9, 3, 9, 4, 9]
+    assert train.label_names[9] == "class 9"
+    assert load_dataset("cifar10", "test").images.unique().tolist() == [5]
+
+    archive.write_bytes(archive.read_bytes()[:-10])
+    (folder / "data_batch_1").write_bytes(b"cut short")
+    with pytest.raises(DataError, match=r"cifar-10-python.tar.gz is damaged or incomplete"):
+        load_dataset("cifar10", "train")
+
+
+def md5_of(path):
+    return hashlib.md5(path.read_bytes()).hexdigest()

@@ -10,7 +10,9 @@ import numpy as np
 import torch
 
 
-def check(answer: Callable[..., Any], *, args: tuple[Any, ...] = (), expected: Any, hint: str, atol: float = 1e-4) -> None:
+def check(
+    answer: Callable[..., Any], *, args: tuple[Any, ...] = (), expected: Any, hint: str, atol: float = 1e-4
+) -> None:
     """Call an answer and print whether it gives what is expected; prints, returns nothing, never raises.
 
     Args:
