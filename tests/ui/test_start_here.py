@@ -13,6 +13,8 @@ from mrvae_lib import load_pretrained
 from mrvae_lib.interactive.state import ExplorerState, decode_state, explorer_content
 
 PICTURE = "img[alt^='decoded picture']"
+KERNEL_IS_READY = """() => document.querySelector('.jp-Notebook .jp-Cell')
+    && window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"""
 
 
 def shown(page):
@@ -48,11 +50,10 @@ def source(page):
 
 def test_dragging_a_slider_and_pressing_a_bit_change_the_picture(lab, page, screenshot):
     page.goto(f"{lab}/lab/tree/00_start_here.ipynb?reset")
-    page.wait_for_function("window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell')")
-    page.wait_for_timeout(3000)
+    page.wait_for_function(KERNEL_IS_READY, timeout=120_000)
     page.add_locator_handler(page.get_by_text("official Jupyter news"),
                              lambda: page.get_by_role("button", name="No", exact=True).click())
-    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")  # not awaited
     page.wait_for_selector(".widget-slider .noUi-handle", state="attached", timeout=120_000)
     page.locator(PICTURE).scroll_into_view_if_needed()
     page.wait_for_timeout(2000)
