@@ -57,7 +57,7 @@ class ModelConfig(Section):
 
 
 class PoseConfig(Section):
-    """T, the change of pose that the code should survive; each amount but `elastic` is a uniform draw's half width."""
+    """T, the change of pose that the code should survive; amounts are half widths of uniform draws."""
 
     rotation: Annotated[float, Field(ge=0, le=180)] = 25.0
     """Degrees."""
@@ -67,6 +67,10 @@ class PoseConfig(Section):
     """Of half the image's width."""
     elastic: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     """Standard deviation of a smooth warp, of half the image's width; 0 leaves straight lines straight."""
+    contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Of the image's own brightness; a contrast of 0.4 draws a factor from 0.6 to 1.4."""
+    mirror: bool = False
+    """Left and right exchanged in half of the draws."""
 
 
 class ObjectiveConfig(Section):

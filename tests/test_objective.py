@@ -147,12 +147,22 @@ def test_a_pose_of_no_amount_leaves_the_image(generator):
     torch.testing.assert_close(random_pose(x, still, generator), x, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("amount", ["rotation", "shear", "scale", "shift", "elastic"])
+@pytest.mark.parametrize("amount", ["rotation", "shear", "scale", "shift", "elastic", "contrast"])
 def test_each_amount_of_the_pose_changes_the_image(amount, generator):
     x = torch.rand(3, 1, 28, 28, generator=generator)
     still = {"rotation": 0, "shear": 0, "scale": 0, "shift": 0, "elastic": 0}
     moved = random_pose(x, PoseConfig(**still | {amount: 10 if amount == "rotation" else 0.2}), generator)
     assert (moved - x).abs().mean() > 0.02
+
+
+def test_mirrored_poses_are_the_image_or_its_mirror_image(generator):
+    x = torch.rand(50, 1, 9, 9, generator=generator)
+    still = PoseConfig(rotation=0, shear=0, scale=0, shift=0, mirror=True)
+    posed = random_pose(x, still, generator)
+    same = torch.tensor([torch.allclose(a, b, atol=1e-4) for a, b in zip(posed, x, strict=True)])
+    mirrored = torch.tensor([torch.allclose(a, b.flip(2), atol=1e-4) for a, b in zip(posed, x, strict=True)])
+    assert (same ^ mirrored).all()
+    assert 10 < int(same.sum()) < 40
 
 
 def test_a_shift_moves_a_dot_by_at_most_its_share_of_the_half_width(generator):

@@ -84,6 +84,15 @@ def test_stopping_anywhere_and_resuming_ends_in_the_same_weights(tmp_path, step)
     assert rows == history.rows
 
 
+def test_a_convolutional_run_resumes_bit_for_bit_too(tmp_path):
+    config = tiny_run(epochs=2)
+    network = config.model.model_copy(update={"network": "conv", "hidden": (4, 8, 16)})
+    config = config.model_copy(update={"model": network})
+    expected = train(config, images=tiny_images())
+    train(config, tmp_path / "run", images=tiny_images(), callbacks=[StopAfter(3)])
+    assert torch.equal(weights_of(expected), weights_of(train(config, tmp_path / "run", images=tiny_images())))
+
+
 def test_stopping_and_resuming_a_pool_of_small_batches_ends_in_the_same_weights(tmp_path):
     config = tiny_run(batch_size=4, epochs=2)
     expected = train(config, images=tiny_images())

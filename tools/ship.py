@@ -35,7 +35,7 @@ def ship(name: str, runs: list[Path]) -> None:
     folder = pretrained_folder() / name
     save_model(load_run(best), folder, half=True)
     model = load_model(folder)
-    data = model.card["data"]
+    data = model.card["run"]["data"]["name"]
     train, test = load_dataset(data, "train"), load_dataset(data, "test")
     model.card |= {
         "scores": asdict(evaluate(model, test, train)),

@@ -19,7 +19,8 @@ def random_pose(x: Tensor, config: PoseConfig, generator: torch.Generator | None
 
     Args:
         x: (B, C, H, W) in [0, 1].
-        config: the half width of each uniform draw; a scale of 0.2 draws a factor from 0.8 to 1.2.
+        config: the half width of each uniform draw; a scale of 0.2 draws a factor from 0.8 to 1.2. Where it asks
+            for more (a warp, a change of contrast, mirror images), more is drawn.
     Returns:
         (B, C, H, W), bilinear samples of x.
     """
@@ -32,9 +33,17 @@ def random_pose(x: Tensor, config: PoseConfig, generator: torch.Generator | None
         torch.stack([cos / width, (shear * cos - sin) / width, across], dim=1),
         torch.stack([sin / height, (shear * sin + cos) / height, down], dim=1),
     ]
-    grid = F.affine_grid(torch.stack(rows, dim=1), list(x.shape), align_corners=False)
+    affine = torch.stack(rows, dim=1)  # (B, 2, 3)
+    if config.mirror:
+        sign = torch.randint(0, 2, (len(x),), generator=generator, device=x.device) * 2.0 - 1
+        affine = torch.cat([affine[:, :1] * sign[:, None, None], affine[:, 1:]], dim=1)
+    grid = F.affine_grid(affine, list(x.shape), align_corners=False)
     if config.elastic:
         coarse = torch.randn(len(x), 2, WARP_SIDE, WARP_SIDE, generator=generator, device=x.device)
         warp = F.interpolate(coarse * config.elastic, size=x.shape[2:], mode="bicubic", align_corners=False)
         grid = grid + warp.permute(0, 2, 3, 1)
-    return F.grid_sample(x, grid, align_corners=False)
+    moved = F.grid_sample(x, grid, align_corners=False)
+    if config.contrast:
+        gain = torch.rand(len(x), generator=generator, device=x.device) * 2 - 1
+        moved = (moved * (1 + config.contrast * gain)[:, None, None, None]).clamp(max=1)
+    return moved

@@ -90,14 +90,8 @@ class LatentExplorer:
         return png_bytes(decode_state(self.model, self.state).repeat(scale, axis=0).repeat(scale, axis=1))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        # A front end with widgets shows the panel; one without (GitHub, a printed page) shows the picture.
-        return {
-            "text/plain": f"LatentExplorer(code {self.state.code or 'none'}, z {list(self.state.z)})",
-            "image/png": base64.b64encode(self.png(scale=8)).decode(),
-            "application/vnd.jupyter.widget-view+json": {
-                "version_major": 2, "version_minor": 0, "model_id": self.panel.model_id,
-            },
-        }
+        text = f"LatentExplorer(code {self.state.code or 'none'}, z {list(self.state.z)})"
+        return widget_or_picture(self.panel, self.png(scale=8), text)
 
     def _show(self) -> None:
         with self._errors_shown():
@@ -208,6 +202,16 @@ class LatentExplorer:
 
         button.on_click(on_click)
         return button
+
+
+def widget_or_picture(panel: widgets.DOMWidget, picture: bytes, text: str) -> dict[str, Any]:
+    """What to hand a notebook: front ends with widgets show the panel, others (GitHub, a printed page) the picture."""
+    view = {"version_major": 2, "version_minor": 0, "model_id": panel.model_id}
+    return {
+        "text/plain": text,
+        "image/png": base64.b64encode(picture).decode(),
+        "application/vnd.jupyter.widget-view+json": view,
+    }
 
 
 def _heading(text: str) -> widgets.HTML:

@@ -1,0 +1,66 @@
+"""FactorExplorer: sliders over the true factors of a data set, the picture that a perfect code would give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+import torch
+
+from mrvae_lib.data.factors import FactorSet
+from mrvae_lib.interactive.explorer import PICTURE_WIDTH, widget_or_picture
+from mrvae_lib.interactive.state import inline_image, png_bytes
+
+
+class FactorExplorer:
+    """A slider for each factor and the image that has these values.
+
+    Args:
+        images: a set that has every combination of its factors.
+        factors: one index per factor to start from; the middle of each if None.
+    """
+
+    def __init__(self, images: FactorSet, factors: Sequence[int] | None = None) -> None:
+        self.images = images
+        start = [size // 2 for size in images.factor_sizes] if factors is None else list(factors)
+        images.index([start])  # refuses what is out of range, by name
+        self.sliders: dict[str, widgets.SelectionSlider] = {
+            name: self._slider(name, values, index)
+            for name, values, index in zip(images.factor_names, images.factor_values, start, strict=True)
+        }
+        self.picture = widgets.HTML(layout=widgets.Layout(width=f"{PICTURE_WIDTH}px", min_height=f"{PICTURE_WIDTH}px"))
+        self.caption = widgets.HTML()
+        left = widgets.VBox([self.picture, self.caption], layout=widgets.Layout(margin="0 24px 0 0"))
+        self.panel = widgets.HBox([left, widgets.VBox(list(self.sliders.values()))],
+                                  layout=widgets.Layout(flex_flow="row wrap"))
+        self._show()
+
+    @property
+    def factors(self) -> list[int]:
+        """The index of each factor now."""
+        return [slider.value for slider in self.sliders.values()]
+
+    def _show(self, _: Any = None) -> None:
+        number = int(self.images.index([self.factors]))
+        self.picture.value = inline_image(self._pixels(), alt=f"image {number:,}", width=PICTURE_WIDTH)
+        self.caption.value = f"image {number:,} of {len(self.images):,}"
+
+    def _pixels(self) -> np.ndarray:
+        pixels = self.images.at(torch.tensor([self.factors]))[0].permute(1, 2, 0).numpy()
+        return pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
+
+    def _slider(self, name: str, values: Sequence[float | str], index: int) -> widgets.SelectionSlider:
+        texts = [value if isinstance(value, str) else f"{value:.2f}" for value in values]
+        slider = widgets.SelectionSlider(
+            options=[(text, i) for i, text in enumerate(texts)], value=index, description=name,
+            style={"description_width": "90px"}, layout=widgets.Layout(width="360px"),
+        )
+        slider.observe(self._show, names="value")
+        return slider
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        picture = png_bytes(self._pixels().repeat(4, axis=0).repeat(4, axis=1))
+        named = ", ".join(f"{name} {index}" for name, index in zip(self.sliders, self.factors, strict=True))
+        return widget_or_picture(self.panel, picture, f"FactorExplorer({named})")

@@ -1,0 +1,320 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,cellView,jupyter,-all
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version,-widgets,-language_info
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What would a perfect description of a picture be?
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mr-vae/mr-vae/blob/main/notebooks/01_data.ipynb)
+#
+# About 30 minutes, CPU, nothing to download.
+#
+# You will
+#
+# - **move** the true causes of a picture and watch the pixels follow,
+# - **measure** which causes a picture cannot tell apart,
+# - **load** digits, faces and images of your own.
+
+# %%
+import sys
+
+if "google.colab" in sys.modules:  # Colab starts empty; elsewhere the library is already there
+    import subprocess
+
+    source = "mrvae_lib @ git+https://github.com/mr-vae/mr-vae"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+
+# %%
+import matplotlib.pyplot as plt
+import torch
+
+from mrvae_lib import DataError, as_floats, load_dataset
+from mrvae_lib.analysis.figures import show_pictures
+from mrvae_lib.interactive.exercises import check
+from mrvae_lib.interactive.factors import FactorExplorer
+
+# %% [markdown]
+# ## Pictures whose causes we know
+#
+# A **generative factor** is a cause that can be set on its own: where a thing is, how large, which way it is turned.
+# In photographs the factors are unknown. In **dSprites** they are all there is: each image is one white shape on
+# black, and five numbers say which. The set has every combination once.
+#
+# The published file is 26 MB to download and 3 GB in memory. We draw the images instead: a recipe of a few lines
+# gives the published pixels, all but a handful exactly.
+
+# %%
+sprites = load_dataset("dsprites")
+
+# %% [markdown]
+# How many images is *every combination once*? The product of the sizes of the factors:
+#
+# $$N = \prod_f n_f = 3 \cdot 6 \cdot 40 \cdot 32 \cdot 32.$$
+
+# %% tags=["nbval-check-output"]
+for name, size in zip(sprites.factor_names, sprites.factor_sizes, strict=True):
+    print(f"{name:12} {size:3} values")
+print(f"{'together':12} {len(sprites):,} images of {sprites.image_shape}")
+
+# %% [markdown]
+# ## A perfect code
+#
+# Below is a slider for each factor. It is what a perfect code of these pictures would feel like: five numbers, each
+# moves one thing, no two move the same thing, and nothing in the picture is left unsaid.
+#
+# **Predict** before you drag: which slider can you move without changing anything, if you choose the others well?
+
+# %%
+FactorExplorer(sprites)
+
+# %% [markdown]
+# The same as a figure: one row per factor, all other factors fixed in the middle.
+
+# %%
+middle = torch.tensor([2, 3, 5, 16, 16])
+rows = []
+for factor, size in enumerate(sprites.factor_sizes):
+    values = torch.linspace(0, size - 1, 8).round().long()
+    row = middle.repeat(8, 1)
+    row[:, factor] = values
+    rows.append(as_floats(sprites.at(row)))
+ax = show_pictures(torch.cat(rows), columns=8, title="shape, scale, orientation, posX, posY")
+
+# %% [markdown]
+# Three of the five rows change *how* the shape looks, by degrees: scale, position, turning. The first row is of
+# another kind. There is nothing between a square and a heart, so a number on a line is a poor description of it. Two
+# bits are a good one. This is the idea of the whole suite: **bits for what it is, reals for how it looks.**
+
+# %% [markdown]
+# ## Images have numbers
+#
+# Images are stored in counting order, as on an odometer: the last factor turns fastest. With sizes
+# $(3, 6, 40, 32, 32)$, one step of posX skips all 32 values of posY, one step of orientation skips
+# $32 \cdot 32 = 1024$ images.
+
+# %% tags=["nbval-check-output"]
+for factors in ([0, 0, 0, 0, 0], [0, 0, 0, 0, 1], [0, 0, 0, 1, 0], [0, 0, 1, 0, 0], [2, 5, 39, 31, 31]):
+    print(factors, "is image", f"{int(sprites.index([factors])):,}")
+
+# %% [markdown]
+# **Exercise 1, compute.** Write the number of an image from its five factors.
+
+# %% tags=["exercise"]
+def image_number(shape, scale, orientation, pos_x, pos_y):
+    """The place of an image in the set."""
+    ...  # one line
+
+
+# %% tags=["check"]
+check(image_number, args=(2, 5, 0, 3, 7), expected=int(sprites.index([[2, 5, 0, 3, 7]])),
+      hint="how many images does one step of each factor skip?")
+
+# %% cellView="form" jupyter={"source_hidden": true} tags=["solution"]
+# @title Solution
+def image_number(shape, scale, orientation, pos_x, pos_y):
+    return (((shape * 6 + scale) * 40 + orientation) * 32 + pos_x) * 32 + pos_y
+
+
+# %% [markdown]
+# ## What no encoder can know
+#
+# Turn a square by a quarter and it is the same square. So from the picture of a square nobody can read its
+# orientation, only the orientation *up to a quarter turn*. Whoever scores a code on dSprites should know how much of
+# "orientation" is in the pixels at all.
+#
+# Let us measure it. For each shape, take orientation 0 and count how many pixels differ from every other orientation:
+#
+# $$d(t) = \sum_{\text{pixels}} [x_0 \ne x_t].$$
+#
+# **Predict:** how many valleys will the curves of square, ellipse and heart have?
+
+# %%
+turned = torch.tensor([[shape, 5, t, 16, 16] for shape in range(3) for t in range(40)])
+pictures = sprites.at(turned).reshape(3, 40, -1)
+distance = (pictures != pictures[:, :1]).sum(dim=2)
+
+degrees = torch.linspace(0, 360, 40)
+figure, ax = plt.subplots(figsize=(7, 2.6))
+for shape, style in enumerate(["-", "--", ":"]):
+    ax.plot(degrees, distance[shape], style, label=sprites.label_names[shape])
+ax.set(xlabel="turned by (degrees)", ylabel="pixels that differ", xticks=range(0, 361, 90))
+ax.legend(frameon=False);
+
+# %% [markdown]
+# The square has four valleys, the ellipse two, the heart one. The valleys between do not reach zero, for an odd
+# reason: 40 values over a full turn, both ends included, make steps of $360/39$ degrees, and 90 is no multiple of
+# that. A very careful encoder could tell the four squares apart by a few pixels at the rim:
+
+# %% tags=["nbval-check-output"]
+quarter = [10, 20, 29]  # the orientations nearest to 90, 180 and 270 degrees
+print("square:", distance[0, quarter].tolist(), "pixels differ, of", int((pictures[0, 0] > 0).sum()), "white ones")
+print("heart: ", distance[2, quarter].tolist(), "pixels differ, of", int((pictures[2, 0] > 0).sum()), "white ones")
+
+# %% [markdown]
+# So a perfect score for orientation is within nobody's reach in practice, and a low one is not always the model's
+# fault. Notebook 05 comes back to this.
+#
+# **Exercise 2, explore.** Find two *different* rows of factors that give exactly the same picture. The explorer above
+# helps.
+
+# %% tags=["exercise"]
+def twins():
+    """Two different rows of factors, [shape, scale, orientation, posX, posY], with the same picture."""
+    ...  # return [0, 0, 0, 0, 0], [...]
+
+
+# %% tags=["check"]
+check(twins, expected=lambda pair: pair[0] != pair[1] and bool((sprites.at([pair[0]]) == sprites.at([pair[1]])).all()),
+      hint="40 orientations, both ends of the full turn included")
+
+# %% cellView="form" jupyter={"source_hidden": true} tags=["solution"]
+# @title Solution
+def twins():
+    return [0, 0, 0, 0, 0], [0, 0, 39, 0, 0]
+
+
+# %% [markdown]
+# ## Pictures whose causes we do not know
+#
+# MNIST is 70,000 digits that people wrote. Something like slant and thickness is in there, but no file says so; the
+# only thing we are told is the label. If MNIST is in your data folder it is shown here, else the 1,797 small digits
+# that come with scikit-learn stand in.
+
+# %%
+try:
+    written = load_dataset("mnist")
+except DataError:
+    written = load_dataset("digits")
+    print("MNIST is not here and cannot be fetched; showing 'digits' instead.")
+tens = torch.cat([torch.where(written.labels == digit)[0][:10] for digit in range(10)])
+ax = show_pictures(as_floats(written.take(tens)), columns=10, title=f"{written.name}: ten of each digit")
+
+# %% [markdown]
+# Look along a row: what changes from picture to picture is the handwriting, the *how*. Look down a column: what
+# changes is the digit, the *what*. A model that never sees the labels has to find this split by itself.
+#
+# A way to see how hard that is: on average, are two pictures of the same digit closer in pixels than two pictures of
+# different digits?
+
+# %%
+few = as_floats(written.take(tens)).flatten(1)
+apart = torch.cdist(few, few)
+same = written.labels[tens][:, None] == written.labels[tens][None]
+same_digit = apart[same & (apart > 0)]
+figure, ax = plt.subplots(figsize=(7, 2.4))
+ax.hist([same_digit.tolist(), apart[~same].tolist()], bins=30, density=True, label=["same digit", "different digits"])
+ax.set(xlabel="distance in pixel space", ylabel="share", yticks=[])
+ax.legend(frameon=False);
+
+# %% [markdown]
+# Closer, but the two overlap widely: leaning a digit moves more pixels than swapping a 4 for a 9. Grouping raw pixels
+# (k-means) therefore finds groups that mix digits. That is the floor which the code of notebook 00 had to beat.
+
+# %% [markdown]
+# ## A face that looks at you
+#
+# **XYS** is our re-creation of a lost set: a drawn face whose gaze moves left and right (X), up and down (Y), and
+# that comes closer or moves away (S). The head never turns; only the eyes do.
+
+# %%
+faces = load_dataset("xys")
+picked = torch.linspace(0, len(faces) - 1, 8).long()
+stack = as_floats(faces.take(picked))  # (8, 3, H, W): full image, right eye, left eye
+views = stack.transpose(0, 1).reshape(-1, 1, *stack.shape[2:])
+ax = show_pictures(views, columns=8, title="full image, right eye, left eye")
+
+# %% [markdown]
+# Why does the set come with a patch of each eye? Because the loss of a VAE counts pixels. Let us count how much of
+# the picture each factor moves: the mean change of a pixel between neighbours that differ in one factor only.
+#
+# **Predict:** by what factor do the eye patches make X louder, compared with the full image?
+
+# %%
+def mean_change(images, factor):
+    """Mean absolute change of a pixel, per view, from the lowest to the highest value of one factor."""
+    values = images.factors[:, factor]
+    low, high = (as_floats(images.take(torch.where(values == end)[0])).mean(0) for end in (values.min(), values.max()))
+    return (high - low).abs().mean(dim=(1, 2))
+
+
+# %%
+loudness = torch.stack([mean_change(faces, factor) for factor in range(3)])
+for name, (full, right, left) in zip(faces.factor_names, loudness.tolist(), strict=True):
+    print(f"{name}: full image {full:.4f}, right eye {right:.4f}, left eye {left:.4f}")
+
+# %% [markdown]
+# In the full image the size of the head drowns the gaze. In the patches the eye fills the frame, and X and Y are as
+# loud as S. Nothing was added to the data; the loss was made to look at the right place.
+
+# %% [markdown]
+# ## Your own images
+#
+# A folder of pictures works as a data set, with one sub-folder per class or none. So does an `.npz` file with an
+# array `images`. Here we write a few pictures to a folder and read them back; put your own path in its place.
+
+# %%
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+folder = Path(tempfile.mkdtemp())
+for i, place in enumerate(torch.arange(0, len(sprites), 20_011)):
+    label = sprites.label_names[int(sprites.labels[place])]
+    (folder / label).mkdir(exist_ok=True)
+    Image.fromarray(sprites.take(place[None])[0, 0].numpy()).save(folder / label / f"{i}.png")
+
+# %% tags=["nbval-check-output"]
+mine = load_dataset(str(folder))
+print(f"{len(mine)} training images of {mine.image_shape}, classes {', '.join(mine.label_names)}")
+
+# %% [markdown]
+# Nothing else changes: `mrvae train digits --set data.name=path/to/folder` trains on them.
+#
+# **Exercise 3, predict.** One bit can tell at most $\ln 2$ nats. How many bits does a code need at least to name each
+# of dSprites' three shapes by a different code?
+
+# %% tags=["exercise"]
+def bits_needed(n_classes):
+    """The smallest number of bits whose codes can name so many classes."""
+    ...  # one line; math.ceil and math.log2 may help
+
+
+# %% tags=["check"]
+check(bits_needed, args=(3,), expected=2, hint="K bits make 2^K codes")
+
+# %% cellView="form" jupyter={"source_hidden": true} tags=["solution"]
+# @title Solution
+def bits_needed(n_classes):
+    import math
+
+    return math.ceil(math.log2(n_classes))
+
+
+# %% [markdown]
+# ## What we saw
+#
+# A perfect description of a picture is the list of its causes, each on its own, each in its own kind: bits for what
+# is one thing or another, reals for what changes by degrees. On dSprites we know that list and can score a model
+# against it. On MNIST we know one entry. Some causes leave no trace in the pixels, and no model can find those.
+#
+# **New words.** *Generative factor*: a cause of a picture that can be set on its own. *Ambiguous*: two settings of a
+# factor that give (nearly) the same picture. *Patch*: a part of an image shown as an image of its own.
+#
+# **Next.** Notebook 00 if you came here first; the [glossary](../GLOSSARY.md) for symbols.
+#
+# **References.** Matthey, Higgins, Hassabis and Lerchner, *dSprites* (2017): read it for the set everyone measures on.
+# Locatello et al., *Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations*
+# (2019): read it for why no method finds the factors without some assumption.
