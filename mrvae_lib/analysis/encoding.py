@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ from mrvae_lib.model.vae import MRVAE, Posterior
 INFORMATIVE_KL = 0.1
 """Nats per image below which a real counts as unused."""
 N_EXAMPLES = 100
+MAX_SCORED_PIXELS = 60_000 * 28 * 28
+"""Scores of a larger set are read on its `first` images, so many that they take the memory and time of MNIST's."""
 
 
 def encode_set(model: MRVAE, images: ImageSet) -> Posterior:
@@ -33,7 +36,7 @@ def encode_set(model: MRVAE, images: ImageSet) -> Posterior:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model scores on one set of images; nats per image, exact means over the whole set.
+    """What a model scores on one set of images; nats per image, exact means over all `n_images`.
 
     `neg_elbo` and `reconstruction` take one draw of z and of hard bits from the posterior, seed 0;
     `reconstruction_at_mean` takes the mean of z and the more likely value of each bit.
@@ -64,7 +67,13 @@ def evaluate(model: MRVAE, test: ImageSet, train: ImageSet | None = None) -> Eva
 
     Args:
         train: where each code's majority label is read; without it, or without labels, no accuracy is given.
+
+    Of a set larger than `MAX_SCORED_PIXELS` a part is scored; `n_images` says how many images.
     """
+    same = train is test
+    test = _scored_part(test)
+    if train is not None:
+        train = test if same else _scored_part(train)
     posterior = encode_set(model, test)
     drawn, at_mean = _reconstruction_losses(model, test, posterior)
     kl_of_real = posterior.kl_reals().mean(dim=0)
@@ -75,10 +84,10 @@ def evaluate(model: MRVAE, test: ImageSet, train: ImageSet | None = None) -> Eva
     _, counts = index.unique(return_counts=True)
     code_score = floor = None
     if model.n_bits and train is not None and train.labels is not None and test.labels is not None:
-        train_index = code_index(encode_set(model, train).bits)
+        train_index = index if same else code_index(encode_set(model, train).bits)
         code_score = majority_accuracy(train_index, train.labels, index, test.labels)
         if model.n_bits <= MAX_TABLE_BITS:
-            clusters, test_clusters = kmeans_codes(train.images, test.images, n_clusters=2**model.n_bits)
+            clusters, test_clusters = kmeans_codes(train.take(), test.take(), n_clusters=2**model.n_bits)
             floor = majority_accuracy(clusters, train.labels, test_clusters, test.labels)
     return Evaluation(
         data=test.name,
@@ -113,6 +122,10 @@ def encoded_examples(model: MRVAE, images: ImageSet, n: int = N_EXAMPLES) -> dic
     if few.labels is not None:
         examples["label"] = few.labels.clone()
     return examples
+
+
+def _scored_part(images: ImageSet) -> ImageSet:
+    return images.first(max(1, MAX_SCORED_PIXELS // math.prod(images.image_shape)))
 
 
 def _reconstruction_losses(model: MRVAE, images: ImageSet, posterior: Posterior) -> tuple[float, float]:

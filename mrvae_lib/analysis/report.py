@@ -41,7 +41,7 @@ def write_report(model: MRVAE, config: RunConfig, folder: Path, train: ImageSet,
     scores = evaluate(model, test, train)
     model.card = model_card(config, scores, test, command)
     model.examples = encoded_examples(model, test)
-    shown = as_floats(test.first(N_SHOWN).images)
+    shown = as_floats(test.first(N_SHOWN).take())
     save_figure(plot_reconstructions(model, shown), folder / "reconstructions.png")
     write_traversals(model, folder)
     save_model(model, folder / "model")  # last: a card with scores says that the report is whole
@@ -62,7 +62,7 @@ class PictureLog(Callback):
     """A few images above their reconstructions, in TensorBoard, after each epoch."""
 
     def __init__(self, tracker: TensorBoard, images: ImageSet) -> None:
-        self.tracker, self.x = tracker, as_floats(images.first(N_SHOWN).images)
+        self.tracker, self.x = tracker, as_floats(images.first(N_SHOWN).take())
 
     def on_epoch(self, run: Run, metrics: dict[str, float]) -> None:
         assert self.tracker.writer is not None

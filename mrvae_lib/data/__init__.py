@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Literal
 
 from mrvae_lib.data.imageset import DataError, ImageSet
+from mrvae_lib.data.own import is_own, load_own
+from mrvae_lib.data.sprites import load_dsprites
 from mrvae_lib.data.vision import load_cifar10, load_digits, load_fashion_mnist, load_mnist
 
 LOADERS: dict[str, Callable[[str], ImageSet]] = {
@@ -13,6 +15,7 @@ LOADERS: dict[str, Callable[[str], ImageSet]] = {
     "mnist": load_mnist,
     "fashion-mnist": load_fashion_mnist,
     "cifar10": load_cifar10,
+    "dsprites": load_dsprites,
 }
 
 
@@ -20,13 +23,15 @@ def load_dataset(name: str, split: Literal["train", "test"] = "train") -> ImageS
     """One split of a data set, whole, in memory.
 
     Args:
-        name: `digits` (no network needed), `mnist`, `fashion-mnist` or `cifar10`.
+        name: `digits` or `dsprites` (no network needed), `mnist`, `fashion-mnist`, `cifar10`, or your own images: the
+            path of a folder (see `own.load_folder`) or of an `.npz` file (see `own.load_npz`).
         split: `train` or `test`.
     Raises:
         DataError: a name or split that does not exist, or files that are missing, damaged or out of reach.
     """
-    if name not in LOADERS:
-        raise DataError(f"no data set {name!r}; there are {', '.join(LOADERS)}")
+    if name not in LOADERS and not is_own(name):
+        raise DataError(f"no data set {name!r}; there are {', '.join(LOADERS)}, or give the path of a folder of images "
+                        f"or of an .npz file")
     if split not in ("train", "test"):
         raise DataError(f"{name}: split must be train or test, got {split!r}")
-    return LOADERS[name](split)
+    return LOADERS[name](split) if name in LOADERS else load_own(name, split)

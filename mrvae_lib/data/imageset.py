@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from mrvae_lib.data.packed import PackedImages
+
 
 class DataError(RuntimeError):
     """Images that cannot be had; the message is one line naming the file, what was expected, and what works offline."""
@@ -18,8 +20,8 @@ class ImageSet:
     """Images with what is known about them."""
 
     name: str
-    images: Tensor
-    """(N, C, H, W) uint8."""
+    images: Tensor | PackedImages
+    """(N, C, H, W) uint8. To look at them, `take` them: they may be packed."""
     labels: Tensor | None = None
     """(N,) int64."""
     label_names: tuple[str, ...] = ()
@@ -44,18 +46,19 @@ class ImageSet:
         channels, height, width = self.images.shape[1:]
         return channels, height, width
 
-    def take(self, indices: Tensor) -> Tensor:
-        """The images at these places, (len(indices), C, H, W) uint8."""
-        return self.images[indices]
+    def take(self, places: Tensor | slice = slice(None)) -> Tensor:
+        """The images at these places, (len(places), C, H, W) uint8; without any, all of them."""
+        images = self.images[places]
+        return images if isinstance(images, Tensor) else images.unpacked()
+
+    def subset(self, places: Tensor | slice) -> ImageSet:
+        """The images at these places as a set of their own, with their labels and factors."""
+        labels, factors = (None if values is None else values[places] for values in (self.labels, self.factors))
+        return ImageSet(self.name, self.images[places], labels, self.label_names, factors, self.factor_names)
 
     def first(self, n: int) -> ImageSet:
         """The first n images, or all of them if there are fewer."""
-        kept = {
-            name: values[:n]
-            for name in ("images", "labels", "factors")
-            if (values := getattr(self, name)) is not None
-        }
-        return replace(self, **kept)
+        return self.subset(slice(n))
 
     def to(self, device: torch.device | str) -> ImageSet:
         """The same set with its images in that device's memory."""
