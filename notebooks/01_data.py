@@ -153,18 +153,20 @@ ax.set(xlabel="turned by (degrees)", ylabel="pixels that differ", xticks=range(0
 ax.legend(frameon=False);
 
 # %% [markdown]
-# The square has four valleys, the ellipse two, the heart one. The valleys between do not reach zero, for an odd
-# reason: 40 values over a full turn, both ends included, make steps of $360/39$ degrees, and 90 is no multiple of
-# that. A very careful encoder could tell the four squares apart by a few pixels at the rim:
+# The square has four valleys, the ellipse two, the heart one (each counts the full turn once). How deep is a valley?
+# 40 values over a full turn, both ends included, make steps of $360/39 \approx 9.2$ degrees, and 90 is no multiple of
+# that, so a square is never turned by *exactly* a quarter. Does the rim of the shape give it away?
 
 # %% tags=["nbval-check-output"]
-quarter = [10, 20, 29]  # the orientations nearest to 90, 180 and 270 degrees
+quarter = [10, 20, 29]  # 92, 185 and 268 degrees
 print("square:", distance[0, quarter].tolist(), "pixels differ, of", int((pictures[0, 0] > 0).sum()), "white ones")
 print("heart: ", distance[2, quarter].tolist(), "pixels differ, of", int((pictures[2, 0] > 0).sum()), "white ones")
 
 # %% [markdown]
-# So a perfect score for orientation is within nobody's reach in practice, and a low one is not always the model's
-# fault. Notebook 05 comes back to this.
+# Not even the rim: at 92 and 268 degrees the square is the very same picture, pixel for pixel, and at 185 degrees it
+# differs by 22 pixels of 361. The same turn changes more than half as many pixels of a heart as it has white ones. So
+# a perfect score for orientation is within nobody's reach, and a low one is not always the model's fault. Notebook 05
+# comes back to this.
 #
 # **Exercise 2, explore.** Find two *different* rows of factors that give exactly the same picture. The explorer above
 # helps.

@@ -46,6 +46,11 @@ class ImageSet:
         channels, height, width = self.images.shape[1:]
         return channels, height, width
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that the images take."""
+        return self.images.nbytes
+
     def take(self, places: Tensor | slice = slice(None)) -> Tensor:
         """The images at these places, (len(places), C, H, W) uint8; without any, all of them."""
         images = self.images[places]

@@ -28,6 +28,11 @@ class PackedImages:
         """(N, C, H, W), in pixels."""
         return torch.Size((*self.packed.shape[:-1], 8 * self.packed.shape[-1]))
 
+    @property
+    def nbytes(self) -> int:
+        """Of memory."""
+        return self.packed.nbytes
+
     def __len__(self) -> int:
         return len(self.packed)
 
