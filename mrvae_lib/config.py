@@ -231,7 +231,7 @@ def _one_line(error: ValidationError) -> str:
         return str(first["ctx"]["error"])
     message = first["msg"].removeprefix("Input ").replace("greater than or equal to", ">=")
     message = message.replace("less than or equal to", "<=").replace("greater than", ">").replace("less than", "<")
-    if "schedule" in _kind_of(parts):
+    if _is_schedule(parts[:2]):
         message = "should be a number >= 0, or points [[progress 0..1, value >= 0], ...]"
     return f"{key} {message.replace('should be', 'must be', 1)}, got {received!r}"
 
@@ -241,21 +241,20 @@ def _is_type_tag(part: str) -> bool:
     return "[" in part or "constrained" in part or part in {"float", "int"}
 
 
-def _kind_of(parts: list[Any]) -> str:
-    section: Any = RunConfig
-    for part in parts[:2]:
-        field = section.model_fields.get(part) if hasattr(section, "model_fields") else None
-        if field is None:
-            return ""
-        section = field.annotation
-    return "schedule" if "tuple[tuple" in str(section) else ""
+def _annotation(keys: list[Any]) -> Any:
+    """What a key is declared to be; `[]` is the whole configuration."""
+    annotation: Any = RunConfig
+    for key in keys:
+        annotation = annotation.model_fields[key].annotation
+    return annotation
 
 
-def _accepted_keys(parents: list[Any]) -> list[str]:
-    section: Any = RunConfig
-    for parent in parents:
-        section = section.model_fields[parent].annotation
-    return list(section.model_fields)
+def _is_schedule(keys: list[Any]) -> bool:
+    return len(keys) == 2 and keys[1] in _accepted_keys(keys[:1]) and _annotation(keys) == Schedule
+
+
+def _accepted_keys(keys: list[Any]) -> list[str]:
+    return list(getattr(_annotation(keys), "model_fields", ()))
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:
