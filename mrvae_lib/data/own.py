@@ -186,7 +186,7 @@ def _squares(pixels: np.ndarray) -> Tensor:
 
 def _read_npz(name: str) -> dict[str, np.ndarray]:
     try:
-        with np.load(name, allow_pickle=False) as file:
+        with open(name, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             return {key: file[key] for key in file.files}
     except FileNotFoundError:
         raise DataError(f"{name}: no such file") from None

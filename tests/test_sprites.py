@@ -1,0 +1,172 @@
+"""dSprites: the same pixels as the original, addressed by number and by factors, and something to train on."""
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+
+from mrvae_lib.analysis.encoding import encoded_examples, evaluate
+from mrvae_lib.config import load_config
+from mrvae_lib.data import load_dataset
+from mrvae_lib.data.factors import FactorSet, factors_to_index, index_to_factors
+from mrvae_lib.data.imageset import ImageSet, as_floats
+from mrvae_lib.data.packed import PackedImages
+from mrvae_lib.data.sprites import FACTORS, SIZES, render
+from mrvae_lib.data.vision import data_folder
+from mrvae_lib.training.loop import train
+from tests.conftest import tiny_model
+
+N_IMAGES = 737_280
+DIGEST = "6b4ddc22a4167093ba0bb7a0f75e332e03a4b63a064196c3eca8edc882cc8ef0"
+
+
+@pytest.fixture(scope="module")
+def sprites():
+    return load_dataset("dsprites")
+
+
+def spread(n):
+    """Factors of n images, evenly spread over the set."""
+    return index_to_factors(torch.arange(n) * (N_IMAGES - 1) // (n - 1), SIZES)
+
+
+def test_fixed_images_have_a_known_digest():
+    assert hashlib.sha256(render(spread(997)).numpy().tobytes()).hexdigest() == DIGEST
+
+
+def test_at_most_two_of_4096_real_images_differ_and_by_one_pixel(sprites):
+    path = data_folder() / "dsprites" / "real_sample_4096.npz"
+    if not path.is_file():
+        pytest.skip("the real dSprites sample is not in the data folder (MRVAE_DATA)")
+    with np.load(path) as real:
+        index, factors = torch.from_numpy(real["index"]).long(), real["factors"]
+        original = torch.from_numpy(np.unpackbits(real["imgs_packed"], axis=1).reshape(-1, 1, 64, 64))
+    assert torch.equal(sprites.index(factors), index)
+    n_different = ((sprites.take(index) > 0) != (original > 0)).flatten(1).sum(dim=1)
+    assert int((n_different > 0).sum()) <= 2
+    assert int(n_different.max()) <= 1
+
+
+def test_the_whole_set_has_the_originals_white_pixels_give_or_take_ten(sprites):
+    n_white = sum(int(np.bitwise_count(part.numpy().view(np.uint64)).sum()) for part in sprites.images.packed.split(50_000))
+    assert abs(n_white - 128_328_862) <= 10
+
+
+def test_the_whole_set_shows_what_render_draws(sprites):
+    factors = spread(101)
+    assert torch.equal(sprites.at(factors), render(factors))
+
+
+def test_images_are_0_or_255_and_of_one_shape():
+    images = render([[0, 0, 0, 0, 0], [2, 5, 39, 31, 31]])
+    assert images.shape == (2, 1, 64, 64)
+    assert images.unique().tolist() == [0, 255]
+    assert render(np.zeros((0, 5), dtype=np.uint8)).shape == (0, 1, 64, 64)
+
+
+def test_the_last_orientation_is_the_first():
+    start = spread(50)
+    end = start.clone()
+    start[:, 2], end[:, 2] = 0, 39
+    assert torch.equal(render(start), render(end))
+
+
+def test_opposite_ends_of_a_position_are_32_pixels_apart():
+    left, right = render([[2, 3, 7, 0, 16], [2, 3, 7, 31, 16]])
+    assert torch.equal(left.roll(32, dims=2), right)
+
+
+def test_numbers_and_factors_are_two_names_of_one_image(sprites):
+    assert torch.equal(factors_to_index(sprites.factors, SIZES), torch.arange(N_IMAGES))
+    assert sprites.factors[-1].tolist() == [2, 5, 39, 31, 31]
+
+
+def test_names_and_values_of_every_factor_are_given(sprites):
+    assert sprites.factor_names == tuple(FACTORS) == ("shape", "scale", "orientation", "posX", "posY")
+    assert sprites.factor_sizes == SIZES == (3, 6, 40, 32, 32)
+    assert sprites.factor_values[1] == pytest.approx((0.5, 0.6, 0.7, 0.8, 0.9, 1.0))
+    assert sprites.label_names == ("square", "ellipse", "heart")
+    assert torch.equal(sprites.labels, sprites.factors[:, 0])
+
+
+@pytest.mark.parametrize(("factors", "message"), [
+    ([[3, 0, 0, 0, 0]], r"factor shape must be 0\.\.2, got 3"),
+    ([[0, 0, 0, 0, 0], [0, 0, -1, 0, 0]], r"factor orientation must be 0\.\.39, got -1"),
+    ([[0, 0, 0, 0, 32]], r"factor posY must be 0\.\.31, got 32"),
+    ([[0, 0, 0, 0]], r"whole numbers \(N, 5\): shape, scale, .*got torch.int64 \(1, 4\)"),
+    ([[0.5, 0, 0, 0, 0]], r"whole numbers \(N, 5\).*got torch.float64"),
+])
+def test_factors_out_of_range_are_named(sprites, factors, message):
+    for draw in (render, sprites.at, sprites.index):
+        with pytest.raises(ValueError, match=message):
+            draw(factors)
+
+
+def test_sampled_factors_cover_every_value(sprites, generator):
+    drawn = sprites.sample_factors(2000, generator)
+    assert drawn.shape == (2000, 5)
+    assert [len(column.unique()) for column in drawn.T] == list(SIZES)
+
+
+@pytest.mark.parametrize("factor", range(5))
+def test_only_the_fixed_factor_is_shared(sprites, generator, factor):
+    drawn = sprites.sample_with_fixed(factor, 500, generator)
+    assert [len(column.unique()) == 1 for column in drawn.T] == [i == factor for i in range(5)]
+
+
+def test_a_factor_that_is_not_there_cannot_be_fixed(sprites):
+    with pytest.raises(ValueError, match=r"factor must be 0\.\.4 \(shape, scale.*got 5"):
+        sprites.sample_with_fixed(5, 10)
+
+
+def test_the_first_images_come_from_all_over_the_set(sprites):
+    few = sprites.first(300)
+    assert (len(few), few.image_shape) == (300, (1, 64, 64))
+    assert isinstance(few.images, PackedImages)
+    assert torch.bincount(few.labels).min() > 60
+    assert torch.equal(few.take(), sprites.at(few.factors))
+    assert torch.equal(few.take(), sprites.first(400).first(300).take())
+
+
+def test_train_and_test_are_one_set_in_the_same_memory(sprites):
+    assert load_dataset("dsprites", "test") is sprites
+    assert sprites.images.packed.numel() == N_IMAGES * 512
+
+
+def test_packed_images_unpack_to_what_was_packed(generator):
+    images = torch.randint(2, (5, 1, 3, 16), generator=generator, dtype=torch.uint8) * 255
+    packed = PackedImages(torch.from_numpy(np.packbits(images.numpy() > 0, axis=3)))
+    assert (packed.shape, packed.ndim, len(packed), packed.dtype) == (images.shape, 4, 5, torch.uint8)
+    assert torch.equal(packed.unpacked(), images)
+    assert torch.equal(ImageSet("few", packed).to("cpu").take(torch.tensor([4, 1])), images[[4, 1]])
+
+
+def test_a_factor_set_holds_every_combination():
+    with pytest.raises(ValueError, match=r"odd: 5 images but 6 combinations of {'a': 2, 'b': 3}"):
+        FactorSet("odd", torch.zeros(5, 1, 8, 8, dtype=torch.uint8), factor_names=("a", "b"),
+                  factor_values=((0, 1), (0, 1, 2)))
+
+
+def test_a_large_set_is_scored_on_a_part_that_the_scores_state(sprites, monkeypatch):
+    monkeypatch.setattr("mrvae_lib.analysis.encoding.MAX_SCORED_PIXELS", 200 * 64 * 64)
+    model = tiny_model(2, 2, shape=(1, 64, 64))
+    scores = evaluate(model, sprites, sprites)
+    assert scores.n_images == 200
+    assert 1 / 3 <= scores.code_accuracy <= 1
+    assert len(encoded_examples(model, sprites)["label"].unique()) == 3
+
+
+def test_a_short_training_run_halves_the_reconstruction_error(sprites):
+    config = load_config("dsprites", quick=True, overrides=[
+        "data.limit=2000", "model.hidden=[4,8,8,64]", "train.epochs=2", "train.batch_size=25", "train.lr=3e-3",
+        "train.precision=fp32", "train.device=cpu", "objective.estimator=concrete", "objective.lambda_consistency=0"])
+    x = as_floats(sprites.first(100).take())
+
+    def error(model):
+        with torch.inference_mode():
+            posterior = model.encode(x)
+            return float(model.reconstruction_loss(x, posterior.mu, posterior.bits[None]).mean())
+
+    before = error(tiny_model(6, 2, shape=(1, 64, 64), network="conv"))
+    assert error(train(config, images=sprites)) < 0.5 * before
