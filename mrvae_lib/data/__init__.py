@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+from mrvae_lib.data.gaze import load_xys, load_xys_full
 from mrvae_lib.data.imageset import DataError, ImageSet
 from mrvae_lib.data.vision import load_cifar10, load_digits, load_fashion_mnist, load_mnist
 
@@ -13,6 +14,8 @@ LOADERS: dict[str, Callable[[str], ImageSet]] = {
     "mnist": load_mnist,
     "fashion-mnist": load_fashion_mnist,
     "cifar10": load_cifar10,
+    "xys": load_xys,
+    "xys-full": load_xys_full,
 }
 
 
@@ -20,7 +23,7 @@ def load_dataset(name: str, split: Literal["train", "test"] = "train") -> ImageS
     """One split of a data set, whole, in memory.
 
     Args:
-        name: `digits` (no network needed), `mnist`, `fashion-mnist` or `cifar10`.
+        name: `digits` (no network needed), `mnist`, `fashion-mnist`, `cifar10`, `xys` or `xys-full`.
         split: `train` or `test`.
     Raises:
         DataError: a name or split that does not exist, or files that are missing, damaged or out of reach.
