@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+from mrvae_lib.data.gaze import load_xys, load_xys_full
 from mrvae_lib.data.imageset import DataError, ImageSet
 from mrvae_lib.data.own import is_own, load_own
 from mrvae_lib.data.sprites import load_dsprites
@@ -16,6 +17,8 @@ LOADERS: dict[str, Callable[[str], ImageSet]] = {
     "fashion-mnist": load_fashion_mnist,
     "cifar10": load_cifar10,
     "dsprites": load_dsprites,
+    "xys": load_xys,
+    "xys-full": load_xys_full,
 }
 
 
@@ -23,8 +26,8 @@ def load_dataset(name: str, split: Literal["train", "test"] = "train") -> ImageS
     """One split of a data set, whole, in memory.
 
     Args:
-        name: `digits` or `dsprites` (no network needed), `mnist`, `fashion-mnist`, `cifar10`, or your own images: the
-            path of a folder (see `own.load_folder`) or of an `.npz` file (see `own.load_npz`).
+        name: `digits`, `dsprites`, `xys` or `xys-full` (no network needed), `mnist`, `fashion-mnist`, `cifar10`, or your
+            own images: the path of a folder (see `own.load_folder`) or of an `.npz` file (see `own.load_npz`).
         split: `train` or `test`.
     Raises:
         DataError: a name or split that does not exist, or files that are missing, damaged or out of reach.

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from mrvae_lib.data.imageset import ImageSet
-from mrvae_lib.data.portrait import EYE_U, Canvas, draw_eyes, draw_portrait, eye_region
+from mrvae_lib.data.portrait import EYE_U, Canvas, Field, draw_eye, draw_portrait, eye_region
 
 FACTOR_NAMES = ("x", "y", "scale")
 FACTOR_VALUES: dict[str, tuple[float, ...]] = {
@@ -137,7 +136,7 @@ class _View:
     """A square window onto the portrait, drawn finer than it is shown; only the eyes are drawn again for each gaze."""
 
     canvas: Canvas
-    shown: NDArray[np.float32]
+    shown: Field
     fine: int
     """Canvas pixels per shown pixel, each way."""
 
@@ -163,12 +162,13 @@ class _View:
         for eye in (-1, 1):
             rows, columns = eye_region(self.canvas, eye, self.fine)
             part = self.canvas.part(rows, columns).copy()
-            draw_eyes(part, x, y)
-            shown[_coarse(rows, self.fine), _coarse(columns, self.fine)] = _averaged(part.grey, self.fine)
+            if part.grey.size:
+                draw_eye(part, eye, x, y)
+                shown[_coarse(rows, self.fine), _coarse(columns, self.fine)] = _averaged(part.grey, self.fine)
         return torch.from_numpy(np.rint(np.clip(shown, 0, 255)).astype(np.uint8))
 
 
-def _averaged(grey: NDArray[np.float32], fine: int) -> NDArray[np.float32]:
+def _averaged(grey: Field, fine: int) -> Field:
     height, width = grey.shape
     return grey.reshape(height // fine, fine, width // fine, fine).mean(axis=(1, 3))
 

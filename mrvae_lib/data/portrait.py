@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating]
 
 BACKGROUND = 64
 EYE_U, EYE_HALF = 0.205, 0.122
 """How far each eye's middle is from the middle of the face, and half the width of its opening."""
 REACH_X, REACH_Y = 0.40, 0.26
 """How far a gaze of 1 moves the iris, in half eye widths."""
-EYE_REGION = (1.25, 0.85, 0.75)
+EYE_REGION = (1.14, 0.85, 0.75)
 """Nothing but gaze moves here and gaze moves nothing elsewhere: half width, above, below, in half eye widths."""
 
 
@@ -70,14 +70,6 @@ def draw_portrait(canvas: Canvas) -> None:
     _nose_and_mouth(canvas)
     _hair(canvas)
     _brows(canvas)
-
-
-def draw_eyes(canvas: Canvas, x: float, y: float) -> None:
-    """Both eyes, looking at x (-1 the picture's left, 1 its right) and y (-1 up, 1 down); the upper lids follow y."""
-    for side in (-1, 1):
-        rows, columns = eye_region(canvas, side)
-        if rows.start < rows.stop and columns.start < columns.stop:
-            _eye(canvas.part(rows, columns), side, x, y)
 
 
 def eye_region(canvas: Canvas, side: int, block: int = 1) -> tuple[slice, slice]:
@@ -157,7 +149,8 @@ def _hair_behind(canvas: Canvas) -> None:
 def _ears_and_neck(canvas: Canvas) -> None:
     u, v = canvas.u, canvas.v
     neck = np.maximum(np.abs(u) - 0.295 - 0.6 * np.clip(v - 0.78, 0, None) ** 2, v - 1.07 + 0.30 * np.abs(u))
-    shade = 150 - 110 * u - 500 * np.abs(u) ** 3.5 - 78 * _rise((0.80 + 0.10 * u - v) / 0.035) + 8 * _blob(canvas, 0, 0.98, 0.05, 0.1)
+    under_chin = _rise((0.80 + 0.10 * u - v) / 0.035)
+    shade = 150 - 110 * u - 500 * np.abs(u) ** 3.5 - 78 * under_chin + 8 * _blob(canvas, 0, 0.98, 0.05, 0.1)
     canvas.paint(np.maximum(neck, 0.3 - v), np.clip(shade, 30, 190))
     for side in (-1, 1):
         canvas.paint(_ellipse(canvas, side * 0.515, 0.09, 0.075, 0.155), 150 - 30 * side)
@@ -180,7 +173,7 @@ def _face(canvas: Canvas) -> None:
     skin -= 34 * np.exp(-(np.clip(v - _hairline(u) + 0.02, 0, 1) / 0.055))  # shadow of the hair
     canvas.paint(head, skin)
     for side in (-1, 1):
-        fold = np.abs(side * u - 0.125 - 0.45 * (v - 0.27) ** 1) / 0.035 + (np.abs(v - 0.355) / 0.085) ** 3
+        fold = np.abs(side * u - 0.125 - 0.45 * (v - 0.27)) / 0.035 + (np.abs(v - 0.355) / 0.085) ** 3
         canvas.paint(fold - 0.5, 85, opacity=0.20 + 0.05 * side, soft=1.6)
 
 
@@ -218,7 +211,8 @@ def _hair(canvas: Canvas) -> None:
     right_of_part = _rise((u + 0.2 + 0.12 * (v + 0.4)) / 0.004)
     sweep = np.hypot((u + 0.25) * 0.85, (v + 0.05) * 1.35)
     flow = right_of_part * sweep + (1 - right_of_part) * np.hypot((u - 0.02) * 1.15, v * 0.8)
-    strands = np.sin(flow * 92 + 2 * np.sin(u * 13)) + 0.7 * np.sin(flow * 171 + 4 * u) + 0.5 * np.sin(flow * 263 - 6 * v)
+    strands = np.sin(flow * 92 + 2 * np.sin(u * 13)) + 0.7 * np.sin(flow * 171 + 4 * u)
+    strands += 0.5 * np.sin(flow * 263 - 6 * v)
     outline = _ellipse(canvas, 0.0, -0.12, 0.55, 0.63)
     cap = np.maximum(outline + 0.004 * strands, np.maximum(v - _hairline(u) + 0.009 * strands, v - 0.13))
     depth = np.sqrt(np.clip(1 - (outline + 1) ** 2, 0, 1))
@@ -233,14 +227,19 @@ def _brows(canvas: Canvas) -> None:
         t = (side * canvas.u - EYE_U) / 0.16
         height = -0.148 - 0.026 * (1 - t**2) + 0.012 * t
         hairs = 0.0012 * np.sin(canvas.u * 210 * side + canvas.v * 330)
-        ends = sorted((side * 0.045, side * 0.375))
+        ends = sorted((side * 0.075, side * 0.372))
         canvas.paint(_stroke(canvas, height, 0.026 - 0.007 * np.clip(t, -1, 1), *ends) + hairs, 38, opacity=0.88)
 
 
-def _eye(canvas: Canvas, side: int, x: float, y: float) -> None:
-    """One eye on its region of the canvas; p runs from the outer corner (-1) to the one at the nose (1)."""
+def draw_eye(canvas: Canvas, side: int, x: float, y: float) -> None:
+    """One eye, looking at x (-1 the picture's left, 1 its right) and y (-1 up, 1 down); the upper lid follows y.
+
+    Args:
+        canvas: the portrait, or the part of it that `eye_region` gives.
+        side: -1 for the eye at the picture's left, 1 for the one at its right.
+    """
     eye = Canvas((canvas.u - side * EYE_U) / EYE_HALF, canvas.v / EYE_HALF, canvas.grey)
-    p, q = -side * eye.u, eye.v
+    p, q = -side * eye.u, eye.v  # p runs from the outer corner (-1) to the one at the nose (1)
     q = q - 0.05 * p  # the outer corner is a little higher
     bow = np.clip(1 - np.abs(p) ** 2.2, 0, 1)
     upper, lower = -(0.50 - 0.15 * y) * bow, (0.36 + 0.05 * y) * bow**0.9
@@ -248,15 +247,16 @@ def _eye(canvas: Canvas, side: int, x: float, y: float) -> None:
     u, v = x * REACH_X, y * REACH_Y - 0.04
     radius = np.hypot(eye.u - u, eye.v - v)
 
-    skin = Canvas(eye.u, q.astype(np.float32), eye.grey)
-    skin.paint(_stroke(skin, -0.26 - 0.46 * np.clip(1 - (p / 1.2) ** 2, 0, 1), 0.05, -1.2, 1.2), 72, opacity=0.7, soft=0.09)
-    ball = Canvas(eye.u, eye.v, np.full_like(eye.u, 0) + 226 - 60 * np.abs(p) ** 3 - 14 * eye.u)
+    skin = Canvas(eye.u, q, eye.grey)
+    crease = _stroke(skin, -0.26 - 0.46 * np.clip(1 - (p / 1.2) ** 2, 0, 1), 0.095, -1.1, 1.1)
+    skin.paint(crease + 0.045, 72, opacity=0.7, soft=0.09)
+    ball = Canvas(eye.u, eye.v, 226 - 60 * np.abs(p) ** 3 - 14 * eye.u)
     ball.paint(radius - 0.47, 44)
     ball.paint(radius - 0.42, 92 + 46 * np.clip((eye.v - v + 0.25 * (eye.u - u)) / 0.42, -0.6, 1), soft=0.1)
     ball.paint(radius - 0.19, 12)
     ball.grey[...] *= 1 - 0.5 * np.exp(-((np.clip(q - upper, 0, 2) / 0.14) ** 2))
     ball.paint(np.hypot(eye.u - 0.6 * u + 0.15, eye.v - 0.6 * v + 0.13) - 0.09, 250)
     eye.paint(opening, ball.grey)
-    eye.paint(np.abs(q - upper) - (0.075 - 0.02 * np.clip(p, -1, 1)) * (1 - (p / 1.12) ** 4), 26)
+    eye.paint(np.abs(q - upper) - (0.075 - 0.02 * np.clip(p, -1, 1)) * (1 - (p / 1.1) ** 4), 26)
     rim = np.abs(q - lower - 0.02) - 0.022
     eye.paint(np.maximum(rim, np.abs(p) - 0.95), 88, opacity=0.6)
