@@ -83,17 +83,17 @@ FactorExplorer(sprites)
 # The same as a figure: one row per factor, all other factors fixed in the middle.
 
 # %%
-middle = torch.tensor([2, 3, 5, 16, 16])
+middle = torch.tensor([2, 5, 5, 16, 16])
 rows = []
 for factor, size in enumerate(sprites.factor_sizes):
     values = torch.linspace(0, size - 1, 8).round().long()
     row = middle.repeat(8, 1)
     row[:, factor] = values
     rows.append(as_floats(sprites.at(row)))
-ax = show_pictures(torch.cat(rows), columns=8, title="shape, scale, orientation, posX, posY")
+ax = show_pictures(torch.cat(rows), columns=8, row_names=sprites.factor_names)
 
 # %% [markdown]
-# Three of the five rows change *how* the shape looks, by degrees: scale, position, turning. The first row is of
+# Four of the five rows change *how* the shape looks, by degrees: its size, its turn, its place. The first row is of
 # another kind. There is nothing between a square and a heart, so a number on a line is a poor description of it. Two
 # bits are a good one. This is the idea of the whole suite: **bits for what it is, reals for how it looks.**
 
@@ -150,7 +150,8 @@ figure, ax = plt.subplots(figsize=(7, 2.6))
 for shape, style in enumerate(["-", "--", ":"]):
     ax.plot(degrees, distance[shape], style, label=sprites.label_names[shape])
 ax.set(xlabel="turned by (degrees)", ylabel="pixels that differ", xticks=range(0, 361, 90))
-ax.legend(frameon=False);
+ax.legend(frameon=False)
+plt.show()
 
 # %% [markdown]
 # The square has four valleys, the ellipse two, the heart one (each counts the full turn once). How deep is a valley?
@@ -159,8 +160,9 @@ ax.legend(frameon=False);
 
 # %% tags=["nbval-check-output"]
 quarter = [10, 20, 29]  # 92, 185 and 268 degrees
-print("square:", distance[0, quarter].tolist(), "pixels differ, of", int((pictures[0, 0] > 0).sum()), "white ones")
-print("heart: ", distance[2, quarter].tolist(), "pixels differ, of", int((pictures[2, 0] > 0).sum()), "white ones")
+white = (pictures[:, 0] > 0).sum(dim=1)
+for shape in (0, 2):
+    print(f"{sprites.label_names[shape]:6} {distance[shape, quarter].tolist()} pixels differ, {white[shape]} are white")
 
 # %% [markdown]
 # Not even the rim: at 92 and 268 degrees the square is the very same picture, pixel for pixel, and at 185 degrees it
@@ -178,8 +180,11 @@ def twins():
 
 
 # %% tags=["check"]
-check(twins, expected=lambda pair: pair[0] != pair[1] and bool((sprites.at([pair[0]]) == sprites.at([pair[1]])).all()),
-      hint="40 orientations, both ends of the full turn included")
+def same_picture(pair):
+    return pair[0] != pair[1] and bool((sprites.at([pair[0]]) == sprites.at([pair[1]])).all())
+
+
+check(twins, expected=same_picture, hint="40 orientations, both ends of the full turn included")
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["solution"]
 # @title Solution
@@ -207,18 +212,20 @@ ax = show_pictures(as_floats(written.take(tens)), columns=10, title=f"{written.n
 # Look along a row: what changes from picture to picture is the handwriting, the *how*. Look down a column: what
 # changes is the digit, the *what*. A model that never sees the labels has to find this split by itself.
 #
-# A way to see how hard that is: on average, are two pictures of the same digit closer in pixels than two pictures of
-# different digits?
+# A way to see how hard that is: are two pictures of the same digit closer, pixel by pixel, than two of different
+# digits? **Predict** how far the two histograms are apart.
 
 # %%
 few = as_floats(written.take(tens)).flatten(1)
 apart = torch.cdist(few, few)
 same = written.labels[tens][:, None] == written.labels[tens][None]
-same_digit = apart[same & (apart > 0)]
+other = ~torch.eye(len(few), dtype=torch.bool)  # not the picture itself
 figure, ax = plt.subplots(figsize=(7, 2.4))
-ax.hist([same_digit.tolist(), apart[~same].tolist()], bins=30, density=True, label=["same digit", "different digits"])
-ax.set(xlabel="distance in pixel space", ylabel="share", yticks=[])
-ax.legend(frameon=False);
+for name, pairs in (("same digit", same & other), ("different digits", ~same)):
+    ax.hist(apart[pairs].tolist(), bins=40, range=(0, 16), density=True, alpha=0.6, label=name)
+ax.set(xlabel="distance in pixel space", ylabel="share of pairs", yticks=[])
+ax.legend(frameon=False)
+plt.show()
 
 # %% [markdown]
 # Closer, but the two overlap widely: leaning a digit moves more pixels than swapping a 4 for a 9. Grouping raw pixels
@@ -235,11 +242,12 @@ faces = load_dataset("xys")
 picked = torch.linspace(0, len(faces) - 1, 8).long()
 stack = as_floats(faces.take(picked))  # (8, 3, H, W): full image, right eye, left eye
 views = stack.transpose(0, 1).reshape(-1, 1, *stack.shape[2:])
-ax = show_pictures(views, columns=8, title="full image, right eye, left eye")
+ax = show_pictures(views, columns=8, row_names=["full image", "right eye", "left eye"])
 
 # %% [markdown]
 # Why does the set come with a patch of each eye? Because the loss of a VAE counts pixels. Let us count how much of
-# the picture each factor moves: the mean change of a pixel between neighbours that differ in one factor only.
+# the picture each factor moves: take the average image at the lowest value of a factor and at its highest, and see by
+# how much a pixel changes between the two, in shares of full brightness.
 #
 # **Predict:** by what factor do the eye patches make X louder, compared with the full image?
 
@@ -247,7 +255,8 @@ ax = show_pictures(views, columns=8, title="full image, right eye, left eye")
 def mean_change(images, factor):
     """Mean absolute change of a pixel, per view, from the lowest to the highest value of one factor."""
     values = images.factors[:, factor]
-    low, high = (as_floats(images.take(torch.where(values == end)[0])).mean(0) for end in (values.min(), values.max()))
+    ends = [torch.where(values == end)[0] for end in (values.min(), values.max())]
+    low, high = (as_floats(images.take(places)).mean(dim=0) for places in ends)
     return (high - low).abs().mean(dim=(1, 2))
 
 
@@ -257,8 +266,9 @@ for name, (full, right, left) in zip(faces.factor_names, loudness.tolist(), stri
     print(f"{name}: full image {full:.4f}, right eye {right:.4f}, left eye {left:.4f}")
 
 # %% [markdown]
-# In the full image the size of the head drowns the gaze. In the patches the eye fills the frame, and X and Y are as
-# loud as S. Nothing was added to the data; the loss was made to look at the right place.
+# In the full image S is about twenty times as loud as X and Y: a model that may keep only a few numbers keeps S and
+# forgets the gaze. In the patches the eye fills the frame, whatever the distance, and it is X and Y that are heard.
+# Nothing was added to the data; the loss was made to look at the right place.
 
 # %% [markdown]
 # ## Your own images

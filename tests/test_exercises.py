@@ -5,6 +5,7 @@ import io
 import math
 
 import jupytext
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -59,6 +60,7 @@ def test_a_stub_fails_its_check_and_its_solution_passes(script, index, stub, nam
     scope = {"__name__": "notebook", "display": lambda *_: None}
     for source in before:
         exec(source, scope)
+    plt.close("all")
     said = []
     for source in (cells[index].source, cells[index + 1].source, cells[index + 2].source, cells[index + 1].source):
         with contextlib.redirect_stdout(io.StringIO()) as out:

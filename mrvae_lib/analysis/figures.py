@@ -37,13 +37,18 @@ def tile(pictures: Tensor, columns: int, *, gap: int = 1) -> np.ndarray:
     return grid.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
 
 
-def show_pictures(pictures: Tensor, columns: int, ax: Axes | None = None, *, title: str = "") -> Axes:
-    """Draw (N, C, H, W) pictures in [0, 1] as a grid."""
+def show_pictures(pictures: Tensor, columns: int, ax: Axes | None = None, *, title: str = "",
+                  row_names: Sequence[str] = ()) -> Axes:
+    """Draw (N, C, H, W) pictures in [0, 1] as a grid, with a name before each row if given."""
+    rows = math.ceil(len(pictures) / columns)
     if ax is None:
-        rows = math.ceil(len(pictures) / columns)
         ax = plt.subplots(figsize=(min(9, 0.75 * columns), 0.75 * rows * min(1, 12 / columns) + 0.3))[1]
-    ax.imshow(tile(pictures, columns), interpolation="nearest")
-    ax.set_axis_off()
+    grid = tile(pictures, columns)
+    ax.imshow(grid, interpolation="nearest")
+    ax.spines[:].set_visible(False)
+    ax.set_xticks([])
+    ax.set_yticks([(row + 0.5) * grid.shape[0] / rows for row in range(len(row_names))], row_names)
+    ax.tick_params(length=0)
     if title:
         ax.set_title(title, fontsize=10, loc="left")
     return ax

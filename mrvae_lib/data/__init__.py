@@ -26,7 +26,7 @@ def load_dataset(name: str, split: Literal["train", "test"] = "train") -> ImageS
     """One split of a data set, whole, in memory.
 
     Args:
-        name: `digits`, `dsprites`, `xys` or `xys-full` (no network needed), `mnist`, `fashion-mnist`, `cifar10`, or your
+        name: `digits`, `dsprites`, `xys`, `xys-full` (no network needed); `mnist`, `fashion-mnist`, `cifar10`; or your
             own images: the path of a folder (see `own.load_folder`) or of an `.npz` file (see `own.load_npz`).
         split: `train` or `test`.
     Raises:
