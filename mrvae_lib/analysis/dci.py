@@ -78,7 +78,7 @@ def _result(name: str, importance: Array, right: Array, errors: tuple[float, flo
 
 def dci(codes: Array, factors: Array, *, n_train: int = 10_000, n_test: int = 5_000, n_bootstraps: int = 0,
         seed: int = 0) -> DCI:
-    """DCI as published with disentanglement_lib: gradient-boosted trees, importance = share of the impurity they remove.
+    """DCI as published with disentanglement_lib: gradient-boosted trees, importance = the impurity they remove.
 
     A category number is a number to these trees. Constant codes have disentanglement and completeness 0.
 

@@ -16,6 +16,7 @@ import numpy as np
 from mrvae_lib.analysis.scores import (
     Array,
     MetricResult,
+    binned,
     checked,
     information_matrix,
     jackknife_error,
@@ -24,14 +25,15 @@ from mrvae_lib.analysis.scores import (
     some_images,
 )
 
-VOTES_AT_ONCE = 500
+VOTES_AT_ONCE = 128
+"""Groups of images looked up together, so that they fit in cache."""
 
 
 class FixedFactorDraws:
     """Draws images that share the value of one factor, from a set of images with its factors.
 
     A value is as likely as it is among the images; then each image with that value is as likely as any other. On a set
-    with every combination of factors this is the draw of disentanglement_lib. Elsewhere take dozens of images per value.
+    with every combination of factors this is the draw of disentanglement_lib. Elsewhere give dozens per value.
     """
 
     def __init__(self, factors: Array, rng: np.random.Generator) -> None:
@@ -39,10 +41,11 @@ class FixedFactorDraws:
         self.rng = rng
         self.values, self.order, self.starts, self.counts = [], [], [], []
         for column in factors.T:
-            values = np.unique(column, return_inverse=True)[1].reshape(-1).astype(np.int32)
+            values = binned(column, None)
+            values = values.astype(np.uint16 if values.max() < 2**16 else np.int64)  # sorted by radix, so fast
             counts = np.bincount(values)
             self.values.append(values)
-            self.order.append(np.argsort(values, kind="stable").astype(np.int32))
+            self.order.append(np.argsort(values, kind="stable"))
             self.counts.append(counts)
             self.starts.append(np.cumsum(counts) - counts)
 
@@ -54,7 +57,8 @@ class FixedFactorDraws:
 
     def votes(self, n: int) -> Iterator[tuple[int, int]]:
         """n votes, the fixed factor of each drawn uniformly, as (factor, how many) in pieces that fit in cache."""
-        for factor, count in enumerate(np.bincount(self.rng.integers(self.n_factors, size=n), minlength=self.n_factors)):
+        fixed = self.rng.integers(self.n_factors, size=n)
+        for factor, count in enumerate(np.bincount(fixed, minlength=self.n_factors)):
             for done in range(0, count, VOTES_AT_ONCE):
                 yield factor, min(VOTES_AT_ONCE, count - done)
 
@@ -84,10 +88,11 @@ def beta_vae_score(codes: Array, factors: Array, *, categorical: Collection[int]
     def features(n: int) -> tuple[Array, Array]:
         parts, labels = [], []
         for factor, count in draws.votes(n):
-            first = rng.integers(draws.n_images, size=(count, group))
-            difference = np.abs(codes[first].astype(np.float64) - codes[draws.sharing(factor, first)])
-            difference[..., nominal] = difference[..., nominal] != 0
-            parts.append(difference.mean(axis=1))
+            first = rng.integers(draws.n_images, size=(group, count))
+            difference = codes[first] - codes[draws.sharing(factor, first)]
+            if nominal:
+                difference[..., nominal] = difference[..., nominal] != 0
+            parts.append(np.abs(difference, out=difference).mean(axis=0, dtype=np.float64))
             labels.append(np.full(count, factor))
         return np.concatenate(parts), np.concatenate(labels)
 
@@ -112,17 +117,19 @@ def spread(codes: Array, categorical: Collection[int], n_categories: int) -> Arr
     """Variance of each column within each group of images.
 
     Args:
-        codes: (V, L, D), V groups of L images; `categorical` columns hold numbers in 0..n_categories - 1.
+        codes: (L, V, D), V groups of L images; `categorical` columns hold numbers in 0..n_categories - 1.
     Returns:
         (V, D) with L - 1 in the denominator; for categories, half the chance that two images of a group differ,
         (L^2 - sum_c L_c^2) / (2 L (L - 1)).
 
     Source: for categories, the evaluation of Jeong and Song, CascadeVAE (2019).
     """
-    n_groups, size, _ = codes.shape
-    variance = codes.var(axis=1, ddof=1, dtype=np.float64)
+    size, n_groups, _ = codes.shape
+    shifted = np.subtract(codes, codes[:1], dtype=np.float64)  # a constant column has a variance of exactly 0
+    total = shifted.sum(axis=0)
+    variance = np.maximum(np.square(shifted, out=shifted).sum(axis=0) - total * total / size, 0) / (size - 1)
     for column in categorical:
-        cells = np.arange(n_groups)[:, None] * n_categories + codes[:, :, column].astype(np.int64)
+        cells = np.arange(n_groups) * n_categories + codes[:, :, column].astype(np.int64)
         counts = np.bincount(cells.ravel(), minlength=n_groups * n_categories).reshape(n_groups, n_categories)
         variance[:, column] = (size**2 - np.square(counts, dtype=np.float64).sum(axis=1)) / (2 * size * (size - 1))
     return variance
@@ -161,16 +168,16 @@ def factor_vae_score(codes: Array, factors: Array, *, categorical: Collection[in
             n_categories = max(n_categories, int(codes[:, column].max()) + 1)
     settings = {"n_train": n_train, "n_test": n_test, "group": group, "n_variance": n_variance,
                 "threshold": threshold, "categorical": tuple(categorical), "seed": seed}
-    variance = spread(codes[None, some_images(len(codes), n_variance, rng)], categorical, n_categories)[0]
+    variance = spread(codes[some_images(len(codes), n_variance, rng), None], categorical, n_categories)[0]
     active = np.flatnonzero((variance > 0) & (np.sqrt(variance) >= threshold))
     draws = FixedFactorDraws(factors, rng)
 
     def votes(n: int) -> Array:
         table = np.zeros((codes.shape[1], draws.n_factors))
         for factor, count in draws.votes(n):
-            anchor = np.broadcast_to(rng.integers(draws.n_images, size=(count, 1)), (count, group))
-            ratio = (spread(codes[draws.sharing(factor, anchor)], categorical, n_categories) / np.maximum(variance, 1e-300))
-            ratio = ratio[:, active]
+            anchor = np.broadcast_to(rng.integers(draws.n_images, size=count), (group, count))
+            local = spread(codes[draws.sharing(factor, anchor)], categorical, n_categories)
+            ratio = local[:, active] / variance[active]
             least = ratio <= ratio.min(axis=1, keepdims=True) + 1e-12
             winner = active[np.argmax(least * (1 - rng.random(least.shape)), axis=1)]
             np.add.at(table, (winner, factor), 1)
@@ -181,8 +188,9 @@ def factor_vae_score(codes: Array, factors: Array, *, categorical: Collection[in
     majority, test = votes(n_train).argmax(axis=1), votes(n_test)
     right = np.bincount(majority, weights=test[np.arange(len(test)), majority], minlength=draws.n_factors)
     score = float(right.sum() / n_test)
+    per_factor = right / np.maximum(test.sum(axis=0), 1)
     return MetricResult("FactorVAE score", score, binomial_error(score, n_test), settings,
-                        per_factor=tuple((right / np.maximum(test.sum(axis=0), 1)).tolist()), matrix=rows(test / n_test))
+                        per_factor=tuple(per_factor.tolist()), matrix=rows(test / n_test))
 
 
 def mig(codes: Array, factors: Array, *, categorical: Collection[int] = (), bins: int = 20, n: int | None = 10_000,

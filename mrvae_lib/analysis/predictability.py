@@ -6,11 +6,11 @@ fitted.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection
 
 import numpy as np
 
+from mrvae_lib.analysis.linear import one_column_svm, softmax_regression
 from mrvae_lib.analysis.scores import (
     GROUPS,
     Array,
@@ -21,59 +21,6 @@ from mrvae_lib.analysis.scores import (
     rows,
     train_and_test,
 )
-
-
-def one_column_svm(x: Array, y: Array, *, penalty: float = 0.01, tolerance: float = 1e-6) -> tuple[Array, Array]:
-    """The linear support vector machine of one number against classes: one line per class, all solved together.
-
-    What `LinearSVC(C=penalty, class_weight="balanced")` converges to on a single column, by Newton's method on
-    1/2 (w^2 + b^2) + sum_i C_i max(0, 1 - s_i (w x_i + b))^2, which has two unknowns per class.
-
-    Args:
-        x: (N,) numbers.
-        y: (N,) classes 0..C - 1, each of them present, C >= 2.
-    Returns:
-        Slopes and offsets, (C,) each; the class of x is argmax(w x + b). Of two classes both come from one line.
-
-    Source: the objective of LIBLINEAR (Fan et al. 2008), solver 2, with its weights: one against the rest, a class
-    has weight N / (C N_c) and the rest has weight 1; of two classes each has its own.
-    """
-    counts = np.bincount(y)
-    balanced = len(y) / (len(counts) * counts)
-    member = y[:, None] == np.arange(len(counts))
-    if len(counts) == 2:
-        member = member[:, 1:]
-        cost = penalty * balanced[y][:, None]
-    else:
-        cost = penalty * np.where(member, balanced, 1)
-    side, x = np.where(member, 1.0, -1.0), x.astype(np.float64)
-    moments = np.stack([np.ones_like(x), x, x * x])
-
-    def descent(w: Array, b: Array) -> tuple[Array, Array, Array]:
-        """Loss, gradient and Hessian: (C,), (2, C) in w and b, and (3, C) in bb, wb and ww."""
-        short = np.maximum(1 - side * (x[:, None] * w + b), 0)
-        pull = cost * short
-        loss = (w * w + b * b) / 2 + np.einsum("nc,nc->c", pull, short)
-        db, dw = -2 * moments[:2] @ (pull * side)
-        curvature = 2 * moments @ (cost * (short > 0))
-        curvature[[0, 2]] += 1
-        return loss, np.stack([dw + w, db + b]), curvature
-
-    w, b = np.zeros(member.shape[1]), np.zeros(member.shape[1])
-    loss, slope, curvature = descent(w, b)
-    length = np.ones_like(w)
-    for _ in range(200):
-        if np.abs(slope).max() < tolerance * len(y) * penalty:
-            break
-        bb, wb, ww = curvature
-        step_w, step_b = np.stack([bb * slope[0] - wb * slope[1], ww * slope[1] - wb * slope[0]]) / (ww * bb - wb * wb)
-        new_w, new_b = w - length * step_w, b - length * step_b
-        new_loss, new_slope, new_curvature = descent(new_w, new_b)
-        better = new_loss <= loss
-        w, b, loss = np.where(better, new_w, w), np.where(better, new_b, b), np.where(better, new_loss, loss)
-        slope, curvature = np.where(better, new_slope, slope), np.where(better, new_curvature, curvature)
-        length = np.where(better, 1.0, length / 2)
-    return (np.array([-w[0], w[0]]), np.array([-b[0], b[0]])) if len(counts) == 2 else (w, b)
 
 
 def sap_score(codes: Array, factors: Array, *, categorical: Collection[int] = (), n_train: int = 10_000,
@@ -167,40 +114,43 @@ def explicitness(codes: Array, factors: Array, *, categorical: Collection[int] =
         codes: (N, D).
         factors: (N, F) integers.
     Raises:
-        ValueError: see `scores.checked` and `scores.train_and_test`; a factor with a single value among the images drawn.
+        ValueError: see `scores.checked` and `scores.train_and_test`; a factor with one value among the images drawn.
 
     Source: Ridgeway and Mozer, Learning Deep Disentangled Embeddings With the F-Statistic Loss (2018).
     """
-    from sklearn.linear_model import LogisticRegression
-
     codes, factors = checked(codes, factors, categorical)
     rng = np.random.default_rng(seed)
     train, test = train_and_test(len(codes), n_train, n_test, rng)
-    columns = np.column_stack([
-        column[:, None] == np.unique(column[train]) if d in categorical else column for d, column in enumerate(codes.T)
-    ]).astype(np.float64)
-    scale = columns[train].std(axis=0)
-    columns = (columns - columns[train].mean(axis=0)) / np.where(scale > 1e-12, scale, np.inf)
+    x_train, x_test = _standardised(codes[train], codes[test], categorical)
     areas, influences = [], []
     for f in range(factors.shape[1]):
-        if len(np.unique(factors[train, f])) < 2:
-            raise ValueError(f"factor {f} has a single value among {len(train)} training images: give more images")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # 100 iterations are part of the definition
-            model = LogisticRegression().fit(columns[train], factors[train, f])
-        probs = model.predict_proba(columns[test])
-        if len(model.classes_) == 2:
-            probs = probs[:, [1, 1]] * [-1, 1]
-        present = [roc_auc(probs[:, c], factors[test, f] == value) for c, value in enumerate(model.classes_)
-                   if 0 < np.count_nonzero(factors[test, f] == value) < len(test)]
-        if not present:
-            raise ValueError(f"factor {f} has a single value among {len(test)} test images: give more images")
-        areas.append(float(np.mean([area for area, _ in present])))
-        influences.append(np.mean([influence for _, influence in present], axis=0))
+        values, y = np.unique(factors[train, f], return_inverse=True)
+        present = [c for c, value in enumerate(values) if 0 < np.count_nonzero(factors[test, f] == value) < len(test)]
+        if len(values) < 2 or not present:
+            raise ValueError(f"factor {f} has a single value among {len(train)} training or {len(test)} test images: "
+                             "give more images")
+        w, b = softmax_regression(x_train, y)
+        logits = x_test @ w.T + b
+        probs = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probs /= probs.sum(axis=1, keepdims=True)
+        curves = [roc_auc(probs[:, c], factors[test, f] == values[c]) for c in present]
+        areas.append(float(np.mean([area for area, _ in curves])))
+        influences.append(np.mean([influence for _, influence in curves], axis=0))
     return MetricResult("explicitness", float(np.mean(areas)),
                         float(np.mean(influences, axis=0).std() / np.sqrt(len(test))),
                         {"classifier": "multinomial logistic regression", "n_train": len(train), "n_test": len(test),
                          "categorical": tuple(categorical), "seed": seed}, per_factor=tuple(areas))
+
+
+def _standardised(train: Array, test: Array, categorical: Collection[int]) -> tuple[Array, Array]:
+    """Columns with the mean and scale of training images, one per category for categorical ones; constants are 0."""
+    sides = [
+        np.column_stack([column[:, None] == np.unique(train[:, d]) if d in categorical else column
+                         for d, column in enumerate(codes.T)]).astype(np.float64) for codes in (train, test)
+    ]
+    mean, scale = sides[0].mean(axis=0), sides[0].std(axis=0)
+    scale[scale <= 1e-12] = np.inf
+    return (sides[0] - mean) / scale, (sides[1] - mean) / scale
 
 
 def active_units(means: Array, *, threshold: float = 0.01) -> MetricResult:
@@ -220,13 +170,16 @@ def active_units(means: Array, *, threshold: float = 0.01) -> MetricResult:
     """
     from scipy.stats import norm
 
-    means = np.asarray(means, dtype=np.float64)
+    means = np.asarray(means)
+    means = means if means.dtype == np.float32 else means.astype(np.float64)
     if means.ndim != 2 or len(means) < 2:
         raise ValueError(f"means must be (N, D) with N at least 2, got {means.shape}")
     if not np.isfinite(means).all():
         raise ValueError("means must be finite")
-    variance = means.var(axis=0, ddof=1)
-    error = np.sqrt(np.maximum(((means - means.mean(axis=0)) ** 4).mean(axis=0) - variance**2, 0) / len(means))
+    squares = np.square(means - means.mean(axis=0, dtype=np.float64).astype(means.dtype))
+    variance = squares.sum(axis=0, dtype=np.float64) / (len(means) - 1)
+    error = squares.std(axis=0) / np.sqrt(len(means))
     doubt = norm.sf(np.abs(variance - threshold) / np.maximum(error, 1e-300))
-    return MetricResult("active units", float((variance > threshold).sum()), float(np.sqrt((doubt * (1 - doubt)).sum())),
+    count_error = float(np.sqrt((doubt * (1 - doubt)).sum()))
+    return MetricResult("active units", float((variance > threshold).sum()), count_error,
                         {"threshold": threshold, "n": len(means)}, per_latent=tuple(variance.tolist()))

@@ -69,6 +69,7 @@ def checked(codes: Array, factors: Array, categorical: Collection[int] = (), *,
         ValueError: a shape, a length, a type or a value is not as above.
     """
     codes, factors = np.asarray(codes), np.asarray(factors)
+    codes = codes if codes.dtype in (np.float32, np.float64) else codes.astype(np.float64)
     if codes.ndim != 2 or not codes.size:
         raise ValueError(f"codes must be (N, D) with N and D at least 1, got {codes.shape}")
     if factors.ndim != 2 or factors.shape[1] < min_factors:
@@ -163,6 +164,9 @@ def binned(column: Array, bins: int | None) -> Array:
     Returns:
         (N,) integers from 0.
     """
+    if bins is None and column.dtype.kind in "iu" and column.min() >= 0 and column.max() < len(column):
+        occurs = np.bincount(column) > 0
+        return (np.cumsum(occurs) - 1)[column]  # as np.unique, without sorting
     if bins is None:
         return np.unique(column, return_inverse=True)[1].reshape(-1)
     edges = np.histogram_bin_edges(column.astype(np.float64), bins)
