@@ -6,7 +6,8 @@ The plain way is that of disentanglement_lib: a Python loop per vote, images dra
 LinearSVC per column and factor. The codes are planted: ten columns of which five follow the factors of dSprites (3, 6,
 40, 32, 32 values), mixed and noisy. Both sides look codes up in the same table, take 10,000 + 5,000 votes or images,
 and draw them independently: ours from as many images as `--images` says, drawn at random, the plain way from all
-737,280. Active units have no loop to compare with and count on our side only. The exit code is 1 if ours is not under 20 s, not 5 times faster, or off by more than 0.01.
+737,280. Active units have no loop to compare with and count on our side only. The exit code is 1 if ours is not under
+20 s, not 5 times faster, or off by more than 0.01.
 """
 
 from __future__ import annotations

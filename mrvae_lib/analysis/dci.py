@@ -117,8 +117,8 @@ def dci(codes: Array, factors: Array, *, n_train: int = 10_000, n_test: int = 5_
 
 
 def dci_histogram(codes: Array, factors: Array, *, categorical: Collection[int] = (), n_train: int = 10_000,
-                  n_test: int = 5_000, rounds: int = 20, seed: int = 0) -> DCI:
-    """DCI from histogram boosting, importance = log-likelihood of the training images lost by shuffling a column.
+                  n_test: int = 5_000, n_shuffled: int = 2_500, rounds: int = 20, seed: int = 0) -> DCI:
+    """DCI from histogram boosting, importance = log-likelihood of training images lost by shuffling a column.
 
     Not comparable with `dci`: other trees, another importance. As there, importances of a factor sum to 1, and a code
     of noise spreads them evenly, so that noise scores near 0. Standard errors are over images, for the trees as fitted.
@@ -127,6 +127,7 @@ def dci_histogram(codes: Array, factors: Array, *, categorical: Collection[int] 
         codes: (N, D).
         factors: (N, F >= 2) integers.
         categorical: at most 255 categories each.
+        n_shuffled: training images whose columns are shuffled.
         rounds: boosting rounds, one tree per value each.
     Raises:
         ValueError: see `scores.checked` and `scores.train_and_test`; a factor with a single value among the images
@@ -141,7 +142,8 @@ def dci_histogram(codes: Array, factors: Array, *, categorical: Collection[int] 
     train, test = train_and_test(len(codes), n_train, n_test, rng)
     _check_values(factors[train])
     x = codes[train].astype(np.float64)
-    lost = np.empty((len(train), x.shape[1], factors.shape[1]))
+    few = x[:n_shuffled]
+    lost = np.empty((len(few), x.shape[1], factors.shape[1]))
     right = np.empty((len(test), factors.shape[1]), dtype=bool)
     for f in range(factors.shape[1]):
         values, y = np.unique(factors[train, f], return_inverse=True)
@@ -149,17 +151,18 @@ def dci_histogram(codes: Array, factors: Array, *, categorical: Collection[int] 
                                                categorical_features=sorted(categorical) or None, random_state=seed)
         model.fit(x, y)
         right[:, f] = values[model.predict(codes[test].astype(np.float64))] == factors[test, f]
-        at = np.arange(len(train)), y
-        before = np.log(model.predict_proba(x)[at] + 1e-12)
+        at = np.arange(len(few)), y[: len(few)]
+        before = np.log(model.predict_proba(few)[at] + 1e-12)
         for d in range(x.shape[1]):
-            shuffled = x.copy()
-            shuffled[:, d] = rng.permutation(x[:, d])
+            shuffled = few.copy()
+            shuffled[:, d] = rng.permutation(few[:, d])
             lost[:, d, f] = before - np.log(model.predict_proba(shuffled)[at] + 1e-12)
-    groups = random_groups(len(train), rng)
-    left_out = [_scores(_shares(lost[groups != g])) for g in range(min(GROUPS, len(train)))]
+    groups = random_groups(len(few), rng)
+    left_out = [_scores(_shares(lost[groups != g])) for g in range(min(GROUPS, len(few)))]
     errors = jackknife_error(np.array(left_out))
     settings = {"trees": "HistGradientBoostingClassifier", "importance": "shuffled log-likelihood", "rounds": rounds,
-                "n_train": len(train), "n_test": len(test), "categorical": tuple(categorical), "seed": seed}
+                "n_train": len(train), "n_test": len(test), "n_shuffled": len(few), "categorical": tuple(categorical),
+                "seed": seed}
     return _result("DCI-histogram", _shares(lost), right, (float(errors[0]), float(errors[1])), settings)
 
 
