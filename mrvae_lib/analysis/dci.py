@@ -16,6 +16,7 @@ from mrvae_lib.analysis.scores import (
     GROUPS,
     Array,
     MetricResult,
+    binned,
     checked,
     jackknife_error,
     random_groups,
@@ -141,7 +142,10 @@ def dci_histogram(codes: Array, factors: Array, *, categorical: Collection[int] 
     rng = np.random.default_rng(seed)
     train, test = train_and_test(len(codes), n_train, n_test, rng)
     _check_values(factors[train])
-    x = codes[train].astype(np.float64)
+    codes = codes.astype(np.float64)
+    for column in categorical:
+        codes[:, column] = binned(codes[:, column], None)
+    x = codes[train]
     few = x[:n_shuffled]
     lost = np.empty((len(few), x.shape[1], factors.shape[1]))
     right = np.empty((len(test), factors.shape[1]), dtype=bool)
@@ -150,7 +154,7 @@ def dci_histogram(codes: Array, factors: Array, *, categorical: Collection[int] 
         model = HistGradientBoostingClassifier(max_iter=rounds, max_leaf_nodes=8, early_stopping=False,
                                                categorical_features=sorted(categorical) or None, random_state=seed)
         model.fit(x, y)
-        right[:, f] = values[model.predict(codes[test].astype(np.float64))] == factors[test, f]
+        right[:, f] = values[model.predict(codes[test])] == factors[test, f]
         at = np.arange(len(few)), y[: len(few)]
         before = np.log(model.predict_proba(few)[at] + 1e-12)
         for d in range(x.shape[1]):

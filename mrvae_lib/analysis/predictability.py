@@ -28,8 +28,9 @@ def sap_score(codes: Array, factors: Array, *, categorical: Collection[int] = ()
     """Separated attribute predictability: accuracy from the best column minus that from the next, mean per factor.
 
     Accuracies are those of a linear support vector machine on one column; one line per value cannot separate many
-    values, so a perfect code stays far below 1 (0.5 for two values). A categorical column predicts the most frequent
-    value of each category, weighted as the machine weighs values. With a single column the next best is a constant.
+    values, so a perfect code stays far below 1 (0.5 for two values) and a slightly turned one may score more. A
+    categorical column predicts the most frequent value of each category, weighted as the machine weighs values. With a
+    single column the next best is a constant.
 
     Args:
         codes: (N, D).

@@ -98,15 +98,15 @@ def train_and_test(n_images: int, n_train: int, n_test: int, rng: np.random.Gene
     """Indices of training and of test images, disjoint; in the same proportion where there are fewer images.
 
     Raises:
-        ValueError: a number is below 1, or one of the two sets would be empty.
+        ValueError: a number is below 2, or one of the two sets would have fewer.
     """
-    if n_train < 1 or n_test < 1:
-        raise ValueError(f"n_train and n_test must be at least 1, got {n_train} and {n_test}")
+    if n_train < 2 or n_test < 2:
+        raise ValueError(f"n_train and n_test must be at least 2, got {n_train} and {n_test}")
     if n_images < n_train + n_test:
         share = n_train / (n_train + n_test)
         n_train = round(n_images * share)
         n_test = n_images - n_train
-        if not n_train or not n_test:
+        if n_train < 2 or n_test < 2:
             raise ValueError(f"{n_images} images are too few for a training and a test set")
     order = rng.permutation(n_images)
     return order[:n_train], order[n_train : n_train + n_test]
@@ -170,7 +170,7 @@ def binned(column: Array, bins: int | None) -> Array:
     if bins is None:
         return np.unique(column, return_inverse=True)[1].reshape(-1)
     edges = np.histogram_bin_edges(column.astype(np.float64), bins)
-    return np.clip(np.digitize(column, edges[:-1]) - 1, 0, bins - 1)
+    return np.digitize(column, edges[:-1]) - 1
 
 
 def information_matrix(codes: Array, factors: Array, *, bins: int = 20, categorical: Collection[int] = (),
