@@ -1,0 +1,441 @@
+"""Scores of planted codes whose answers are known."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import entr
+from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import mutual_info_score, normalized_mutual_info_score, roc_auc_score
+from sklearn.svm import LinearSVC
+
+from mrvae_lib.analysis.dci import dci, dci_histogram, disentanglement_parts
+from mrvae_lib.analysis.disentanglement import (
+    FixedFactorDraws,
+    beta_vae_score,
+    factor_vae_score,
+    mig,
+    modularity,
+    spread,
+)
+from mrvae_lib.analysis.linear import one_column_svm, softmax_regression
+from mrvae_lib.analysis.metrics import code_information, nmi
+from mrvae_lib.analysis.predictability import active_units, explicitness, roc_auc, sap_score
+from mrvae_lib.analysis.scores import MetricResult, code_columns, information_matrix
+
+VOTES = {"n_train": 1500, "n_test": 1500}
+SPLIT = {"n_train": 2000, "n_test": 1000}
+
+
+def grid(*sizes, times=1):
+    """Every combination of factors, each `times` times."""
+    factors = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), axis=-1).reshape(-1, len(sizes))
+    return np.repeat(factors, times, axis=0)
+
+
+def standardised(factors):
+    return (factors - factors.mean(axis=0)) / factors.std(axis=0)
+
+
+def noise(n, n_columns, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, n_columns))
+
+
+def every_score(codes, factors, **keywords):
+    """All scores by name, fast settings."""
+    trees = dci_histogram(codes, factors, **SPLIT, n_shuffled=1000, rounds=10, **keywords)
+    results = [
+        beta_vae_score(codes, factors, **VOTES, **keywords),
+        factor_vae_score(codes, factors, **VOTES, **keywords),
+        mig(codes, factors, **keywords),
+        modularity(codes, factors, **keywords),
+        sap_score(codes, factors, **SPLIT, **keywords),
+        explicitness(codes, factors, **SPLIT, **keywords),
+        trees.disentanglement, trees.completeness, trees.informativeness,
+    ]
+    return {result.name: result for result in results}
+
+
+# A perfect code, and noise
+
+
+def test_a_perfect_code_scores_1():
+    factors = grid(2, 2, 2, times=500)
+    codes = standardised(factors)
+    for name, result in every_score(codes, factors).items():
+        if name == "SAP":  # the next best column still guesses half of the values of a factor of two
+            assert result.score == pytest.approx(0.5, abs=3 * result.standard_error + 0.02)
+        else:
+            assert result.score == pytest.approx(1, abs=0.01), name
+    assert active_units(codes).score == 3
+
+
+def test_a_perfect_code_with_noise_columns_still_scores_1_where_noise_columns_do_not_count():
+    factors = grid(2, 3, 4, times=200)
+    codes = np.column_stack([standardised(factors), noise(len(factors), 2)])
+    scores = every_score(codes, factors)
+    assert scores["FactorVAE score"].score == pytest.approx(1, abs=0.01)
+    assert scores["beta-VAE score"].score == pytest.approx(1, abs=0.01)
+    assert scores["MIG"].score > 0.97
+    assert scores["DCI-histogram disentanglement"].score > 0.97
+
+
+def test_20_bins_hold_a_perfect_code_of_dsprites_below_a_mig_of_1():
+    factors = grid(3, 6, 40)
+    parts = mig(factors.astype(float), factors, n=None).per_factor
+    assert parts == pytest.approx([1, 1, math.log(20) / math.log(40)])
+
+
+def test_noise_scores_at_chance():
+    factors = grid(4, 4, 4, times=60)
+    scores = every_score(noise(len(factors), 4), factors)
+    chance = {"beta-VAE score": 1 / 3, "FactorVAE score": 1 / 3, "MIG": 0, "SAP": 0, "explicitness": 0.5,
+              "DCI-histogram disentanglement": 0, "DCI-histogram completeness": 0, "DCI-histogram informativeness": 0.25}
+    for name, value in chance.items():
+        assert scores[name].score == pytest.approx(value, abs=4 * scores[name].standard_error + 0.03), name
+
+
+def test_the_modularity_of_noise_is_what_the_bias_of_mutual_information_makes_it():
+    factors = grid(3, 6, 40, times=10)
+    bias = (np.array([3, 6, 40]) - 1.0) ** 2
+    expected = 1 - (bias.sum() - bias.max()) / (2 * bias.max())
+    assert modularity(noise(len(factors), 10), factors).score == pytest.approx(expected, abs=0.01)
+
+
+# What must not change a score
+
+
+def entangled(seed=0):
+    factors = grid(3, 4, 5, times=50)
+    mixing = np.eye(3, 4) + np.random.default_rng(seed).normal(0, 0.3, (3, 4))
+    return standardised(factors) @ mixing + 0.3 * noise(len(factors), 4, seed), factors
+
+
+def test_permuted_and_sign_flipped_columns_score_the_same_within_the_standard_error():
+    codes, factors = entangled()
+    before, after = every_score(codes, factors), every_score(-codes[:, [2, 0, 3, 1]], factors)
+    for name, result in before.items():
+        assert after[name].score == pytest.approx(result.score, abs=3 * result.standard_error + 0.002), name
+
+
+def test_the_order_of_images_does_not_change_mig_and_modularity_and_changes_others_within_the_standard_error():
+    codes, factors = entangled()
+    order = np.random.default_rng(1).permutation(len(codes))
+    before, after = every_score(codes, factors), every_score(codes[order], factors[order])
+    for name, result in before.items():
+        exact = name in ("MIG", "modularity")
+        tolerance = 1e-12 if exact else 4 * math.sqrt(2) * result.standard_error + 0.01
+        assert after[name].score == pytest.approx(result.score, abs=tolerance), name
+
+
+def test_a_seed_makes_a_score_repeatable_and_another_draws_anew():
+    codes, factors = entangled()
+    first, again, other = (explicitness(codes, factors, **SPLIT, seed=seed) for seed in (0, 0, 1))
+    assert first == again
+    assert first.score != other.score
+
+
+def turned(codes, degrees):
+    angle = math.radians(degrees)
+    return codes @ np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+
+
+def test_an_entangled_code_falls_smoothly_with_the_angle():
+    many, two = grid(10, 10, times=40), grid(2, 2, times=1000)
+    names = ["MIG", "modularity", "DCI-histogram disentanglement", "DCI-histogram completeness"]
+    falls = {name: [] for name in (*names, "SAP")}
+    for degrees in range(0, 50, 5):
+        scores = every_score(turned(standardised(many) + 0.1 * noise(len(many), 2), degrees), many)
+        # One line per value reads many values badly, so SAP is followed on factors of two values.
+        scores["SAP"] = sap_score(turned(standardised(two) + 0.7 * noise(len(two), 2), degrees), two, **SPLIT)
+        for name, fall in falls.items():
+            fall.append(scores[name])
+    for name, fall in falls.items():
+        steps = np.diff([result.score for result in fall])
+        error = max(result.standard_error for result in fall)
+        assert (steps < 2 * error + 0.005).all(), name
+        assert fall[-1].score < 2 * error + 0.04, name
+        assert steps.min() > -0.6 * fall[0].score, name
+
+
+def test_the_scores_that_ask_for_the_least_variance_notice_a_turn_only_near_45_degrees():
+    factors = grid(10, 10, times=40)
+    codes = standardised(factors) + 0.1 * noise(len(factors), 2)
+    for score in (beta_vae_score, factor_vae_score):
+        fall = [score(turned(codes, degrees), factors, **VOTES).score for degrees in (0, 30, 43, 44, 45)]
+        assert fall[:2] == pytest.approx([1, 1], abs=0.01)
+        assert (np.diff(fall) < 0.02).all()
+        assert 0.6 < fall[3] < 0.99
+        assert fall[4] == pytest.approx(0.5, abs=0.06)
+
+
+# Binary codes
+
+
+def test_the_gini_variance_of_a_category_is_half_the_chance_that_two_images_differ():
+    codes = np.array([[0.0], [0.0], [1.0], [2.0]])[:, None]
+    assert spread(codes, [0], 3)[0, 0] == pytest.approx((16 - 6) / (2 * 4 * 3))
+    assert spread(codes, [], 3)[0, 0] == pytest.approx(np.var([0, 0, 1, 2], ddof=1))
+
+
+def test_a_code_that_splits_a_factor_over_bits_scores_more_as_one_column():
+    factors = grid(4, 8, times=40)
+    bits = np.column_stack([factors[:, 0] // 2, factors[:, 0] % 2])
+    per_bit, none = code_columns(standardised(factors)[:, 1:], bits, joint=False)
+    joint, categorical = code_columns(standardised(factors)[:, 1:], bits, joint=True)
+    assert (none, categorical) == ((), (1,))
+    assert mig(per_bit, factors).per_factor[0] == pytest.approx(0, abs=1e-9)
+    assert mig(joint, factors, categorical=categorical).per_factor == pytest.approx((1, 1))
+    for name, result in every_score(joint, factors, categorical=categorical).items():
+        if name != "SAP":
+            assert result.score == pytest.approx(1, abs=0.01), name
+
+
+def test_the_numbers_given_to_categories_do_not_matter():
+    factors = grid(4, 4, times=40)
+    rng = np.random.default_rng(0)
+    category = np.where(rng.random(len(factors)) < 0.3, factors[:, 0], rng.integers(4, size=len(factors)))
+    codes = np.column_stack([category, 0.3 * standardised(factors)[:, 1] + noise(len(factors), 1)[:, 0]])
+    renamed = codes.copy()
+    renamed[:, 0] = np.array([7, -3, 900, 2])[category]
+    before, after = every_score(codes, factors, categorical=[0]), every_score(renamed, factors, categorical=[0])
+    for name, result in before.items():
+        # Trees try categories in the order of their numbers, and the classifier of explicitness stops near its minimum.
+        tolerance = 0.01 if "DCI" in name else 1e-3 if name == "explicitness" else 1e-9
+        assert after[name].score == pytest.approx(result.score, abs=tolerance), name
+
+
+def test_a_categorical_column_is_read_as_a_machine_on_its_indicators_reads_it():
+    value = np.repeat([0, 1, 0], [600, 300, 400])  # the first 900 images are of category 0, the others of category 1
+    category = np.repeat([0.0, 1.0], [900, 400])
+    factors = value[:, None]
+    result = sap_score(category[:, None], factors, categorical=[0], n_train=650, n_test=650)
+    machine = LinearSVC(C=0.01, class_weight="balanced").fit(np.eye(2)[category.astype(int)], value)
+    accuracy = machine.score(np.eye(2)[category.astype(int)], value)
+    assert accuracy == pytest.approx(700 / 1300)
+    assert result.matrix[0][0] == pytest.approx(accuracy, abs=0.05)
+
+
+def test_a_column_that_hardly_varies_casts_no_vote_unless_the_threshold_lets_it():
+    factors = grid(4, 4, times=40)
+    codes = standardised(factors) * [1, 0.01]
+    assert factor_vae_score(codes, factors, **VOTES).score == pytest.approx(0.5, abs=0.06)
+    assert factor_vae_score(codes, factors, **VOTES, threshold=0).score == 1
+
+
+def test_ties_between_bits_are_broken_at_random():
+    factors = grid(4, 6, times=40)
+    bits = np.column_stack([factors[:, 0] // 2, factors[:, 0] % 2, standardised(factors)[:, 1]])
+    votes = np.array(factor_vae_score(bits, factors, **VOTES).matrix)[:, 0]
+    assert votes[:2] == pytest.approx(votes[:2].sum() / 2, abs=0.04)
+
+
+# Against the estimators that define the scores
+
+
+def test_the_svm_of_one_column_is_the_one_of_liblinear():
+    rng = np.random.default_rng(0)
+    for sizes in ([200, 50, 300, 20], [150, 400]):
+        y = np.repeat(np.arange(len(sizes)), sizes)
+        x = y * 0.7 + rng.normal(size=len(y))
+        w, b = one_column_svm(x, y)
+        machine = LinearSVC(C=0.01, class_weight="balanced", tol=1e-8, dual=False, max_iter=10000).fit(x[:, None], y)
+        assert w[-len(machine.coef_):] == pytest.approx(machine.coef_[:, 0], abs=1e-4)
+        assert b[-len(machine.coef_):] == pytest.approx(machine.intercept_, abs=1e-4)
+
+
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_softmax_regression_is_that_of_scikit_learn(n_classes):
+    rng = np.random.default_rng(0)
+    y = np.arange(600) % n_classes
+    x = rng.normal(size=(600, 3)) @ rng.normal(size=(3, 3)) + 0.8 * np.outer(y, [1, -0.5, 0])
+    w, b = softmax_regression(x, y, tolerance=1e-6)
+    model = LogisticRegression(tol=1e-8, max_iter=5000).fit(x, y)
+    probs = np.exp(x @ w.T + b)
+    assert probs / probs.sum(axis=1, keepdims=True) == pytest.approx(model.predict_proba(x), abs=3e-3)
+
+
+def test_the_area_under_roc_is_that_of_scikit_learn_and_its_error_is_that_of_resampling():
+    rng = np.random.default_rng(0)
+    scores, positive = np.round(rng.normal(size=400), 1), rng.random(400) < 0.3
+    scores[positive] += 0.5
+    area, influence = roc_auc(scores, positive)
+    assert area == pytest.approx(roc_auc_score(positive, scores))
+    again = [roc_auc_score(positive[i], scores[i]) for i in rng.integers(400, size=(300, 400))]
+    assert influence.std() / 20 == pytest.approx(np.std(again), rel=0.15)
+
+
+def test_mutual_information_is_that_of_scikit_learn():
+    codes, factors = entangled()
+    told, entropies = information_matrix(codes, factors)
+    bins = [np.digitize(column, np.histogram(column, 20)[1][:-1]) for column in codes.T]
+    assert told[0] == pytest.approx(np.array([[mutual_info_score(f, b) for f in factors.T] for b in bins]))
+    assert entropies[0] == pytest.approx(np.log([3, 4, 5]))
+
+
+def test_published_dci_reads_the_importances_of_gradient_boosting():
+    codes, factors = entangled()
+    codes, factors = codes[::10], factors[::10, :2]
+    result = dci(codes, factors, n_train=200, n_test=100, n_bootstraps=2)
+    train = np.random.default_rng(0).permutation(300)[:200]
+    trees = GradientBoostingClassifier(random_state=0).fit(codes[train], factors[train, 0])
+    assert np.array(result.disentanglement.matrix)[:, 0] == pytest.approx(trees.feature_importances_)
+    assert 0 < result.completeness.standard_error < 0.3
+    assert result.disentanglement.settings["importance"] == "impurity"
+    assert not {result.disentanglement.name} & {dci_histogram(codes, factors, rounds=1).disentanglement.name}
+
+
+def test_disentanglement_is_1_minus_the_entropy_of_a_column_to_the_base_of_the_number_of_factors():
+    parts, weights = disentanglement_parts(np.array([[1.0, 0, 0], [0, 0.5, 0.5], [0, 0, 0]]))
+    assert parts == pytest.approx([1, 1 - math.log(2) / math.log(3), 0], abs=1e-8)
+    assert weights == pytest.approx([0.5, 0.5, 0])
+
+
+def test_images_drawn_with_a_fixed_factor_share_it_and_vary_in_the_others():
+    factors = grid(3, 4, 5)
+    draws = FixedFactorDraws(factors, np.random.default_rng(0))
+    images = np.repeat(np.arange(60), 100)
+    shared = factors[draws.sharing(1, images)]
+    assert (shared[:, 1] == factors[images, 1]).all()
+    assert np.bincount(shared[:, 2]) / len(images) == pytest.approx(0.2, abs=0.03)
+
+
+@pytest.mark.parametrize("score", [mig, modularity, sap_score, explicitness, factor_vae_score, beta_vae_score])
+def test_the_standard_error_is_the_spread_over_draws(score):
+    keywords = {"n": 800} if score in (mig, modularity) else {"n_train": 800, "n_test": 400}
+    factors = grid(3, 4, 5, times=200)
+    codes = standardised(factors) @ (np.eye(3, 4) + noise(3, 4) / 2) + 0.7 * noise(len(factors), 4)
+    results = [score(codes, factors, **keywords, seed=seed) for seed in range(20)]
+    spread_of_scores = np.std([result.score for result in results], ddof=1)
+    assert 0.4 < np.mean([result.standard_error for result in results]) / spread_of_scores < 1.8
+
+
+# Degenerate input
+
+
+def test_constant_codes_score_0_or_at_chance():
+    factors = grid(2, 5, times=100)
+    scores = every_score(np.full((len(factors), 2), 0.3), factors)
+    expected = {"beta-VAE score": 0.5, "FactorVAE score": 0, "MIG": 0, "modularity": 0, "SAP": 0, "explicitness": 0.5,
+                "DCI-histogram disentanglement": 0, "DCI-histogram completeness": 0}
+    for name, value in expected.items():
+        assert scores[name].score == pytest.approx(value, abs=0.03 if name == "beta-VAE score" else 1e-6), name
+    assert active_units(np.full((10, 2), 0.3)).score == 0
+
+
+def test_a_single_column_is_compared_with_one_that_tells_nothing():
+    factors = grid(2, 2, times=300)
+    assert mig(factors[:, :1].astype(float), factors).per_factor == pytest.approx((1, 0))
+    assert sap_score(factors[:, :1].astype(float), factors, **SPLIT).per_factor == pytest.approx((0.5, 0), abs=0.06)
+
+
+@pytest.mark.parametrize("score", [beta_vae_score, factor_vae_score, mig, modularity, sap_score, explicitness, dci,
+                                   dci_histogram])
+def test_input_that_cannot_be_scored_is_refused_by_name(score):
+    codes, factors = entangled()
+    broken = codes.copy()
+    broken[3, 1] = math.nan
+    single = factors.copy()
+    single[:, 2] = 4
+    with pytest.raises(ValueError, match="column 1 is not"):
+        score(broken, factors)
+    with pytest.raises(ValueError, match="factor 2 has one"):
+        score(codes, single)
+    with pytest.raises(ValueError, match="got 3000 and 2999"):
+        score(codes, factors[1:])
+    with pytest.raises(ValueError, match="integers, got float64"):
+        score(codes, factors / 2)
+    with pytest.raises(ValueError, match=r"\(N, D\)"):
+        score(codes[:, 0], factors)
+
+
+def test_one_factor_is_too_few_to_tell_factors_apart():
+    codes, factors = entangled()
+    for score in (beta_vae_score, factor_vae_score, modularity, dci, dci_histogram):
+        with pytest.raises(ValueError, match="F at least 2"):
+            score(codes, factors[:, :1])
+
+
+def test_a_vote_needs_a_variance_and_a_category_a_column():
+    codes, factors = entangled()
+    with pytest.raises(ValueError, match="got 1"):
+        factor_vae_score(codes, factors, group=1)
+    with pytest.raises(ValueError, match=r"0\.\.3, got 4"):
+        mig(codes, factors, categorical=[4])
+    with pytest.raises(ValueError, match="too few"):
+        sap_score(codes[[0, -1]], factors[[0, -1]], n_train=2, n_test=10)
+
+
+def test_training_and_test_images_are_disjoint_also_when_there_are_few():
+    codes, factors = entangled()
+    settings = sap_score(codes, factors).settings
+    assert (settings["n_train"], settings["n_test"]) == (2000, 1000)
+
+
+# Codes and labels
+
+
+def test_nmi_is_that_of_scikit_learn_and_does_not_depend_on_names_or_order():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(10, size=2000)
+    codes = np.where(rng.random(2000) < 0.7, labels * 3, rng.integers(30, size=2000))
+    result = nmi(torch.from_numpy(codes), torch.from_numpy(labels))
+    assert result.score == pytest.approx(normalized_mutual_info_score(labels, codes))
+    order = rng.permutation(2000)
+    assert nmi(100 - codes[order], labels[order]).score == pytest.approx(result.score)
+    again = [nmi(codes[i], labels[i]).score for i in rng.integers(2000, size=(100, 2000))]
+    assert result.standard_error == pytest.approx(np.std(again), rel=0.6)
+
+
+def test_nmi_of_constant_codes_is_0_and_of_equal_codes_1():
+    labels = np.arange(100) % 4
+    assert nmi(np.zeros(100, dtype=int), labels).score == 0
+    assert nmi(labels, labels).score == pytest.approx(1)
+    with pytest.raises(ValueError, match="equal length"):
+        nmi(labels, labels[1:])
+    with pytest.raises(ValueError, match="integers"):
+        nmi(labels / 2, labels)
+
+
+def test_information_of_a_code_is_joint_and_per_bit():
+    codes = torch.tensor([[0.0, 0, 0], [0, 1, 1], [1, 0, 0], [1, 1, 1]]).repeat(50, 1)
+    result = code_information((codes * 2 - 1) * 50)
+    assert result.score == pytest.approx(2 * math.log(2))
+    assert result.per_latent == pytest.approx([math.log(2)] * 3)
+    assert result.settings["total_correlation"] == pytest.approx(math.log(2))
+    with pytest.raises(ValueError, match="finite"):
+        code_information(torch.full((40, 2), math.nan))
+    with pytest.raises(ValueError, match="N at least 20"):
+        code_information(torch.zeros(3, 2))
+
+
+def test_the_standard_error_of_information_is_the_spread_over_images():
+    logits = torch.randn(400, 3, generator=torch.Generator().manual_seed(0)) * 3 + 1
+    rng = np.random.default_rng(0)
+    again = [code_information(logits[torch.from_numpy(rng.integers(400, size=400))]).score for _ in range(60)]
+    assert code_information(logits).standard_error == pytest.approx(np.std(again), rel=0.5)
+    probs = 1 / (1 + np.exp(-logits.double().numpy()))
+    per_bit = [entr(p.mean()) + entr(1 - p.mean()) - (entr(p) + entr(1 - p)).mean() for p in probs.T]
+    assert code_information(logits).per_latent == pytest.approx(per_bit)
+
+
+def test_a_unit_is_active_when_its_mean_varies_by_more_than_the_threshold():
+    means = noise(5000, 3) * [1, 0.12, 0.08]
+    result = active_units(means)
+    assert result.score == 2
+    assert result.per_latent == pytest.approx(means.var(axis=0, ddof=1))
+    assert active_units(noise(5000, 1) * 0.1 * math.sqrt(0.999)).standard_error == pytest.approx(0.5, abs=0.06)
+    with pytest.raises(ValueError, match="finite"):
+        active_units(np.full((5, 2), np.nan))
+
+
+def test_a_result_says_what_it_is_and_cannot_be_changed():
+    codes, factors = entangled()
+    result = mig(codes, factors)
+    assert result.settings == {"bins": 20, "n": 3000, "categorical": (), "seed": 0}
+    assert np.array(result.matrix).shape == (4, 3)
+    assert isinstance(result, MetricResult)
+    with pytest.raises(AttributeError):
+        result.score = 1.0
