@@ -26,16 +26,18 @@ SCALES = torch.arange(FACTOR_SIZES[2])
 
 @pytest.fixture(scope="module")
 def splits():
-    return load_dataset("xys", "train"), load_dataset("xys", "test")
+    start = time.process_time()
+    both = load_dataset("xys", "train"), load_dataset("xys", "test")
+    assert time.process_time() - start < 15  # measured: 3 s
+    return both
 
 
 @pytest.fixture(scope="module")
-def drawn():
-    """All 900 full images at 64 pixels, (scale, gaze, 64, 64)."""
-    start = time.process_time()
-    images = render(all_factors())[:, 0]
-    assert time.process_time() - start < 10  # measured: 1.5 s
-    return torch.stack([images[all_factors()[:, 2] == scale] for scale in SCALES])
+def drawn(splits):
+    """All 900 stacks, (scale, x and y, 3, 64, 64)."""
+    images, factors = (torch.cat([getattr(each, name) for each in splits]) for name in ("images", "factors"))
+    numbers = (factors[:, 2] * FACTOR_SIZES[0] + factors[:, 0]) * FACTOR_SIZES[1] + factors[:, 1]
+    return images[numbers.argsort()].reshape(FACTOR_SIZES[2], -1, 3, 64, 64)
 
 
 def r2(train_pixels, train_values, test_pixels, test_values):
@@ -79,16 +81,15 @@ def test_the_same_factors_are_the_same_bytes_whatever_is_drawn_beside_them(side)
     assert hashlib.sha256(images.numpy().tobytes()).digest() == hashlib.sha256(again.numpy().tobytes()).digest()
 
 
-def test_one_seed_is_one_split_and_another_seed_another():
-    first, again, other = (gaze_images("test", stacked=False, seed=seed) for seed in (3, 3, 4))
+def test_one_seed_is_one_split_and_another_seed_another(splits):
+    other, again = (gaze_images("test", stacked=False, seed=seed) for seed in (4, 0))
     assert len(other) == 180
-    assert torch.equal(first.images, again.images)
-    assert torch.equal(first.factors, again.factors)
-    assert not torch.equal(first.factors, other.factors)
+    assert torch.equal(again.factors, splits[1].factors)
+    assert not torch.equal(other.factors, again.factors)
 
 
 def test_gaze_changes_pixels_inside_the_eye_boxes_and_nowhere_else(drawn):
-    for scale, images in zip(SCALES, drawn, strict=True):
+    for scale, images in zip(SCALES, drawn[:, :, 0], strict=True):
         changes = (images != images[0]).any(dim=0)
         in_boxes = torch.zeros(64, 64, dtype=torch.bool)
         for left, top, right, bottom in eye_boxes(torch.tensor([[0, 0, scale]]))[0].tolist():
@@ -108,7 +109,7 @@ def test_at_full_size_too_gaze_stays_inside_the_eye_boxes():
 
 
 def test_no_two_of_the_900_images_are_equal(drawn):
-    assert len(drawn.reshape(-1, 64 * 64).unique(dim=0)) == 900
+    assert len(drawn[:, :, 0].reshape(-1, 64 * 64).unique(dim=0)) == 900
 
 
 def test_an_eye_patch_shows_gaze_and_not_distance():
@@ -142,13 +143,13 @@ def test_gaze_can_be_read_off_true_eye_crops_of_combinations_never_seen(splits):
         assert r2(crops[0], train_images.factors[:, factor], crops[1], test_images.factors[:, factor]) > 0.95
 
 
-def test_gaze_can_be_read_off_eye_patches_of_gazes_never_seen():
-    factors = all_factors()[all_factors()[:, 2] == 0]
-    patches = render(factors, stacked=True)[:, 1:]
-    order = torch.randperm(len(factors), generator=torch.Generator().manual_seed(0))
+def test_gaze_can_be_read_off_eye_patches_of_gazes_never_seen(drawn):
+    patches = drawn[0, :, 1:]  # at one scale: at the others they are the same
+    gazes = torch.cartesian_prod(torch.arange(FACTOR_SIZES[0]), torch.arange(FACTOR_SIZES[1]))
+    order = torch.randperm(len(gazes), generator=torch.Generator().manual_seed(0))
     seen, unseen = order[:120], order[120:]
-    for factor in (0, 1):
-        assert r2(patches[seen], factors[seen, factor], patches[unseen], factors[unseen, factor]) > 0.95
+    scores = [r2(patches[seen], gazes[seen, factor], patches[unseen], gazes[unseen, factor]) for factor in (0, 1)]
+    assert min(scores) > 0.95  # measured: 0.9996 for both
 
 
 def test_scale_can_be_read_off_full_images_of_combinations_never_seen(splits):
@@ -157,8 +158,8 @@ def test_scale_can_be_read_off_full_images_of_combinations_never_seen(splits):
               test_images.images[:, :1], test_images.factors[:, 2]) > 0.99
 
 
-def test_gaze_moves_almost_nothing_of_the_full_image_and_all_of_a_patch(drawn):
-    pixels = drawn.double()
+def test_gaze_makes_less_than_a_thirtieth_of_what_varies_in_the_full_image(drawn):
+    pixels = drawn[:, :, 0].double()
     share = pixels.var(dim=1, unbiased=False).mean(dim=0).sum() / pixels.flatten(0, 1).var(dim=0, unbiased=False).sum()
     assert 0.005 < share < 0.03  # measured: 0.015 of the variance
 
@@ -202,7 +203,7 @@ class Losses(Callback):
 
 def test_training_on_xys_lowers_the_reconstruction_by_500_nats(splits):
     settings = ["model.hidden=[8,8,8,8,32]", "train.epochs=4", "train.batch_size=32", "train.lr=3e-3",
-                "train.device=cpu"]
+                "train.device=cpu", "model.likelihood=bernoulli"]
     losses = Losses()
     train(load_config("xys", overrides=settings), images=splits[0], callbacks=[losses])
     assert losses.reconstruction[-1] < losses.reconstruction[0] - 500  # measured: 8,190 to 7,493
