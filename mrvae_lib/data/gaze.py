@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from mrvae_lib.data.factors import checked_factors
 from mrvae_lib.data.imageset import ImageSet
 from mrvae_lib.data.portrait import EYE_U, Canvas, Field, draw_eye, draw_portrait, eye_region
 
@@ -75,7 +77,7 @@ def factor_values(factors: Tensor) -> Tensor:
     Raises:
         ValueError: as `render`.
     """
-    factors = _checked(factors)
+    factors = checked_factors(factors, FACTOR_NAMES, FACTOR_SIZES)
     return torch.stack([torch.tensor(FACTOR_VALUES[name])[column]
                         for name, column in zip(FACTOR_NAMES, factors.T, strict=True)], dim=1)
 
@@ -93,7 +95,7 @@ def render(factors: Tensor, *, side: int = 64, stacked: bool = False) -> Tensor:
     Raises:
         ValueError: a side or a factor index that does not exist, with the value and the range.
     """
-    factors = _checked(factors)
+    factors = checked_factors(factors, FACTOR_NAMES, FACTOR_SIZES)
     _check_side(side)
     images = torch.empty(len(factors), 3 if stacked else 1, side, side, dtype=torch.uint8)
     for scale in factors[:, 2].unique().tolist():
@@ -118,7 +120,7 @@ def eye_boxes(factors: Tensor, *, side: int = 64) -> Tensor:
     Raises:
         ValueError: as `render`.
     """
-    factors = _checked(factors)
+    factors = checked_factors(factors, FACTOR_NAMES, FACTOR_SIZES)
     _check_side(side)
     width = factor_values(factors)[:, 2].double() * (side / 256)  # of the head, in pixels of this image
     boxes = []
@@ -129,6 +131,21 @@ def eye_boxes(factors: Tensor, *, side: int = 64) -> Tensor:
         boxes.append(torch.stack([(middle_u - half).floor(), (middle_v - half).floor(),
                                   (middle_u + half).ceil(), (middle_v + half).ceil()], dim=1))
     return torch.stack(boxes, dim=1).long()
+
+
+def eye_crops(images: Tensor, factors: Tensor, *, n_pixels: int = 16) -> Tensor:
+    """Both eyes cut out of full images by their boxes and brought to one size.
+
+    Args:
+        images: (N, 1, side, side). factors: (N, 3), theirs.
+    Returns:
+        (N, 2, n_pixels, n_pixels) float32 in [0, 255]: right eye, then left.
+    """
+    boxes = eye_boxes(factors, side=images.shape[-1])
+    crops = [[image[None, :, top:bottom, left:right].float() for left, top, right, bottom in pair]
+             for image, pair in zip(images, boxes.tolist(), strict=True)]
+    return torch.cat([torch.cat([F.interpolate(crop, size=n_pixels, mode="bilinear") for crop in pair], dim=1)
+                      for pair in crops])
 
 
 @dataclass(frozen=True)
@@ -179,18 +196,6 @@ def _coarse(span: slice, fine: int) -> slice:
 
 def _gaze(factors: Tensor) -> tuple[float, float]:
     return FACTOR_VALUES["x"][int(factors[0])], FACTOR_VALUES["y"][int(factors[1])]
-
-
-def _checked(factors: Tensor) -> Tensor:
-    factors = torch.as_tensor(factors)
-    if factors.ndim != 2 or factors.shape[1] != len(FACTOR_NAMES) or factors.is_floating_point():
-        raise ValueError(f"factors must be integers (N, {len(FACTOR_NAMES)}) for {', '.join(FACTOR_NAMES)}, "
-                         f"got {factors.dtype} {tuple(factors.shape)}")
-    for name, size, column in zip(FACTOR_NAMES, FACTOR_SIZES, factors.T, strict=True):
-        outside = column[(column < 0) | (column >= size)]
-        if len(outside):
-            raise ValueError(f"factor {name} must be 0..{size - 1}, got {int(outside[0])}")
-    return factors.long()
 
 
 def _check_side(side: int) -> None:
