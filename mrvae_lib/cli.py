@@ -242,7 +242,7 @@ def _verdict(code: float, kmeans: float, data: str) -> str:
 
 
 def _listed(letter: str, values: Sequence[float], shown: Iterable[int]) -> str:
-    return "  ".join(f"{letter}{i} {values[i]:.2f}" for i in shown)
+    return "  ".join(f"{letter}{i} {values[i]:.2f}" for i in shown) or "none in use"
 
 
 def _label_counts(images: ImageSet) -> str:

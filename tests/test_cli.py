@@ -85,6 +85,17 @@ def test_explore_writes_a_page_that_carries_everything(run):
     assert "src=" not in page
 
 
+@pytest.mark.parametrize(("name", "told"), [
+    ("digits", ["1,437", "360", "1x32x32", "0 143"]),
+    ("xys", ["720", "180", "3x64x64", "none", "factors: x 15, y 10, scale 6"]),
+])
+def test_data_tells_what_a_set_holds_and_draws_samples(name, told, tmp_path):
+    result = mrvae("data", name, "--out", tmp_path / "samples.png")
+    assert result.exit_code == 0
+    assert all(text in result.output for text in told), result.output
+    assert Image.open(tmp_path / "samples.png").size[0] > 500
+
+
 def test_presets_are_listed_with_what_they_are_about():
     output = mrvae("presets").output
     assert all(name in output for name in preset_names())
@@ -98,6 +109,7 @@ def test_presets_are_listed_with_what_they_are_about():
         (["train", "digits", "--set", "train.epoch=3"], "unknown key train.epoch (did you mean epochs?)"),
         (["train", "digits", "--set", "train.epochs=-3"], "train.epochs must be >= 1, got -3"),
         (["train", "digits", "--set", "data.name=letters"], "no data set 'letters'; there are digits"),
+        (["data", "nowhere.npz"], "nowhere.npz"),
         (["train", "digits", "--device", "tpu"], "train.device must be 'auto', 'cpu', 'cuda' or 'mps', got 'tpu'"),
         (["evaluate", "nowhere"], "nowhere: no such run folder or shipped model; shipped:"),
         (["explore", "nowhere"], "nowhere: no such run folder or shipped model"),
