@@ -1,11 +1,13 @@
 """Run every notebook and keep what it shows: `make render`.
 
 Outputs are committed so that GitHub and Colab show pictures before anything is run. Widgets are kept as their picture,
-without widget state: a saved slider that moves nothing is worse than an image.
+without widget state: a saved slider that moves nothing is worse than an image. Data sets that are downloaded are out of
+reach while rendering, so that none of their images end up in the repository.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -35,5 +37,6 @@ def render(path: Path) -> None:
 
 
 if __name__ == "__main__":
+    os.environ["MRVAE_DATA"] = os.devnull  # no folder, and none can be made there
     for path in sorted(Path(__file__).parent.parent.glob("notebooks/*.ipynb")):
         render(path)
