@@ -109,6 +109,21 @@ figure = figures.plot_traversals(model, mu, bits, scores["kl_of_real"], scores["
 # between *what* and *how* is not perfect; notebook 05 measures by how much.
 
 # %% [markdown]
+# ## Not only digits
+#
+# The same recipe on 60,000 photographs of clothes, again without labels, again sixteen codes.
+#
+# **Predict:** which kinds of garment get a code of their own, and which will be mixed up?
+
+# %%
+clothes = load_pretrained("fashion-mrvae")
+figure = figures.plot_code_lattice(clothes, torch.zeros(clothes.n_reals))
+
+# %% [markdown]
+# Bags, trousers, boots, sandals and sneakers are told apart. Shirts, pullovers and coats share codes: they differ in
+# buttons and collars, which are few pixels, and four bits go to what moves many.
+
+# %% [markdown]
 # ## Your turn
 #
 # Press a bit. Drag a slider. *next* starts from another test digit, *random* from nothing but chance.
@@ -118,6 +133,8 @@ figure = figures.plot_traversals(model, mu, bits, scores["kl_of_real"], scores["
 # 1. Start at any digit and turn it into a 3 with bits alone. How many presses does it take?
 # 2. Find the slider that leans the digit to one side. Does it lean *every* digit? Press bits while it leans.
 # 3. Find a code that is two digits at once. Which sliders decide between them?
+#
+# Put `clothes` in the place of `model` to do the same with garments.
 
 # %%
 explorer = LatentExplorer(model)
