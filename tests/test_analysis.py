@@ -87,7 +87,7 @@ def test_examples_are_the_codes_of_the_first_images():
     model, images = tiny_model(), tiny_images(30)
     examples = encoded_examples(model, images, n=10)
     posterior = encode_set(model, images)
-    assert torch.equal(examples["mu"], posterior.mu[:10])
+    torch.testing.assert_close(examples["mu"], posterior.mu[:10])  # another batch size may round otherwise
     assert torch.equal(examples["bits"], posterior.bits[:10])
     assert torch.equal(examples["label"], images.labels[:10])
 
