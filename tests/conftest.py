@@ -57,7 +57,7 @@ def tiny_images(n: int = 64, *, shape: tuple[int, int, int] = (1, 8, 8), seed: i
 
 def tiny_run(**train: object) -> RunConfig:
     """A configuration that trains on `tiny_images` in well under a second."""
-    settings = {"epochs": 4, "batch_size": 16, "precision": "fp32", "device": "cpu", **train}
+    settings = {"epochs": 4, "batch_size": 16, "checkpoint_every": 1, "precision": "fp32", "device": "cpu", **train}
     overrides = [f"train.{key}={value}" for key, value in settings.items()]
     return load_config("digits", overrides=["model.hidden=[16]", "model.n_reals=2", "model.n_bits=3", *overrides])
 
