@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 
 # Small, with a checkpoint every 5 steps, so that many kills fall into the writing of one.
 SETTINGS = ["--precision", "fp32", "--device", "cpu", "--set", "train.epochs=120", "--set", "data.limit=320",
-            "--set", "train.batch_size=64", "--set", "model.hidden=[64,32]"]
+            "--set", "train.batch_size=64", "--set", "train.checkpoint_every=1", "--set", "model.hidden=[64,32]"]
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
