@@ -65,10 +65,12 @@ def train(
         if not (folder / "model" / "config.json").is_file():
             console.print(f"Stopped. To go on: {_program()} train {folder}")
             raise typer.Exit(130)
-        if "scores" not in load_run(folder).card:
+        card = load_run(folder).card
+        if "scores" not in card:
             options = [*(["--quick"] if quick else []), *(part for item in overrides for part in ("--set", item))]
             write_report(model, config, folder, images, test, command=shlex.join(["mrvae", "train", source, *options]))
-        scores = load_run(folder).card["scores"]
+            card = model.card
+        scores = card["scores"]
         console.print(_table(scores))
         if scores["kmeans_accuracy"] is not None:
             console.print(_verdict(scores["code_accuracy"], scores["kmeans_accuracy"], config.data.name))

@@ -108,11 +108,6 @@ def _dense(widths: tuple[int, ...]) -> list[nn.Module]:
     return layers[:-1]
 
 
-def count_parameters(module: nn.Module) -> int:
-    """Trainable numbers in a module."""
-    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
-
-
 def memory_format(kind: str) -> torch.memory_format:
     """The layout in which a network runs fastest: channels last for convolutions."""
     return torch.channels_last if kind == "conv" else torch.contiguous_format
