@@ -136,7 +136,7 @@ def data(
     """Say what a data set holds, and draw a picture of samples."""
     from PIL import Image
 
-    from mrvae_lib.analysis.figures import tile
+    from mrvae_lib.analysis.pictures import tile
     from mrvae_lib.data import load_dataset
     from mrvae_lib.data.imageset import as_floats
 
