@@ -36,7 +36,7 @@ def test_place_is_the_centre_and_moves_nothing_else():
     here, there = proxies(stroke(slant=20)), proxies(stroke(slant=20, x=3, y=-2))
     assert float(there["x"] - here["x"]) == pytest.approx(3, abs=0.02)
     assert float(there["y"] - here["y"]) == pytest.approx(-2, abs=0.02)
-    for name in ("slant", "thickness", "size"):
+    for name in ("slant", "thickness", "width", "size"):
         assert float(there[name]) == pytest.approx(float(here[name]), rel=0.03), name
 
 
@@ -44,6 +44,12 @@ def test_size_grows_with_the_stroke():
     sizes = [float(proxies(stroke(length=length))["size"]) for length in (8, 12, 16)]
     assert sizes[1] / sizes[0] == pytest.approx(1.5, abs=0.15)
     assert sizes[2] / sizes[0] == pytest.approx(2, abs=0.25)
+
+
+def test_width_grows_with_thickness_and_not_with_slant():
+    straight, leaning, thick = (proxies(stroke(**kind))["width"] for kind in ({}, {"slant": 30}, {"thickness": 6}))
+    assert float(leaning) == pytest.approx(float(straight), rel=0.25)
+    assert float(thick) > 1.7 * float(straight)
 
 
 def test_a_black_image_measures_0():
@@ -60,7 +66,7 @@ def test_levels_are_groups_of_equal_size_in_order():
 
 def test_what_is_asked_is_the_factors_or_else_the_label_and_what_can_be_measured():
     images = tiny_images(100)
-    assert list(targets(images)) == ["label", "slant", "thickness", "x", "y", "size"]
+    assert list(targets(images)) == ["label", "slant", "thickness", "x", "y", "width", "size"]
     factors = torch.stack([torch.arange(100) % 4, torch.zeros(100, dtype=torch.int64)], dim=1)
     known = ImageSet("known", images.images, images.labels, factors=factors, factor_names=("turn", "constant"))
     assert list(targets(known)) == ["turn"]

@@ -12,11 +12,12 @@ LEVELS = 10
 
 
 def proxies(x: Tensor) -> dict[str, Tensor]:
-    """Five measurements of each image, (N,) float64 each, from the moments and the outline of its brightness.
+    """Six measurements of each image, (N,) float64 each, from the moments and the outline of its brightness.
 
     `slant`, degrees: how far the strokes lean to the right, the shear that moments undo in deskewing. `thickness`,
     pixels: twice the area over the length of the outline. `x` right and `y` down, pixels: the centre of brightness from
-    the centre of the image. `size`, pixels: the root mean square distance from that centre. Black images measure 0.
+    the centre of the image. `width`, pixels: the root mean square distance from the leaning axis, measured across.
+    `size`, pixels: that from the centre of brightness. Black images measure 0.
 
     Args:
         x: (N, C, H, W) in [0, 1]; channels are averaged.
@@ -40,6 +41,7 @@ def proxies(x: Tensor) -> dict[str, Tensor]:
         "thickness": 2 * area / outline.clamp(min=1e-9),
         "x": x0,
         "y": y0,
+        "width": (var_x - cov**2 / var_y.clamp(min=1e-9)).clamp(min=0).sqrt(),
         "size": (var_x + var_y).clamp(min=0).sqrt(),
     }
 
