@@ -10,9 +10,8 @@ import sys
 import webbrowser
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 import typer
@@ -47,6 +46,7 @@ def train(
 ) -> None:
     """Train a model, or go on with a run that was stopped; then score it and draw its pictures."""
     from mrvae_lib.analysis.report import PictureLog, write_report
+    from mrvae_lib.analysis.tables import score_rows
     from mrvae_lib.data import load_dataset
     from mrvae_lib.training.checkpoints import load_run
     from mrvae_lib.training.loop import train as train_model
@@ -71,7 +71,8 @@ def train(
             write_report(model, config, folder, images, test, command=shlex.join(["mrvae", "train", source, *options]))
             card = model.card
         scores = card["scores"]
-        console.print(_table(scores))
+        title = f"{scores['n_images']:,} test images of {scores['data']}"
+        _print_table(("", "", ""), score_rows(scores), title)
         if scores["kmeans_accuracy"] is not None:
             console.print(_verdict(scores["code_accuracy"], scores["kmeans_accuracy"], config.data.name))
         written = ", ".join(sorted(path.name for path in folder.iterdir() if path.name != "checkpoints"))
@@ -81,19 +82,36 @@ def train(
 
 
 @app.command()
-def evaluate(run: RunOrName, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Score a model on the test images of the data it was trained on."""
-    from mrvae_lib.analysis.encoding import evaluate as score
+def evaluate(
+    run: RunOrName,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; its keys are the fields of "
+                                          "analysis.measurement.Measurement.")] = False,
+    latents: Annotated[bool, typer.Option("--latents", help="Also print a row per latent.")] = False,
+    slow_dci: Annotated[bool, typer.Option("--dci", help="DCI as published, which takes minutes, in the place of its "
+                                           "fast variant.")] = False,
+) -> None:
+    """Measure a model on the data it was trained on, beside an untrained network of the same shape."""
+    from mrvae_lib.analysis import tables
+    from mrvae_lib.analysis.measurement import measure
     from mrvae_lib.data import load_dataset
 
     with _one_line_errors():
         model = _load(run)
         name = model.card["run"]["data"]["name"]
-        scores = asdict(score(model, load_dataset(name, "test"), load_dataset(name, "train")))
+        measured = measure(model, load_dataset(name, "test"), load_dataset(name, "train"), slow_dci=slow_dci)
         if as_json:
-            print(json.dumps(scores))
-        else:
-            console.print(_table(scores))
+            print(json.dumps(measured.plain()))
+            return
+        title = f"{measured.trained.scores.n_images:,} test images of {measured.data}"
+        _print_table(("", "trained", "untrained", ""), tables.measurement_rows(measured), title)
+        if measured.targets:
+            measured_there = "" if measured.factor_names else "All but the label are proxies measured from the images."
+            _print_table(*tables.told_table(measured), measured_there)
+        if latents:
+            _print_table(*tables.real_table(measured.reals))
+            _print_table(*tables.bit_table(measured.bits, measured.label_names))
+        for line in tables.settings_lines(measured.trained):
+            console.print(line, style="dim", highlight=False)
 
 
 @app.command()
@@ -136,7 +154,7 @@ def data(
     """Say what a data set holds, and draw a picture of samples."""
     from PIL import Image
 
-    from mrvae_lib.analysis.figures import tile
+    from mrvae_lib.analysis.pictures import tile
     from mrvae_lib.data import load_dataset
     from mrvae_lib.data.imageset import as_floats
 
@@ -209,29 +227,11 @@ def _load(run: str) -> MRVAE:
     return model
 
 
-def _table(scores: dict[str, Any]) -> Table:
-    from mrvae_lib.analysis.encoding import informative_reals
-
-    kl_of_real = scores["kl_of_real"]
-    table = Table(title=f"{scores['n_images']:,} test images of {scores['data']}", title_justify="left", box=None,
-                  show_header=False)
-    rows = [
-        ("-ELBO on hard bits", scores["neg_elbo"], "nats per image"),
-        ("reconstruction", scores["reconstruction"], "nats"),
-        ("KL of z", scores["kl_z"], "nats: " + _listed("z", kl_of_real, informative_reals(kl_of_real))),
-        ("KL of b", scores["kl_b"], "nats"),
-    ]
-    if scores["information_of_code"] is not None:
-        told = _listed("b", scores["information_of_bit"], range(len(scores["information_of_bit"])))
-        rows.append(("information of the code", scores["information_of_code"], f"nats: {told}"))
-    for name, value, note in rows:
-        table.add_row(name, f"{value:.2f}", note)
-    if scores["code_accuracy"] is not None:
-        used = f"majority label of each hard code, {scores['codes_used']} codes in use"
-        table.add_row("label accuracy of the code", f"{scores['code_accuracy']:.3f}", used)
-        if scores["kmeans_accuracy"] is not None:
-            table.add_row("label accuracy of k-means", f"{scores['kmeans_accuracy']:.3f}", "as many clusters as codes")
-    return table
+def _print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
+    table = Table(*heads, title=title, title_justify="left", box=None, show_header=any(heads))
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
 
 
 def _verdict(code: float, kmeans: float, data: str) -> str:
@@ -241,10 +241,6 @@ def _verdict(code: float, kmeans: float, data: str) -> str:
     if data == "digits":
         verdict += " These are few images: with MNIST's 60,000 the code wins (make run DATA=mnist)."
     return verdict
-
-
-def _listed(letter: str, values: Sequence[float], shown: Iterable[int]) -> str:
-    return "  ".join(f"{letter}{i} {values[i]:.2f}" for i in shown) or "none in use"
 
 
 def _label_counts(images: ImageSet) -> str:

@@ -64,11 +64,16 @@ def test_a_finished_run_is_scored_again_and_not_trained(run):
     assert (run[0] / "model" / "model.safetensors").read_bytes() == before
 
 
-def test_evaluate_prints_a_table_or_json_that_agree_with_the_card(run):
-    assert "reconstruction" in mrvae("evaluate", run[0]).output
-    scores = json.loads(mrvae("evaluate", run[0], "--json").output)
+def test_evaluate_prints_tables_or_json_that_agree_with_the_card(run):
+    output = mrvae("evaluate", run[0], "--latents").output
+    for text in ("reconstruction", "untrained", "nats told of", "slant", "flip moves", "5-NN accuracy"):
+        assert text in output, text
+    measured = json.loads(mrvae("evaluate", run[0], "--json").output)
     card = json.loads((run[0] / "model" / "config.json").read_text())["card"]
-    assert scores == card["scores"]
+    assert measured["trained"]["scores"] == card["scores"]
+    assert measured["untrained"]["scores"]["kl_z"] < 1
+    assert len(measured["reals"]) == len(card["scores"]["kl_of_real"])
+    assert sum(row["kl"] for row in measured["reals"]) == pytest.approx(card["scores"]["kl_z"], rel=1e-4)
 
 
 def test_traverse_draws_the_pictures_again(run, tmp_path):
