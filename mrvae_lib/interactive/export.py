@@ -142,7 +142,7 @@ def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]
             layers.append({"op": "deconv", "in": module.in_channels, "out": module.out_channels,
                            "kernel": module.kernel_size[0], "stride": module.stride[0], "padding": module.padding[0]})
             assert module.bias is not None
-            keep(module.weight, module.bias)
+            keep(module.weight.permute(2, 3, 1, 0), module.bias)  # the page wants (kernel, kernel, out, in)
         else:
             raise ExportError(f"the page cannot hold a {type(module).__name__}; it knows Linear, ReLU, Unflatten "
                               f"and ConvTranspose2d")

@@ -19,7 +19,7 @@ function makeCanvas(attributes = {}) {
 function paint(canvas, view) {
   const pixels = decode(view.z, view.b), n = width * height, image = new ImageData(width, height);
   for (let i = 0; i < n; i++) {
-    for (let c = 0; c < 3; c++) image.data[4 * i + c] = Math.round(255 * pixels[(channels === 3 ? c : 0) * n + i]);
+    for (let c = 0; c < 3; c++) image.data[4 * i + c] = Math.round(255 * pixels[channels === 3 ? 3 * i + c : i]);
     image.data[4 * i + 3] = 255;
   }
   canvas.getContext("2d").putImageData(image, 0, 0);
@@ -131,6 +131,7 @@ for (const { index, label } of page.sliders) {
 if (page.lattice) {
   const n = 2 ** state.b.length;
   $("lattice").style.setProperty("--columns", 2 ** Math.ceil(state.b.length / 2));
+  $("lattice").style.setProperty("--across", Math.min(n, n > 16 ? 16 : 8));
   $("n-codes").textContent = n;
   for (let i = 0; i < n; i++) {
     const name = i.toString(2).padStart(state.b.length, "0"), b = [...name].map(Number), canvas = makeCanvas();
@@ -198,9 +199,11 @@ let opened = location.hash;
 addEventListener("hashchange", () => { if (location.hash !== opened) open(decodeURIComponent(location.hash.slice(1))); });
 
 Object.assign($("picture"), { width, height });
-$("bits-block").hidden = !state.b.length;
-$("reals-block").hidden = $("strip-block").hidden = !page.sliders.length;
+$("bits-block").hidden = $("bits-say").hidden = !state.b.length;
+$("reals-block").hidden = $("reals-say").hidden = $("strip-block").hidden = !page.sliders.length;
 $("codes-block").hidden = !page.lattice;
+$("starts-block").hidden = page.starts.length < 2;
+document.querySelector("main").classList.toggle("no-side", !page.lattice || state.b.length > 4);
 $("address").hidden = self !== top;
 show(state);
 if (self === top && location.hash.length > 1) open(decodeURIComponent(location.hash.slice(1)));
