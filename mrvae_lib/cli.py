@@ -1,4 +1,4 @@
-"""The command line: train, evaluate, traverse, explore, data, presets."""
+"""The command line: train, evaluate, traverse, explore, export, data, presets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from rich.table import Table
 
 from mrvae_lib.config import ConfigError, RunConfig, load_config, preset_names
 from mrvae_lib.data.imageset import ImageSet
-from mrvae_lib.model.vae import MRVAE
 
 app = typer.Typer(
     help="Train, measure and explore variational autoencoders with bits beside reals.",
@@ -94,9 +93,10 @@ def evaluate(
     from mrvae_lib.analysis import tables
     from mrvae_lib.analysis.measurement import measure
     from mrvae_lib.data import load_dataset
+    from mrvae_lib.pretrained import open_model
 
     with _one_line_errors():
-        model = _load(run)
+        model = open_model(run)
         name = model.card["run"]["data"]["name"]
         measured = measure(model, load_dataset(name, "test"), load_dataset(name, "train"), slow_dci=slow_dci)
         if as_json:
@@ -119,31 +119,42 @@ def traverse(run: RunOrName, out: Annotated[Path | None, typer.Option(help="Wher
                                             "if left out.")] = None) -> None:
     """Draw what each latent does: traversals.png and traversals.gif."""
     from mrvae_lib.analysis.report import write_traversals
+    from mrvae_lib.pretrained import open_model
 
     with _one_line_errors():
         folder = out or (Path(run) if Path(run).is_dir() else Path())
-        model = _load(run)
+        model = open_model(run)
         folder.mkdir(parents=True, exist_ok=True)
         for path in write_traversals(model, folder):
             console.print(str(path))
 
 
 @app.command()
-def explore(
-    run: RunOrName,
-    out: Annotated[Path | None, typer.Option(help="Where the page goes; explore.html in the run's folder if left "
-                                             "out.")] = None,
-    show: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
+def explore(run: RunOrName) -> None:
+    """Write the page that `export` writes, and open it in the browser."""
+    with _one_line_errors():
+        console.print(str(path := _write_page(run)), soft_wrap=True)
+        webbrowser.open(path.resolve().as_uri())
+
+
+@app.command()
+def export(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or the name of a shipped model.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="A gallery of all shipped models instead.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Where it goes; RUN/explore.html, NAME.html, or the folder gallery "
+                                             "if left out.")] = None,
 ) -> None:
-    """Write a page with sliders and bits that needs no kernel and no network, and open it."""
-    from mrvae_lib.interactive.export import export_html
+    """Write a page with sliders and bits that needs no kernel and no network; with --all, a gallery for the web."""
+    from mrvae_lib.interactive.gallery import export_gallery
+    from mrvae_lib.pretrained import load_pretrained, pretrained_names
 
     with _one_line_errors():
-        path = out or (Path(run) if Path(run).is_dir() else Path()) / "explore.html"
-        export_html(_load(run), path, title=f"MR-VAE · {Path(run).name}")
-        console.print(str(path))
-        if show:
-            webbrowser.open(path.resolve().as_uri())
+        if bool(run) == everything:
+            shipped_names = ", ".join(pretrained_names())
+            raise ConfigError(f"export takes a run's folder, a shipped model ({shipped_names}), or --all")
+        shipped = {name: load_pretrained(name) for name in pretrained_names()} if everything else {}
+        path = export_gallery(shipped, out or Path("gallery")) if everything else _write_page(run, out)
+        console.print(str(path), soft_wrap=True)
 
 
 @app.command()
@@ -191,12 +202,13 @@ def presets() -> None:
 def _one_line_errors() -> Iterator[None]:
     """Errors a user can mend become one line and exit code 2; anything else keeps its traceback."""
     from mrvae_lib.data import DataError
+    from mrvae_lib.interactive.export import ExportError
     from mrvae_lib.training.checkpoints import CheckpointError
     from mrvae_lib.training.run import TrainingError
 
     try:
         yield
-    except (ConfigError, DataError, CheckpointError, TrainingError) as error:
+    except (ConfigError, DataError, CheckpointError, ExportError, TrainingError) as error:
         print(f"mrvae: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
 
@@ -212,19 +224,13 @@ def _config_and_folder(source: str, out: Path | None, quick: bool, overrides: li
     return config, out or Path("runs") / Path(source).stem
 
 
-def _load(run: str) -> MRVAE:
-    from mrvae_lib.pretrained import load_pretrained, pretrained_names
-    from mrvae_lib.training.checkpoints import CheckpointError, load_run
+def _write_page(run: str, out: Path | None = None) -> Path:
+    from mrvae_lib.interactive.export import export_html
+    from mrvae_lib.pretrained import open_model
 
-    if Path(run).is_dir():
-        model = load_run(run)
-    elif run in pretrained_names():
-        model = load_pretrained(run)
-    else:
-        raise CheckpointError(f"{run}: no such run folder or shipped model; shipped: {', '.join(pretrained_names())}")
-    if "scores" not in model.card:
-        raise CheckpointError(f"{run}: this run is not finished; go on with it: mrvae train {run}")
-    return model
+    is_folder, name = Path(run).is_dir(), Path(run).resolve().name
+    path = out or (Path(run) / "explore.html" if is_folder else Path(f"{name}.html"))
+    return export_html(open_model(run), path, title=f"MR-VAE · {name}")
 
 
 def _print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:

@@ -20,6 +20,14 @@ LOADERS: dict[str, Callable[[str], ImageSet]] = {
     "xys": load_xys,
     "xys-full": load_xys_full,
 }
+LICENCES = {
+    "digits": "E. Alpaydin and C. Kaynak, UCI Machine Learning Repository, 1998. CC BY 4.0.",
+    "mnist": "Y. LeCun, C. Cortes and C. J. C. Burges, 1998. CC BY-SA 3.0.",
+    "fashion-mnist": "H. Xiao, K. Rasul and R. Vollgraf, Zalando SE, 2017. MIT licence.",
+    "cifar10": "A. Krizhevsky, V. Nair and G. Hinton, 2009. No licence is stated; the authors ask to be cited.",
+    "dsprites": "L. Matthey, I. Higgins, D. Hassabis and A. Lerchner, DeepMind, 2017. zlib/libpng licence.",
+}
+"""Who made a data set, and its licence, as in NOTICE; the drawn faces are this library's own."""
 
 
 def load_dataset(name: str, split: Literal["train", "test"] = "train") -> ImageSet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["LatentExplorer", "export_html"]
+__all__ = ["LatentExplorer", "export_html", "page_frame"]
 
 
 def __getattr__(name: str) -> Any:
@@ -12,8 +12,8 @@ def __getattr__(name: str) -> Any:
         from mrvae_lib.interactive.explorer import LatentExplorer
 
         return LatentExplorer
-    if name == "export_html":
-        from mrvae_lib.interactive.export import export_html
+    if name in ("export_html", "page_frame"):
+        from mrvae_lib.interactive import export
 
-        return export_html
+        return getattr(export, name)
     raise AttributeError(f"module 'mrvae_lib.interactive' has no attribute {name!r}")

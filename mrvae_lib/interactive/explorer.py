@@ -17,6 +17,7 @@ import torch
 
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.data.imageset import ImageSet
+from mrvae_lib.interactive.export import PageFrame, page_frame
 from mrvae_lib.interactive.state import (
     STEP,
     ExplorerState,
@@ -88,6 +89,10 @@ class LatentExplorer:
     def png(self, *, scale: int = 1) -> bytes:
         """The picture now, as PNG, each pixel `scale` pixels wide."""
         return png_bytes(decode_state(self.model, self.state).repeat(scale, axis=0).repeat(scale, axis=1))
+
+    def as_page(self, *, height: int = 680) -> PageFrame:
+        """This view as a page in the notebook that decodes in the browser: no kernel between slider and picture."""
+        return page_frame(self.model, content=self.content, state=self.state, height=height)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         text = f"LatentExplorer(code {self.state.code or 'none'}, z {list(self.state.z)})"
