@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mrvae_lib.config import ConfigError, load_config, parse_config, preset_names
+from mrvae_lib.config import ConfigError, parse_config
 from mrvae_lib.conventions import CONVENTIONS, Source, beta_norm
 from mrvae_lib.model.latents import kl_normal
 from mrvae_lib.model.likelihoods import Bernoulli

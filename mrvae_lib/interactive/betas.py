@@ -20,7 +20,9 @@ class BetaPanel:
         n_reals: D there, which only `beta_norm` needs.
     """
 
-    def __init__(self, source: Source | None = None, *, image_shape: ImageShape = (1, 28, 28), n_reals: int = 3) -> None:
+    def __init__(
+        self, source: Source | None = None, *, image_shape: ImageShape = (1, 28, 28), n_reals: int = 3
+    ) -> None:
         source = source or Source(beta=0.1, convention="dataset-size", batch_size=256, n_images=48_000)
         self.image_shape = image_shape
         self.beta = widgets.BoundedFloatText(value=source.beta, min=0, max=1e9, description="stated beta", style=WIDE)
