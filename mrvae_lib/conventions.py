@@ -16,14 +16,17 @@ Convention = Literal["per-image", "batch-sum", "kl-batch-mean", "dataset-size", 
 ImageShape = tuple[int, int, int]
 
 CONVENTIONS: dict[Convention, str] = {
-    "per-image": "both terms summed over pixels and latents, averaged over the batch (Akella17 and miyosuda, "
-                 "AndrewSpano, 1Konny; this library)",
-    "batch-sum": "both terms summed over the batch as well (DejasDejas/MR_VAE; Near32 on MNIST)",
-    "kl-batch-mean": "reconstruction summed over the batch, KL averaged over it (Near32 on dSprites and XYS)",
-    "dataset-size": "reconstruction averaged over pixels, KL times batch size / number of images (AxelNathanson)",
-    "joint-vae": "reconstruction averaged over pixels and channels, KL divided by the number of pixels (Schlumberger)",
+    "per-image": "both terms per image: pixels and latents summed, the batch averaged",
+    "batch-sum": "both terms summed over the batch as well",
+    "kl-batch-mean": "reconstruction summed over the batch, KL averaged over it",
+    "dataset-size": "reconstruction averaged over pixels, KL times batch size / training images",
+    "joint-vae": "reconstruction averaged over pixels and channels, KL divided by height * width",
 }
-"""What each convention does, and who uses it."""
+"""What each convention does to the two terms.
+
+Users: `per-image` miyosuda, AndrewSpano, 1Konny and this library; `batch-sum` DejasDejas/MR_VAE, and Near32 on MNIST;
+`kl-batch-mean` Near32 on dSprites and XYS; `dataset-size` AxelNathanson; `joint-vae` Schlumberger.
+"""
 
 
 class Source(BaseModel):

@@ -3,11 +3,15 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from typer.testing import CliRunner
 
-from mrvae_lib.config import ConfigError, parse_config
+from mrvae_lib.cli import app
+from mrvae_lib.config import ConfigError, load_config, parse_config, preset_names
 from mrvae_lib.conventions import CONVENTIONS, Source, beta_norm
+from mrvae_lib.data import IMAGE_SHAPES, LOADERS, load_dataset
 from mrvae_lib.model.latents import kl_normal
 from mrvae_lib.model.likelihoods import Bernoulli
+from mrvae_lib.tables import setting_lines
 
 BATCH, N_IMAGES, SHAPE, N_REALS = 7, 90, (3, 8, 6), 4
 
@@ -112,3 +116,48 @@ def test_a_bad_source_table_is_named(table, message):
     filled = {"beta": 1, "convention": "per-image", "batch_size": 1, "n_images": 1} if "bta" in table else {}
     with pytest.raises(ConfigError, match=message):
         parse_config({"source": {**filled, **table}})
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_presets_price_of_the_kl_is_its_sources_converted(name):
+    config = load_config(name)
+    if config.source is None:
+        pytest.skip(f"{name} names no source")
+    price = config.objective.gamma_z or config.objective.beta_z
+    assert price == pytest.approx(config.source.beta_eff(IMAGE_SHAPES[config.data.name]), rel=1e-3)
+    assert config.source.project
+
+
+@pytest.mark.parametrize("name", ["digits", "dsprites", "xys", "xys-full"])
+def test_image_shapes_known_without_loading_are_those_that_load(name):
+    assert load_dataset(name).image_shape == IMAGE_SHAPES[name]
+
+
+def test_every_data_set_has_its_shape_written_down():
+    assert set(IMAGE_SHAPES) == set(LOADERS)
+
+
+def test_a_preset_is_shown_with_its_settings_and_its_three_betas():
+    shown = CliRunner().invoke(app, ["presets", "fashion-beta-vae"]).output
+    assert "model.n_reals=3\n" in shown
+    table = [line.split() for line in shown.splitlines()]
+    assert ["stated", "beta", "0.1"] in [words[:3] for words in table]
+    assert ["beta_eff", "0.4181"] in [words[:2] for words in table]
+    assert ["beta_norm", "0.0016"] in [words[:2] for words in table]
+
+
+def test_a_preset_without_a_source_shows_its_own_beta_through_the_run():
+    shown = CliRunner().invoke(app, ["presets", "digits"]).output
+    assert "stated beta" not in shown
+    assert "beta_eff   16 -> 1.5 " in shown
+
+
+def test_what_is_shown_can_be_set():
+    config = load_config("digits")
+    assert load_config("mnist", overrides=setting_lines(config)) == config
+
+
+def test_showing_a_preset_that_is_not_there_is_one_line():
+    result = CliRunner().invoke(app, ["presets", "digitz"])
+    assert result.exit_code == 2
+    assert "did you mean digits?" in result.output
