@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from mrvae_lib.config import ConfigError, RunConfig, load_config, preset_names
+from mrvae_lib.config import ConfigError, RunConfig, load_config
 from mrvae_lib.data.imageset import ImageSet
 
 app = typer.Typer(
@@ -189,13 +189,20 @@ def data(
 
 
 @app.command()
-def presets() -> None:
-    """List the experiments that can be trained by name."""
-    table = Table("preset", "data", "reals", "bits", "about", box=None)
-    for name in preset_names():
+def presets(
+    name: Annotated[str | None, typer.Argument(metavar="[PRESET|FILE]", help="Show this one's settings.")] = None,
+) -> None:
+    """List the experiments that can be trained by name, or show the settings of one and what its beta means."""
+    from mrvae_lib.tables import beta_table, preset_table, setting_lines
+
+    with _one_line_errors():
+        if name is None:
+            console.print(preset_table())
+            return
         config = load_config(name)
-        table.add_row(name, config.data.name, str(config.model.n_reals), str(config.model.n_bits), config.about)
-    console.print(table)
+        console.print("\n".join(setting_lines(config)), highlight=False, markup=False, soft_wrap=True)
+        console.print()
+        console.print(beta_table(config))
 
 
 @contextmanager

@@ -30,6 +30,18 @@ LICENCES = {
 """Who made a data set, and its licence, as in NOTICE; the drawn faces are this library's own."""
 
 
+IMAGE_SHAPES: dict[str, tuple[int, int, int]] = {
+    "digits": (1, 32, 32),
+    "mnist": (1, 28, 28),
+    "fashion-mnist": (1, 28, 28),
+    "cifar10": (3, 32, 32),
+    "dsprites": (1, 64, 64),
+    "xys": (3, 64, 64),
+    "xys-full": (1, 64, 64),
+}
+"""(C, H, W) of each, known without loading it."""
+
+
 def load_dataset(name: str, split: Literal["train", "test"] = "train") -> ImageSet:
     """One split of a data set, whole, in memory.
 
