@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mrvae_lib.messages import one_line, suggestion
+from mrvae_lib.messages import ConfigError, one_line, suggestion
 from mrvae_lib.notation import read_layers
 
 NonNegative = Annotated[float, Field(ge=0)]
@@ -25,10 +25,6 @@ Schedule = Annotated[
 
 MAX_TABLE_BITS = 12
 """The widest code whose 2^K table we write down: 4,096 columns per image."""
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be used; the message is one line naming the key, the value and what is accepted."""
 
 
 class Section(BaseModel):
@@ -185,6 +181,18 @@ def parse_config(table: Mapping[str, Any], *, origin: str = "configuration") -> 
         return RunConfig.model_validate(table)
     except ValidationError as error:
         raise ConfigError(f"{origin}: {one_line(error, RunConfig)}") from None
+
+
+def changed(config: RunConfig, overrides: Iterable[str]) -> RunConfig:
+    """The configuration with some `section.key=value` settings changed.
+
+    Raises:
+        ConfigError: as in `load_config`.
+    """
+    table: dict[str, Any] = config.model_dump()
+    for override in overrides:
+        table = _merged(table, _parse_override(override))
+    return parse_config(table, origin="--set")
 
 
 def dump_config(config: RunConfig) -> str:

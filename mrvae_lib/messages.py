@@ -10,6 +10,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the message is one line naming the key, the value and what is accepted."""
+
+
 def one_line(error: ValidationError, root: type[BaseModel]) -> str:
     """The first complaint, with the key's dotted name, the value and what would be accepted.
 

@@ -11,6 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mrvae_lib.messages import ConfigError
+
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
 
@@ -86,7 +88,7 @@ def read_layers(lines: Sequence[str], where: str) -> list[Layer]:
     Args:
         where: names the list in an error, for example `model.encoder`.
     Raises:
-        ValueError: one line naming the layer and how it is written.
+        ConfigError: one line naming the layer and how it is written.
     """
     texts = [" ".join(text.split()) for line in lines for text in line.split(",")]
     return [_read(text, f"{where}: layer {i}, {text!r},") for i, text in enumerate(texts, start=1)]
@@ -96,15 +98,43 @@ def trace(layers: Sequence[Layer], shape: Shape, where: str) -> list[Shape]:
     """The shapes between the layers, from the first one's input to the last one's output.
 
     Raises:
-        ValueError: one line naming the layer and the size it reached.
+        ConfigError: one line naming the layer and the size it reached.
     """
     shapes = [shape]
     for i, layer in enumerate(layers, start=1):
         try:
             shapes.append(layer.output(shapes[-1]))
         except ValueError as error:
-            raise ValueError(f"{where}: layer {i}, {layer.text!r}, {error}") from None
+            raise ConfigError(f"{where}: layer {i}, {layer.text!r}, {error}") from None
     return shapes
+
+
+def mirrored_layers(image_shape: Shape, channels: tuple[int, ...], kernels: tuple[Pair, ...], strides: tuple[Pair, ...],
+                    paddings: tuple[Pair, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Source 004's networks as text: convolutions, their mirror, and an output layer that goes up once and back.
+
+    Each transposed convolution gets the output padding that brings it to the size its convolution had come from.
+
+    Args:
+        image_shape: (C, H, W). The lists have one entry per convolution.
+    Returns:
+        The encoder's and the decoder's lines.
+    Raises:
+        ConfigError: a size falls below 1; names the layer and the size it reached.
+    """
+    tail = ", leaky 0.15, batchnorm"
+    forms = [f"k{as_text(k)} s{as_text(s)} p{as_text(p)}" for k, s, p in zip(kernels, strides, paddings, strict=True)]
+    encoder = tuple(f"conv {c} {form}{tail}" for c, form in zip(channels, forms, strict=True))
+    maps = trace(read_layers(encoder, "encoder"), image_shape, "encoder")[::3]
+    last = maps[-1]
+    decoder = [f"linear {last[0] * last[1] * last[2]}, view {as_text(last)}"]
+    for i in reversed(range(len(channels))):
+        extra = tuple((side + 2 * p - k) % s for side, k, s, p in zip(maps[i][1:], kernels[i], strides[i], paddings[i],
+                                                                      strict=True))
+        decoder.append(f"deconv {channels[i]} {forms[i]} op{as_text(extra)}{tail}")
+    decoder += [f"deconv {channels[0]} {forms[0]}, selu, batchnorm", f"conv {image_shape[0]} {forms[0]}"]
+    trace(read_layers(decoder, "decoder"), (1,), "decoder")
+    return encoder, tuple(decoder)
 
 
 def as_text(shape: Shape) -> str:
@@ -115,10 +145,10 @@ def as_text(shape: Shape) -> str:
 def _read(text: str, who: str) -> Layer:
     kind, _, rest = text.partition(" ")
     if kind not in FORMS:
-        raise ValueError(f"{who} is not a layer; there are {', '.join(FORMS)}")
+        raise ConfigError(f"{who} is not a layer; there are {', '.join(FORMS)}")
     found = re.fullmatch(_PATTERNS.get(kind, ""), rest)
     if not found:
-        raise ValueError(f"{who} must be written {FORMS[kind]}")
+        raise ConfigError(f"{who} must be written {FORMS[kind]}")
     if kind == "leaky":
         return Layer(text, kind, slope=float(found[1]))
     if kind in ("conv", "deconv"):
@@ -126,7 +156,7 @@ def _read(text: str, who: str) -> Layer:
         stride, padding, *more = (_pair(option) for option in options)
         stride, output_padding = stride or (1, 1), more[0] if more and more[0] else (0, 0)
         if any(extra >= step for extra, step in zip(output_padding, stride, strict=True) if extra):
-            raise ValueError(f"{who} has an output padding that is not smaller than its stride")
+            raise ConfigError(f"{who} has an output padding that is not smaller than its stride")
         return Layer(text, kind, (int(channels),), _pair(kernel) or (1, 1), stride, padding or (0, 0), output_padding)
     if kind in ("linear", "view"):
         return Layer(text, kind, tuple(int(number) for number in found[1].split("x")))

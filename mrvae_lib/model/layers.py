@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mrvae_lib.config import ConfigError
+from mrvae_lib.messages import ConfigError
 from mrvae_lib.notation import Layer, Shape, as_text, read_layers, trace
 
 
@@ -52,11 +52,8 @@ class Resize(nn.Module):
 
 
 def _modules(lines: Sequence[str], shape: Shape, where: str) -> tuple[list[nn.Module], Shape]:
-    try:
-        layers = read_layers(lines, where)
-        shapes = trace(layers, shape, where)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
+    layers = read_layers(lines, where)
+    shapes = trace(layers, shape, where)
     modules = [module for layer, (before, after) in zip(layers, pairwise(shapes), strict=True)
                for module in _module(layer, before, after)]
     return modules, shapes[-1]
