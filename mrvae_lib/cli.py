@@ -1,11 +1,10 @@
-"""The command line: train, evaluate, traverse, explore, export, data, presets."""
+"""The command line: train, evaluate, traverse, explore, export, data, presets, convert."""
 
 from __future__ import annotations
 
 import json
 import os
 import shlex
-import shutil
 import sys
 import webbrowser
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,8 +17,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from mrvae_lib.config import ConfigError, RunConfig, load_config
-from mrvae_lib.data.imageset import ImageSet
+from mrvae_lib.config import ConfigError, RunConfig, changed, load_config
+from mrvae_lib.ini import IniFile, convert, example_names
+from mrvae_lib.wording import label_counts, program, verdict
 
 app = typer.Typer(
     help="Train, measure and explore variational autoencoders with bits beside reals.",
@@ -35,8 +35,12 @@ RunOrName = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, o
 
 @app.command()
 def train(
-    source: Annotated[str, typer.Argument(metavar="PRESET|FILE|RUN", help="A preset's name, a .toml file, or the "
-                                          "folder of a run to go on with.")],
+    source: Annotated[str | None, typer.Argument(metavar="PRESET|FILE|RUN", help="A preset's name, a .toml file, or "
+                                                 "the folder of a run to go on with.")] = None,
+    ini: Annotated[str | None, typer.Option("--config", "-c", help="Instead: an INI file, or a shipped one's name; "
+                                            "with -v.")] = None,
+    variation: Annotated[str | None, typer.Option("--variation", "-v", help="Of an INI file: VAE, or B-VAE with the "
+                                                  "file's beta.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME if left out.")] = None,
     settings: Setting = None,
     quick: Annotated[bool, typer.Option(help="Use the preset's [quick] table: a small run for a first look.")] = False,
@@ -54,7 +58,10 @@ def train(
     with _one_line_errors():
         flags = {"train.device": device, "train.precision": precision}
         overrides = [*(settings or []), *(f'{key}="{value}"' for key, value in flags.items() if value)]
-        config, folder = _config_and_folder(source, out, quick, overrides)
+        if source and not (ini or variation):
+            named, (config, folder) = [source], _config_and_folder(source, out, quick, overrides)
+        else:
+            named, config, folder = _from_ini(source, ini, variation, out, quick, overrides)
         images, test = load_dataset(config.data.name, "train"), load_dataset(config.data.name, "test")
         tensorboard = TensorBoard(folder / "tensorboard")
         model = train_model(
@@ -62,21 +69,21 @@ def train(
             callbacks=[ProgressBar(), JsonLines(folder / "metrics.jsonl"), tensorboard, PictureLog(tensorboard, test)],
         )
         if not (folder / "model" / "config.json").is_file():
-            console.print(f"Stopped. To go on: {_program()} train {folder}")
+            console.print(f"Stopped. To go on: {program()} train {folder}")
             raise typer.Exit(130)
         card = load_run(folder).card
         if "scores" not in card:
             options = [*(["--quick"] if quick else []), *(part for item in overrides for part in ("--set", item))]
-            write_report(model, config, folder, images, test, command=shlex.join(["mrvae", "train", source, *options]))
+            write_report(model, config, folder, images, test, command=shlex.join(["mrvae", "train", *named, *options]))
             card = model.card
         scores = card["scores"]
         title = f"{scores['n_images']:,} test images of {scores['data']}"
         _print_table(("", "", ""), score_rows(scores), title)
         if scores["kmeans_accuracy"] is not None:
-            console.print(_verdict(scores["code_accuracy"], scores["kmeans_accuracy"], config.data.name))
+            console.print(verdict(scores["code_accuracy"], scores["kmeans_accuracy"], config.data.name))
         written = ", ".join(sorted(path.name for path in folder.iterdir() if path.name != "checkpoints"))
         console.print(f"\nWritten to {folder}: {written}", soft_wrap=True)
-        console.print(f"Next: look at {folder / 'traversals.png'}, open sliders with [bold]{_program()} explore "
+        console.print(f"Next: look at {folder / 'traversals.png'}, open sliders with [bold]{program()} explore "
                       f"{folder}[/], or the notebooks with [bold]make lab[/].", soft_wrap=True)
 
 
@@ -174,7 +181,7 @@ def data(
         table = Table("split", "images", "shape", "MB in memory", "labels", box=None)
         for split, images in splits.items():
             shape = "x".join(map(str, images.image_shape))
-            table.add_row(split, f"{len(images):,}", shape, f"{images.nbytes / 1e6:.1f}", _label_counts(images))
+            table.add_row(split, f"{len(images):,}", shape, f"{images.nbytes / 1e6:.1f}", label_counts(images))
         console.print(table)
         train = splits["train"]
         if train.factors is not None:
@@ -198,11 +205,20 @@ def presets(
     with _one_line_errors():
         if name is None:
             console.print(preset_table())
+            console.print(f"INI files, for train -c NAME -v VAE|B-VAE: {', '.join(example_names())}")
             return
         config = load_config(name)
         console.print("\n".join(setting_lines(config)), highlight=False, markup=False, soft_wrap=True)
         console.print()
         console.print(beta_table(config))
+
+
+@app.command("convert")
+def convert_file(source: str, target: Path, variation: Annotated[str | None, typer.Option("--variation", "-v")] = None
+                 ) -> None:
+    """Write a preset or a TOML file as an INI file, or an INI file as TOML."""
+    with _one_line_errors():
+        console.print(str(convert(source, target, variation)), soft_wrap=True)
 
 
 @contextmanager
@@ -231,6 +247,17 @@ def _config_and_folder(source: str, out: Path | None, quick: bool, overrides: li
     return config, out or Path("runs") / Path(source).stem
 
 
+def _from_ini(source: str | None, ini: str | None, variation: str | None, out: Path | None, quick: bool,
+              overrides: list[str]) -> tuple[list[str], RunConfig, Path]:
+    """What names the run on the command line, its configuration and its folder."""
+    if source or not ini or not variation or quick:
+        raise ConfigError("train takes a preset, a .toml file or a run; or, without --quick, -c with an INI file and "
+                          "-v with VAE or B-VAE")
+    file = IniFile.read(ini)
+    os.environ.setdefault("MRVAE_DATA", file.configuration.path)
+    return ["-c", ini, "-v", variation], changed(file.run(variation), overrides), out or Path("runs") / Path(ini).stem
+
+
 def _write_page(run: str, out: Path | None = None) -> Path:
     from mrvae_lib.interactive.export import export_html
     from mrvae_lib.pretrained import open_model
@@ -245,28 +272,3 @@ def _print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], title: str
     for row in rows:
         table.add_row(*row)
     console.print(table)
-
-
-def _verdict(code: float, kmeans: float, data: str) -> str:
-    if code > kmeans:
-        return f"The code beats k-means by {100 * (code - kmeans):.1f} points."
-    verdict = f"k-means beats the code by {100 * (kmeans - code):.1f} points."
-    if data == "digits":
-        verdict += " These are few images: with MNIST's 60,000 the code wins (make run DATA=mnist)."
-    return verdict
-
-
-def _label_counts(images: ImageSet) -> str:
-    if images.labels is None:
-        return "none"
-    names = images.label_names or tuple(str(i) for i in range(int(images.labels.max()) + 1))
-    counts = torch.bincount(images.labels, minlength=len(names)).tolist()
-    return ", ".join(f"{name} {count:,}" for name, count in zip(names, counts, strict=True))
-
-
-def _program() -> str:
-    """How to call this program again: by name, or by its place where no environment is active (after `make run`)."""
-    here = Path(sys.argv[0])
-    if shutil.which("mrvae") or here.stem != "mrvae":
-        return "mrvae"
-    return os.path.relpath(here)

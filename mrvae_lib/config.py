@@ -14,10 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from mrvae_lib.conventions import Source
 from mrvae_lib.messages import ConfigError, one_line, suggestion
+from mrvae_lib.notation import read_layers
 
 NonNegative = Annotated[float, Field(ge=0)]
 Points = tuple[tuple[Annotated[float, Field(ge=0, le=1)], NonNegative], ...]
-Schedule = Annotated[float, Field(ge=0)] | Points
+Schedule = Annotated[
+    NonNegative | Points, Field(description="a number >= 0, or points [[progress 0..1, value >= 0], ...]")
+]
 """A number, or points [progress, value] joined by straight lines; progress runs from 0 to 1 over the run."""
 
 MAX_TABLE_BITS = 12
@@ -42,14 +45,23 @@ class ModelConfig(Section):
 
     n_reals: Annotated[int, Field(ge=0, le=512)] = 10
     n_bits: Annotated[int, Field(ge=0, le=512)] = 4
-    network: Literal["mlp", "conv"] = "mlp"
-    hidden: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (512, 256)
+    network: Literal["mlp", "conv", "layers"] = "mlp"
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1)], ...],
+                      Field(min_length=1, description="one or more whole numbers >= 1")] = (512, 256)
+    """Of `mlp` and `conv`: widths or channels."""
+    encoder: tuple[str, ...] = ()
+    """Of `layers`: one after another as in `notation`, without the linear layer to the statistics, which is added."""
+    decoder: tuple[str, ...] = ()
+    """Of `layers`: from the vector of latents to the image's own shape."""
     likelihood: Literal["bernoulli", "gaussian", "mse-tanh"] = "bernoulli"
 
     @model_validator(mode="after")
-    def _some_latent(self) -> ModelConfig:
+    def _can_be_built(self) -> ModelConfig:
         if self.n_reals + self.n_bits == 0:
             raise ValueError("n_reals + n_bits must be >= 1, got 0: a model without latents has nothing to encode")
+        for key in ("encoder", "decoder"):
+            if read_layers(getattr(self, key), f"model.{key}") and self.network != "layers":
+                raise ValueError(f"model.{key} needs model.network = 'layers', got {self.network!r}")
         return self
 
 
@@ -103,6 +115,8 @@ class TrainConfig(Section):
     epochs: Annotated[int, Field(ge=1)] = 20
     batch_size: Annotated[int, Field(ge=1)] = 256
     lr: Schedule = 1e-3
+    weight_decay: NonNegative = 0.0
+    """Of Adam: so much of each weight is added to its gradient."""
     seed: Annotated[int, Field(ge=0)] = 0
     checkpoint_every: Annotated[int, Field(ge=1)] = 1
     """Epochs between checkpoints."""
@@ -180,7 +194,19 @@ def parse_config(table: Mapping[str, Any], *, origin: str = "configuration") -> 
     try:
         return RunConfig.model_validate(table)
     except ValidationError as error:
-        raise ConfigError(f"{origin}: {one_line(error, RunConfig, Schedule)}") from None
+        raise ConfigError(f"{origin}: {one_line(error, RunConfig)}") from None
+
+
+def changed(config: RunConfig, overrides: Iterable[str]) -> RunConfig:
+    """The configuration with some `section.key=value` settings changed.
+
+    Raises:
+        ConfigError: as in `load_config`.
+    """
+    table: dict[str, Any] = config.model_dump()
+    for override in overrides:
+        table = _merged(table, _parse_override(override))
+    return parse_config(table, origin="--set")
 
 
 def dump_config(config: RunConfig) -> str:

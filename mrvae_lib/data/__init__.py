@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from mrvae_lib.data.gaze import load_xys, load_xys_full
+from mrvae_lib.data.gaze import load_xys, load_xys_256, load_xys_full
 from mrvae_lib.data.imageset import DataError, ImageSet
 from mrvae_lib.data.own import is_own, load_own
 from mrvae_lib.data.sprites import load_dsprites
@@ -19,6 +19,7 @@ LOADERS: dict[str, Callable[[str], ImageSet]] = {
     "dsprites": load_dsprites,
     "xys": load_xys,
     "xys-full": load_xys_full,
+    "xys-256": load_xys_256,
 }
 LICENCES = {
     "digits": "E. Alpaydin and C. Kaynak, UCI Machine Learning Repository, 1998. CC BY 4.0.",
@@ -46,8 +47,9 @@ def load_dataset(name: str, split: Literal["train", "test"] = "train") -> ImageS
     """One split of a data set, whole, in memory.
 
     Args:
-        name: `digits`, `dsprites`, `xys`, `xys-full` (no network needed); `mnist`, `fashion-mnist`, `cifar10`; or your
-            own images: the path of a folder (see `own.load_folder`) or of an `.npz` file (see `own.load_npz`).
+        name: `digits`, `dsprites`, `xys`, `xys-full`, `xys-256` (no network needed); `mnist`, `fashion-mnist`,
+            `cifar10`; or your own images: the path of a folder (see `own.load_folder`) or of an `.npz` file (see
+            `own.load_npz`).
         split: `train` or `test`.
     Raises:
         DataError: a name or split that does not exist, or files that are missing, damaged or out of reach.

@@ -92,6 +92,7 @@ def train(
 
 def train_step(run: Run, indices: Tensor, weights: Weights) -> Terms:
     """One step of the optimiser on the images at `indices`."""
+    run.model.train()
     run.optimizer.param_groups[0]["lr"] = value_at(run.config.train.lr, run.progress)
     x = as_floats(run.images.take(indices.to(run.device)))
     with torch.autocast(run.device.type, dtype=torch.bfloat16, enabled=run.bf16):
@@ -105,6 +106,7 @@ def train_step(run: Run, indices: Tensor, weights: Weights) -> Terms:
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     run.optimizer.step()
+    run.model.eval()  # callbacks may look at the model, and batch norm must not learn from what they show it
     run.step += 1
     losses = {"loss": loss.detach()}
     if run.adversary and terms.tc is not None:

@@ -115,7 +115,8 @@ def start(config: RunConfig, folder: str | Path | None = None, images: ImageSet 
     run = Run(
         config=config,
         model=model,
-        optimizer=torch.optim.Adam(model.parameters(), lr=value_at(config.train.lr, 0.0), fused=device.type != "mps"),
+        optimizer=torch.optim.Adam(model.parameters(), lr=value_at(config.train.lr, 0.0),
+                                   weight_decay=config.train.weight_decay, fused=device.type != "mps"),
         images=images.to(device),
         device=device,
         bf16=use_bf16(config.train.precision, device),
