@@ -48,7 +48,7 @@ def costs_and_neighbours(model: MRVAE, test: ImageSet, train: ImageSet) -> Line:
     assert test.labels is not None
     known, asked = (encode_set(model, images).mu.numpy() for images in (train, test))
     right, shuffled = knn_accuracy(known, train.labels.numpy(), asked, test.labels.numpy())
-    return costs(model, test, train) | rounded({"knn": right.value, "knn_shuffled": shuffled.value})
+    return costs(model, test, train) | rounded({"knn": right.score, "knn_shuffled": shuffled.score})
 
 
 def latents(model: MRVAE, test: ImageSet, train: ImageSet) -> Line:
