@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from mrvae_lib.interactive import LatentExplorer, export_html
 from mrvae_lib.interactive.gallery import export_gallery
@@ -97,6 +98,25 @@ def test_grey_or_colour_dense_or_convolutional_without_bits_or_reals(n_reals, n_
     assert offline.locator("#reals-block").is_visible() == bool(n_reals)
 
 
+def test_every_layer_that_can_be_exported_computes_what_torch_computes(offline, tmp_path, generator):
+    model = tiny_model(2, 2, shape=(3, 11, 12))
+    model.decoder = nn.Sequential(
+        nn.Linear(4, 10), nn.BatchNorm1d(10), nn.SELU(), nn.Linear(10, 18), nn.LeakyReLU(0.2), nn.Unflatten(1, (2, 3, 3)),
+        nn.ConvTranspose2d(2, 5, 4, 2, 1), nn.BatchNorm2d(5), nn.ReLU(), nn.Flatten(), nn.Unflatten(1, (5, 6, 6)),
+        nn.ConvTranspose2d(5, 3, 3, 2, 1, 1), nn.Tanh(), nn.ZeroPad2d((1, -1, -2, 1)),
+    ).eval()
+    with torch.no_grad():
+        for layer in model.decoder:
+            if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+                for tensor in (layer.weight, layer.bias, layer.running_mean, layer.running_var):
+                    tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
+    offline.goto(export_html(model, tmp_path / "page.html").as_uri())
+    z, b = torch.randn(1, 2, generator=generator), torch.tensor([[1.0, 0.0]])
+    with torch.inference_mode():
+        expected = model.decode(z, b)[0].permute(1, 2, 0).flatten().numpy()
+    assert np.abs(decoded(offline, z[0], b[0]) - expected).max() * 255 <= 2
+
+
 def test_slider_bit_code_strip_and_keyboard_each_show_the_picture_of_the_readout(offline, mnist_page, screenshot, measured):
     offline.goto(mnist_page)
     assert picture_is_of_the_readout(offline)
@@ -129,7 +149,7 @@ def test_slider_bit_code_strip_and_keyboard_each_show_the_picture_of_the_readout
     slider.focus()
     offline.keyboard.press("ArrowLeft")
     assert is_new_and_right()
-    offline.locator("#bits button").nth(0).focus()
+    offline.locator("#bits button").nth(1).focus()
     offline.keyboard.press("Space")
     assert is_new_and_right()
     screenshot(offline, "explorer-page.png")
