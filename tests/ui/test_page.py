@@ -155,8 +155,8 @@ def test_slider_bit_code_strip_and_keyboard_each_show_the_picture_of_the_readout
     screenshot(offline, "explorer-page.png")
 
     box = offline.locator("#reals input").nth(0).bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    times = latency.of_a_drag(offline, "#picture", latency.OF_A_CANVAS, x, y, pixels_per_step=8)
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    times = latency.of_a_drag(offline, "#picture", latency.OF_A_CANVAS, middle, box["width"])
     measured("the page, mouse move to painted picture", times, target=25)
     assert picture_is_of_the_readout(offline)
 
@@ -217,6 +217,8 @@ def test_a_text_that_is_no_view_is_refused_with_what_is_expected(offline, mnist_
         offline.get_by_role("button", name="Show the view in the text").click()
         assert 'expected {"z": [10 numbers], "b": [4 times 0 or 1]' in offline.locator("#problem").inner_text(), text
         assert state_of(offline) == before
+    offline.evaluate("location.hash = '%'")
+    offline.wait_for_function("document.getElementById('problem').textContent.includes('URI malformed')")
 
 
 def test_the_saved_picture_is_the_one_shown(offline, mnist_page, tmp_path):
