@@ -26,7 +26,7 @@ function paint(canvas, view) {
 }
 
 function frame() {
-  const deadline = performance.now() + 9;
+  const deadline = performance.now() + (stale ? 3 : 9);  // while the view moves, most of the frame is for painting it
   if (stale) paint($("picture"), state);
   stale = false;
   for (let tried = 0; tried < cells.length && performance.now() < deadline; tried++) {
