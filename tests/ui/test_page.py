@@ -291,12 +291,12 @@ def test_the_page_fits_phones_and_wide_screens_in_light_and_dark(width, scheme, 
 def test_the_gallery_opens_every_model_and_fits_a_phone(browser, tmp_path, screenshot):
     index = export_gallery({name: load_pretrained(name) for name in pretrained_names()}, tmp_path)
     for width in (390, 1000):
-        page = browser.new_page(viewport={"width": width, "height": 844})
+        page = browser.new_page(viewport={"width": width, "height": 400})
         page.goto(index.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.locator("main a").count() == len(pretrained_names())
         if width == 1000:
-            screenshot(page, "gallery.png")
+            screenshot(page, "gallery.png", whole=True)
             page.locator("main a").first.click()
             page.wait_for_function("() => cells.every(cell => cell.fresh)")
             assert page.locator("h1").inner_text().endswith(pretrained_names()[0])
