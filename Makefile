@@ -33,7 +33,7 @@ render: pair  ## run every notebook and keep what it shows; draw the README's pi
 links: $(READY)  ## write the repository's name into badges and set-up cells: make links REPO=owner/name
 	$(BIN)/python tools/links.py $(REPO)
 
-ui: $(READY)  ## drag a slider and press a bit in a real browser
+ui: $(READY)  ## drag, press and type in a real browser; prints how soon the picture follows
 	$(BIN)/pytest -q tests/ui --screenshots docs
 
 bench: $(READY)  ## the figures in docs/performance.md

@@ -1,8 +1,8 @@
 """Run every notebook and keep what it shows: `make render`.
 
-Outputs are committed so that GitHub and Colab show pictures before anything is run. Widgets are kept as their picture,
-without widget state: a saved slider that moves nothing is worse than an image. Data sets that are downloaded are out of
-reach while rendering, so that none of their images end up in the repository.
+Outputs are committed so that GitHub and Colab show pictures before anything is run. Widgets and pages are kept as their
+picture: a saved slider that moves nothing is worse than an image. Data sets that are downloaded are out of reach while
+rendering, so that none of their images end up in the repository.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ def render(path: Path) -> None:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
-            output.get("data", {}).pop(WIDGET, None)
+            data = output.get("data", {})
+            data.pop(WIDGET, None)
+            if "<iframe srcdoc" in "".join(data.get("text/html", "")):  # a whole page; its picture stays
+                data.pop("text/html")
     nbformat.write(notebook, path)
     size = path.stat().st_size
     if size > MAX_BYTES:

@@ -15,8 +15,9 @@ UNITS = {"rotation": "°", "shear": "", "mirror": ""}
 def card_rows(model: MRVAE) -> list[tuple[str, str]]:
     """What the card tells, as (term, text), in the order a reader asks; a model without a card tells its size."""
     config, card = model.config, model.card
-    rows = [("Model", f"{config.n_reals} reals and {config.n_bits} bits; {config.network} network, hidden "
-                      f"{', '.join(map(str, config.hidden))}; {config.likelihood} likelihood")]
+    hidden = f", hidden {', '.join(map(str, config.hidden))}" if config.network in ("mlp", "conv") else ""
+    rows = [("Model", f"{config.n_reals} reals and {config.n_bits} bits; {config.network} network{hidden}; "
+                      f"{config.likelihood} likelihood")]
     if "data" in card:
         licence = LICENCES.get(card["data"])
         rows.append(("Data", f"{card['data']}, used without labels" + (f"; {licence}" if licence else "")))

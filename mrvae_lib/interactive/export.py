@@ -71,7 +71,7 @@ def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent |
         "weights": base64.b64encode(_half(weights).tobytes()).decode(),
         "sliders": [{"index": i, "label": label} for i, label in content.reals.items()],
         "range": [*SWEEP, STEP],
-        "bits": [re.sub(r"^bit \d+\W*", "", label) for label in content.bits],
+        "bits": [re.sub(r"^b(it )?\d+\W*", "", label) for label in content.bits],
         "lattice": 0 < model.n_bits <= MAX_LATTICE_BITS,
         "starts": [_shortened(start) for start in content.starts],
         "labels": content.labels,
@@ -127,28 +127,40 @@ def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]
     layers: list[dict[str, Any]] = []
     weights: list[np.ndarray] = []
 
-    def keep(*tensors: Tensor) -> None:
+    def add(op: str, *tensors: Tensor, **sizes: Any) -> None:
+        layers.append({"op": op, **sizes})
         weights.extend(tensor.detach().cpu().float().numpy().ravel() for tensor in tensors)
 
     for module in _in_order(model.decoder):
-        if isinstance(module, nn.Linear):
-            layers.append({"op": "linear", "in": module.in_features, "out": module.out_features})
-            keep(module.weight, module.bias)
-        elif isinstance(module, nn.ReLU):
-            layers.append({"op": "relu"})
-        elif isinstance(module, nn.Unflatten):
-            layers.append({"op": "shape", "shape": list(module.unflattened_size)})
-        elif isinstance(module, nn.ConvTranspose2d):
-            layers.append({"op": "deconv", "in": module.in_channels, "out": module.out_channels,
-                           "kernel": module.kernel_size[0], "stride": module.stride[0], "padding": module.padding[0]})
-            assert module.bias is not None
-            keep(module.weight.permute(2, 3, 1, 0), module.bias)  # the page wants (kernel, kernel, out, in)
-        else:
-            raise ExportError(f"the page cannot hold a {type(module).__name__}; it knows Linear, ReLU, Unflatten "
-                              f"and ConvTranspose2d")
+        match module:
+            case nn.Linear():
+                add("linear", module.weight, module.bias, **{"in": module.in_features}, out=module.out_features)
+            case nn.ConvTranspose2d():
+                assert module.bias is not None
+                # The page keeps a pixel's channels together: (kernel, kernel, out, in).
+                add("deconv", module.weight.permute(2, 3, 1, 0), module.bias, **{"in": module.in_channels},
+                    out=module.out_channels, kernel=module.kernel_size[0], stride=module.stride[0],
+                    padding=module.padding[0], extra=module.output_padding[0])
+            case nn.BatchNorm1d() | nn.BatchNorm2d():
+                assert module.running_mean is not None
+                assert module.running_var is not None
+                scale = module.weight / (module.running_var + module.eps).sqrt()
+                add("scale", scale, module.bias - module.running_mean * scale, channels=module.num_features)
+            case nn.ReLU() | nn.SELU() | nn.Tanh():
+                add(type(module).__name__.lower())
+            case nn.LeakyReLU():
+                add("leakyrelu", slope=module.negative_slope)
+            case nn.Unflatten():
+                add("shape", shape=list(module.unflattened_size))
+            case nn.Flatten():
+                add("flatten")
+            case nn.ZeroPad2d():
+                add("pad", amounts=list(module.padding))
+            case _:
+                raise ExportError(f"the page cannot hold a {type(module).__name__}; it knows Linear, ConvTranspose2d, "
+                                  f"BatchNorm, ReLU, LeakyReLU, SELU, Tanh, Flatten, Unflatten and ZeroPad2d")
     if isinstance(model.decoder, ConvDecoder):
-        left, right, top, bottom = model.decoder.padding
-        layers.append({"op": "crop", "left": left, "right": right, "top": top, "bottom": bottom})
+        add("pad", amounts=[-amount for amount in model.decoder.padding])
     return layers, weights
 
 

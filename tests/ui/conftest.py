@@ -65,10 +65,10 @@ def page(browser):
 
 @pytest.fixture
 def screenshot(pytestconfig):
-    def take(page, name):
+    def take(page, name, *, whole=False):
         folder = pytestconfig.getoption("--screenshots")
         if folder:
-            page.screenshot(path=folder / name)
+            page.screenshot(path=folder / name, full_page=whole)
 
     return take
 

@@ -1,6 +1,10 @@
 """Milliseconds from a mouse move to the painted picture, timed inside the browser."""
 
+from mrvae_lib.analysis.traversals import SWEEP
+from mrvae_lib.interactive.state import STEP
+
 N_MOVES = 30
+N_STEPS = (SWEEP[1] - SWEEP[0]) / STEP
 
 # `arrived` is called when a new picture is in the document; a message posted from a frame is answered after its paint.
 _WATCH = """
@@ -33,19 +37,21 @@ OF_A_CANVAS = "selector => {" + _WATCH + """
 }"""
 
 
-def of_a_drag(page, selector, watch, x, y, *, pixels_per_step):
-    """Drag from (x, y), one move at a time, each waited for; every move must change the slider's value.
+def of_a_drag(page, selector, watch, handle, track):
+    """Drag a slider, one move at a time, each waited for.
 
     Args:
         watch: OF_AN_IMAGE or OF_A_CANVAS, which watches what `selector` finds.
-        pixels_per_step: enough for one step of the slider.
+        handle: where the mouse takes hold, (x, y).
+        track: the slider's width in pixels; each move is a little more than a step, so that each gives a new picture.
     """
+    (x, y), step = handle, 1.2 * track / N_STEPS
     page.mouse.move(x, y)
     page.mouse.down()
     page.evaluate(watch, selector)
     for i in range(N_MOVES):
         out_and_back = N_MOVES // 2 - abs(N_MOVES // 2 - i - 1)
-        page.mouse.move(x + out_and_back * pixels_per_step, y)
+        page.mouse.move(x + out_and_back * step, y)
         page.wait_for_function("n => painted.length > n", arg=i)
     page.mouse.up()
     return page.evaluate("painted")

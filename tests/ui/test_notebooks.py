@@ -99,7 +99,8 @@ def test_slider_bit_and_keyboard_each_show_the_picture_of_the_readout(front_end,
         assert picture_changes_and_is_of_the_readout(page, lambda: page.keyboard.press("ArrowLeft"))
     screenshot(page, f"explorer-{'lab' if name == 'JupyterLab 4' else 'notebook7'}.png")
 
-    times = latency.of_a_drag(page, PICTURE, latency.OF_AN_IMAGE, *middle(handle), pixels_per_step=4)
+    track = page.locator(".widget-slider .noUi-target").first.bounding_box()["width"]
+    times = latency.of_a_drag(page, PICTURE, latency.OF_AN_IMAGE, middle(handle), track)
     measured(f"{name}, mouse move to painted picture", times, target=60)
     page.wait_for_timeout(1000)
     assert picture_is_of_the_readout(page)

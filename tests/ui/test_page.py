@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from mrvae_lib.interactive import LatentExplorer, export_html
 from mrvae_lib.interactive.gallery import export_gallery
@@ -97,6 +98,25 @@ def test_grey_or_colour_dense_or_convolutional_without_bits_or_reals(n_reals, n_
     assert offline.locator("#reals-block").is_visible() == bool(n_reals)
 
 
+def test_every_layer_that_can_be_exported_computes_what_torch_computes(offline, tmp_path, generator):
+    model = tiny_model(2, 2, shape=(3, 11, 12))
+    model.decoder = nn.Sequential(
+        nn.Linear(4, 10), nn.BatchNorm1d(10), nn.SELU(), nn.Linear(10, 18), nn.LeakyReLU(0.2), nn.Unflatten(1, (2, 3, 3)),
+        nn.ConvTranspose2d(2, 5, 4, 2, 1), nn.BatchNorm2d(5), nn.ReLU(), nn.Flatten(), nn.Unflatten(1, (5, 6, 6)),
+        nn.ConvTranspose2d(5, 3, 3, 2, 1, 1), nn.Tanh(), nn.ZeroPad2d((1, -1, -2, 1)),
+    ).eval()
+    with torch.no_grad():
+        for layer in model.decoder:
+            if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+                for tensor in (layer.weight, layer.bias, layer.running_mean, layer.running_var):
+                    tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
+    offline.goto(export_html(model, tmp_path / "page.html").as_uri())
+    z, b = torch.randn(1, 2, generator=generator), torch.tensor([[1.0, 0.0]])
+    with torch.inference_mode():
+        expected = model.decode(z, b)[0].permute(1, 2, 0).flatten().numpy()
+    assert np.abs(decoded(offline, z[0], b[0]) - expected).max() * 255 <= 2
+
+
 def test_slider_bit_code_strip_and_keyboard_each_show_the_picture_of_the_readout(offline, mnist_page, screenshot, measured):
     offline.goto(mnist_page)
     assert picture_is_of_the_readout(offline)
@@ -129,14 +149,14 @@ def test_slider_bit_code_strip_and_keyboard_each_show_the_picture_of_the_readout
     slider.focus()
     offline.keyboard.press("ArrowLeft")
     assert is_new_and_right()
-    offline.locator("#bits button").nth(0).focus()
+    offline.locator("#bits button").nth(1).focus()
     offline.keyboard.press("Space")
     assert is_new_and_right()
     screenshot(offline, "explorer-page.png")
 
     box = offline.locator("#reals input").nth(0).bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    times = latency.of_a_drag(offline, "#picture", latency.OF_A_CANVAS, x, y, pixels_per_step=8)
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    times = latency.of_a_drag(offline, "#picture", latency.OF_A_CANVAS, middle, box["width"])
     measured("the page, mouse move to painted picture", times, target=25)
     assert picture_is_of_the_readout(offline)
 
@@ -197,6 +217,8 @@ def test_a_text_that_is_no_view_is_refused_with_what_is_expected(offline, mnist_
         offline.get_by_role("button", name="Show the view in the text").click()
         assert 'expected {"z": [10 numbers], "b": [4 times 0 or 1]' in offline.locator("#problem").inner_text(), text
         assert state_of(offline) == before
+    offline.evaluate("location.hash = '%'")
+    offline.wait_for_function("document.getElementById('problem').textContent.includes('URI malformed')")
 
 
 def test_the_saved_picture_is_the_one_shown(offline, mnist_page, tmp_path):
@@ -269,12 +291,12 @@ def test_the_page_fits_phones_and_wide_screens_in_light_and_dark(width, scheme, 
 def test_the_gallery_opens_every_model_and_fits_a_phone(browser, tmp_path, screenshot):
     index = export_gallery({name: load_pretrained(name) for name in pretrained_names()}, tmp_path)
     for width in (390, 1000):
-        page = browser.new_page(viewport={"width": width, "height": 844})
+        page = browser.new_page(viewport={"width": width, "height": 400})
         page.goto(index.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.locator("main a").count() == len(pretrained_names())
         if width == 1000:
-            screenshot(page, "gallery.png")
+            screenshot(page, "gallery.png", whole=True)
             page.locator("main a").first.click()
             page.wait_for_function("() => cells.every(cell => cell.fresh)")
             assert page.locator("h1").inner_text().endswith(pretrained_names()[0])

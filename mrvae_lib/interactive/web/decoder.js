@@ -36,6 +36,8 @@ function dense(rows, width, out) {
   };
 }
 
+const each = f => ({ values, shape }) => ({ values: values.map(v => f(v)), shape });
+
 // Each makes, from a layer's sizes and a function that takes its weights, a function from { values, shape } to the same.
 const LAYERS = {
   linear({ in: width, out }, take) {
@@ -43,7 +45,15 @@ const LAYERS = {
     return ({ values }) => ({ values: apply(values).map((v, o) => v + bias[o]), shape: [out] });
   },
 
-  relu: () => ({ values, shape }) => ({ values: values.map(v => v > 0 ? v : 0), shape }),
+  scale({ channels }, take) {
+    const scale = take(channels), shift = take(channels);
+    return ({ values, shape }) => ({ values: values.map((v, i) => v * scale[i % channels] + shift[i % channels]), shape });
+  },
+
+  relu: () => each(v => v > 0 ? v : 0),
+  leakyrelu: ({ slope }) => each(v => v > 0 ? v : slope * v),
+  selu: () => each(v => 1.0507009873554805 * (v > 0 ? v : 1.6732632423543772 * Math.expm1(v))),
+  tanh: () => each(Math.tanh),
 
   // channel by channel, as torch has it, to pixel by pixel
   shape: ({ shape: [channels, height, width] }) => ({ values }) => {
@@ -52,11 +62,18 @@ const LAYERS = {
     return { values: next, shape: [height, width, channels] };
   },
 
+  flatten: () => ({ values, shape: [height, width, channels] }) => {
+    if (!channels) return { values, shape: [height] };
+    const n = height * width, next = new Float64Array(values.length);
+    for (let c = 0; c < channels; c++) for (let p = 0; p < n; p++) next[c * n + p] = values[p * channels + c];
+    return { values: next, shape: [next.length] };
+  },
+
   // Transposed convolution: a dense layer gives each pixel a kernel x kernel stamp; the stamps land `stride` apart.
-  deconv({ in: channels, out, kernel, stride, padding }, take) {
+  deconv({ in: channels, out, kernel, stride, padding, extra }, take) {
     const size = kernel * kernel * out, apply = dense(take(channels * size), channels, size), bias = take(out);
     return ({ values, shape: [height, width] }) => {
-      const h = (height - 1) * stride - 2 * padding + kernel, w = (width - 1) * stride - 2 * padding + kernel;
+      const [h, w] = [height, width].map(side => (side - 1) * stride - 2 * padding + kernel + extra);
       const stamps = apply(values), next = new Float64Array(h * w * out);
       for (let i = 0; i < next.length; i += out) next.set(bias, i);
       for (let y = 0; y < height; y++) for (let x = 0; x < width; x++)
@@ -70,12 +87,12 @@ const LAYERS = {
     };
   },
 
-  crop: ({ left, right, top, bottom }) => ({ values, shape: [height, width, channels] }) => {
-    const h = height - top - bottom, w = width - left - right, next = new Float64Array(h * w * channels);
-    for (let y = 0; y < h; y++) {
-      const start = ((y + top) * width + left) * channels;
-      next.set(values.subarray(start, start + w * channels), y * w * channels);
-    }
+  // Zeros around a map; a negative amount cuts.
+  pad: ({ amounts: [left, right, top, bottom] }) => ({ values, shape: [height, width, channels] }) => {
+    const h = height + top + bottom, w = width + left + right, next = new Float64Array(h * w * channels);
+    const from = Math.max(0, -left), to = Math.min(width, width + right);
+    for (let y = Math.max(0, -top); y < Math.min(height, height + bottom); y++)
+      next.set(values.subarray((y * width + from) * channels, (y * width + to) * channels), ((y + top) * w + from + left) * channels);
     return { values: next, shape: [h, w, channels] };
   },
 };

@@ -26,7 +26,7 @@ function paint(canvas, view) {
 }
 
 function frame() {
-  const deadline = performance.now() + 9;
+  const deadline = performance.now() + (stale ? 3 : 9);  // while the view moves, most of the frame is for painting it
   if (stale) paint($("picture"), state);
   stale = false;
   for (let tried = 0; tried < cells.length && performance.now() < deadline; tried++) {
@@ -84,9 +84,9 @@ function parsed(text) {
   return { z: view.z, b: view.b, example };
 }
 
-function open(text) {
+function openView(read) {
   try {
-    show(parsed(text), { aloud: true });
+    show(parsed(read()), { aloud: true });
     $("problem").textContent = "";
   } catch (error) {
     $("problem").textContent = "Not a view of this model: " + error.message;
@@ -193,10 +193,11 @@ $("copy").addEventListener("click", async () => {
   try { await navigator.clipboard.writeText($("text").value); } catch { $("text").select(); document.execCommand("copy"); }
   $("problem").textContent = "Copied.";
 });
-$("open").addEventListener("click", () => open($("text").value));
+$("open").addEventListener("click", () => openView(() => $("text").value));
 
 let opened = location.hash;
-addEventListener("hashchange", () => { if (location.hash !== opened) open(decodeURIComponent(location.hash.slice(1))); });
+const openAddress = () => openView(() => decodeURIComponent(location.hash.slice(1)));
+addEventListener("hashchange", () => { if (location.hash !== opened) openAddress(); });
 
 Object.assign($("picture"), { width, height });
 $("bits-block").hidden = $("bits-say").hidden = !state.b.length;
@@ -206,4 +207,4 @@ $("starts-block").hidden = page.starts.length < 2;
 document.querySelector("main").classList.toggle("no-side", !page.lattice || state.b.length > 4);
 $("address").hidden = self !== top;
 show(state);
-if (self === top && location.hash.length > 1) open(decodeURIComponent(location.hash.slice(1)));
+if (self === top && location.hash.length > 1) openAddress();
