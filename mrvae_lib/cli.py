@@ -11,7 +11,7 @@ import webbrowser
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 import typer
@@ -19,7 +19,6 @@ from rich.console import Console
 from rich.table import Table
 
 from mrvae_lib.config import ConfigError, RunConfig, load_config, preset_names
-from mrvae_lib.data.imageset import ImageSet
 from mrvae_lib.model.vae import MRVAE
 
 app = typer.Typer(
@@ -46,7 +45,7 @@ def train(
 ) -> None:
     """Train a model, or go on with a run that was stopped; then score it and draw its pictures."""
     from mrvae_lib.analysis.report import PictureLog, write_report
-    from mrvae_lib.analysis.tables import score_rows
+    from mrvae_lib.analysis.tables import score_rows, verdict
     from mrvae_lib.data import load_dataset
     from mrvae_lib.training.checkpoints import load_run
     from mrvae_lib.training.loop import train as train_model
@@ -74,7 +73,7 @@ def train(
         title = f"{scores['n_images']:,} test images of {scores['data']}"
         _print_table(("", "", ""), score_rows(scores), title)
         if scores["kmeans_accuracy"] is not None:
-            console.print(_verdict(scores["code_accuracy"], scores["kmeans_accuracy"], config.data.name))
+            console.print(verdict(scores["code_accuracy"], scores["kmeans_accuracy"], config.data.name))
         written = ", ".join(sorted(path.name for path in folder.iterdir() if path.name != "checkpoints"))
         console.print(f"\nWritten to {folder}: {written}", soft_wrap=True)
         console.print(f"Next: look at {folder / 'traversals.png'}, open sliders with [bold]{_program()} explore "
@@ -115,17 +114,31 @@ def evaluate(
 
 
 @app.command()
-def traverse(run: RunOrName, out: Annotated[Path | None, typer.Option(help="Where the pictures go; the run's folder "
-                                            "if left out.")] = None) -> None:
-    """Draw what each latent does: traversals.png and traversals.gif."""
-    from mrvae_lib.analysis.report import write_traversals
+def traverse(
+    run: RunOrName,
+    out: Annotated[Path | None, typer.Option(help="Where the pictures go; the run's folder if left out.")] = None,
+    start: Annotated[int, typer.Option(min=0, help="Which of the model's examples to start from.")] = 0,
+    prior: Annotated[bool, typer.Option("--prior", help="Start from a draw of the prior instead.")] = False,
+    sweep: Annotated[Literal["absolute", "data", "prior"], typer.Option("--range", help="From -2.5 to 2.5, or between "
+                     "quantiles 0.05 and 0.95.")] = "absolute",
+) -> None:
+    """Draw what each latent does: sweeps, flips, every code, mixtures, an animation per real, reconstructions."""
+    from mrvae_lib.analysis.report import write_more_traversals, write_reconstructions, write_traversals
+    from mrvae_lib.data import DataError, load_dataset
 
     with _one_line_errors():
         folder = out or (Path(run) if Path(run).is_dir() else Path())
         model = _load(run)
         folder.mkdir(parents=True, exist_ok=True)
-        for path in write_traversals(model, folder):
-            console.print(str(path))
+        paths = write_traversals(model, folder)
+        paths += write_more_traversals(model, folder, start=None if prior else start, kind=sweep)
+        try:
+            images = load_dataset(model.card["run"]["data"]["name"], "test")
+            paths.append(write_reconstructions(model, images, folder / "reconstructions.png"))
+        except DataError as error:
+            console.print(f"no reconstructions.png: {error}")
+        for path in paths:
+            console.print(str(path), soft_wrap=True)
 
 
 @app.command()
@@ -155,6 +168,7 @@ def data(
     from PIL import Image
 
     from mrvae_lib.analysis.pictures import tile
+    from mrvae_lib.analysis.tables import label_counts
     from mrvae_lib.data import load_dataset
     from mrvae_lib.data.imageset import as_floats
 
@@ -163,7 +177,7 @@ def data(
         table = Table("split", "images", "shape", "MB in memory", "labels", box=None)
         for split, images in splits.items():
             shape = "x".join(map(str, images.image_shape))
-            table.add_row(split, f"{len(images):,}", shape, f"{images.nbytes / 1e6:.1f}", _label_counts(images))
+            table.add_row(split, f"{len(images):,}", shape, f"{images.nbytes / 1e6:.1f}", label_counts(images))
         console.print(table)
         train = splits["train"]
         if train.factors is not None:
@@ -232,23 +246,6 @@ def _print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], title: str
     for row in rows:
         table.add_row(*row)
     console.print(table)
-
-
-def _verdict(code: float, kmeans: float, data: str) -> str:
-    if code > kmeans:
-        return f"The code beats k-means by {100 * (code - kmeans):.1f} points."
-    verdict = f"k-means beats the code by {100 * (kmeans - code):.1f} points."
-    if data == "digits":
-        verdict += " These are few images: with MNIST's 60,000 the code wins (make run DATA=mnist)."
-    return verdict
-
-
-def _label_counts(images: ImageSet) -> str:
-    if images.labels is None:
-        return "none"
-    names = images.label_names or tuple(str(i) for i in range(int(images.labels.max()) + 1))
-    counts = torch.bincount(images.labels, minlength=len(names)).tolist()
-    return ", ".join(f"{name} {count:,}" for name, count in zip(names, counts, strict=True))
 
 
 def _program() -> str:

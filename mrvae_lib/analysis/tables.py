@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import torch
+
 from mrvae_lib.analysis.encoding import informative_reals
 from mrvae_lib.analysis.latent_table import BitRow, RealRow
 from mrvae_lib.analysis.measurement import TELLS, Measured, Measurement
 from mrvae_lib.analysis.scores import MetricResult
+from mrvae_lib.data.imageset import ImageSet
 
 Row = tuple[str, ...]
 
@@ -97,6 +100,25 @@ def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
+
+
+def verdict(code: float, kmeans: float, data: str) -> str:
+    """One sentence: whether the accuracy of a code is above that of k-means."""
+    if code > kmeans:
+        return f"The code beats k-means by {100 * (code - kmeans):.1f} points."
+    said = f"k-means beats the code by {100 * (kmeans - code):.1f} points."
+    if data == "digits":
+        said += " These are few images: with MNIST's 60,000 the code wins (make run DATA=mnist)."
+    return said
+
+
+def label_counts(images: ImageSet) -> str:
+    """How many images have each label, by name."""
+    if images.labels is None:
+        return "none"
+    names = images.label_names or tuple(str(i) for i in range(int(images.labels.max()) + 1))
+    counts = torch.bincount(images.labels, minlength=len(names)).tolist()
+    return ", ".join(f"{name} {count:,}" for name, count in zip(names, counts, strict=True))
 
 
 def _value(result: MetricResult) -> str:
