@@ -11,7 +11,7 @@ import webbrowser
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
 import typer
@@ -119,8 +119,8 @@ def traverse(
     out: Annotated[Path | None, typer.Option(help="Where the pictures go; the run's folder if left out.")] = None,
     start: Annotated[int, typer.Option(min=0, help="Which of the model's examples to start from.")] = 0,
     prior: Annotated[bool, typer.Option("--prior", help="Start from a draw of the prior instead.")] = False,
-    sweep: Annotated[Literal["absolute", "data", "prior"], typer.Option("--range", help="From -2.5 to 2.5, or between "
-                     "quantiles 0.05 and 0.95.")] = "absolute",
+    sweep: Annotated[str, typer.Option("--range", help="absolute (-2.5 to 2.5), data or prior (quantiles 0.05 to "
+                                       "0.95).")] = "absolute",
 ) -> None:
     """Draw what each latent does: sweeps, flips, every code, mixtures, an animation per real, reconstructions."""
     from mrvae_lib.analysis.report import write_more_traversals, write_reconstructions, write_traversals

@@ -10,7 +10,11 @@ from PIL import Image
 from mrvae_lib.analysis.encoding import encode_set, encoded_examples, evaluate, informative_reals
 from mrvae_lib.analysis.figures import (
     latent_scatter,
+    plot_capacity,
     plot_code_lattice,
+    plot_code_samples,
+    plot_code_usage,
+    plot_factor_information,
     plot_information,
     plot_reconstructions,
     plot_traversals,
@@ -120,6 +124,8 @@ def test_a_sweep_spans_values_or_quantiles_of_the_data_or_of_the_prior():
     for kind, ends in (("prior", (0, 1)), ("data", (-0.1, 1)), ("data", (0.9, 0.1))):
         with pytest.raises(ValueError, match="two probabilities"):
             sweep_values(3, kind, ends=ends, means=means)
+    with pytest.raises(ValueError, match="absolute, data, prior, got 'wide'"):
+        sweep_values(3, "wide")
     with pytest.raises(ValueError, match="means of this real"):
         sweep_values(3, "data")
 
@@ -229,3 +235,33 @@ def test_a_scatter_of_few_reals_is_drawn_and_of_none_refused(n_reals):
     plt.close("all")
     with pytest.raises(ValueError, match="D at least 1"):
         latent_scatter(torch.zeros(30, 0))
+
+
+def test_the_map_of_information_shows_every_latent_and_factor_with_its_value():
+    ax = plot_factor_information([[0.5, 0.0], [0.1, 1.2], [0.0, 0.3]], ["shape", "turn"], n_bits=1)
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["z0", "z1", "b0"]
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["shape", "turn"]
+    assert [text.get_text() for text in ax.texts] == ["0.50", "0.00", "0.10", "1.20", "0.00", "0.30"]
+    with pytest.raises(ValueError, match="2 names"):
+        plot_factor_information([[0.5]], ["shape", "turn"])
+    plt.close("all")
+
+
+def test_usage_is_a_bar_per_code_beside_even_use():
+    ax = plot_code_usage(torch.tensor([0.5, 0.25, 0.25, 0.0]))
+    assert [bar.get_height() for bar in ax.patches] == [50, 25, 25, 0]
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["00", "01", "10", "11"]
+    plt.close("all")
+
+
+def test_kl_is_drawn_over_its_capacity():
+    ax = plot_capacity([0, 100, 200], [0.1, 5.2, 10.1], [0, 5, 10])
+    assert [line.get_ydata()[-1] for line in ax.lines] == [10.1, 10]
+    assert "nats" in ax.get_ylabel()
+    plt.close("all")
+
+
+def test_samples_of_a_code_are_a_row_named_by_the_code():
+    ax = plot_code_samples(tiny_model(n_bits=2), n=5, generator=torch.Generator().manual_seed(0))
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["00", "01", "10", "11"]
+    plt.close("all")

@@ -19,7 +19,7 @@ from mrvae_lib.analysis.figures import (
     show_pictures,
 )
 from mrvae_lib.analysis.pictures import save_real_gifs, save_strip, save_traversal_gif, tile
-from mrvae_lib.analysis.traversals import Range, bit_by_real, interpolate, prior_start, real_sweep, sweep_values
+from mrvae_lib.analysis.traversals import RANGES, bit_by_real, interpolate, prior_start, real_sweep, sweep_values
 from mrvae_lib.config import ConfigError, RunConfig
 from mrvae_lib.data import ImageSet
 from mrvae_lib.data.imageset import as_floats
@@ -67,7 +67,7 @@ def write_traversals(model: MRVAE, folder: Path) -> list[Path]:
     ]
 
 
-def write_more_traversals(model: MRVAE, folder: Path, *, start: int | None = 0, kind: Range = "absolute") -> list[Path]:
+def write_more_traversals(model: MRVAE, folder: Path, *, start: int | None = 0, kind: str = "absolute") -> list[Path]:
     """What a run does not draw by itself: an animation per real, every code, and latents crossed and mixed.
 
     Writes `anim_z0.gif` and so on; `sweeps.png`, a row per informative real; with bits, `lattice.png` (K up to 8);
@@ -78,9 +78,11 @@ def write_more_traversals(model: MRVAE, folder: Path, *, start: int | None = 0, 
         start: which of the model's examples to start from; None draws from the prior, seed 0.
         kind: the range of the sweeps; `data` takes the quantiles 0.05 and 0.95 of the examples.
     Raises:
-        ConfigError: there is no such example.
+        ConfigError: there is no such example or range.
     """
     mu, bits, scores = model.examples["mu"].float(), model.examples["bits"].float(), model.card["scores"]
+    if kind not in RANGES:
+        raise ConfigError(f"a range is {', '.join(RANGES)}, got {kind!r}")
     if start is not None and not 0 <= start < len(mu):
         raise ConfigError(f"start must be 0..{len(mu) - 1}, the model's examples, got {start}")
     z, b = prior_start(model, torch.Generator().manual_seed(0)) if start is None else (mu[start], bits[start])

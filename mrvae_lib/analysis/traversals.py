@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
@@ -14,20 +12,23 @@ SWEEP = (-2.5, 2.5)
 """Where a real is swept: the prior puts 98.8 % of its mass inside."""
 
 
-Range = Literal["absolute", "data", "prior"]
+RANGES = ("absolute", "data", "prior")
 """Where a real is swept: between two values, or between two quantiles of its means over images, or of N(0, 1)."""
 
 
-def sweep_values(n: int = 11, kind: Range = "absolute", *, ends: tuple[float, float] | None = None,
+def sweep_values(n: int = 11, kind: str = "absolute", *, ends: tuple[float, float] | None = None,
                  means: Tensor | None = None) -> Tensor:
     """n values of a real, both ends included, evenly spaced in value or, for quantiles, in probability.
 
     Args:
+        kind: one of `RANGES`.
         ends: two values, `SWEEP` if left out; of a quantile range two probabilities, 0.05 and 0.95 if left out.
         means: (N,) this real over many images, for the range `data`.
     Raises:
-        ValueError: probabilities outside 0..1 (0 and 1 too for `prior`), or no means for `data`.
+        ValueError: another kind; probabilities outside 0..1 (0 and 1 too for `prior`), or no means for `data`.
     """
+    if kind not in RANGES:
+        raise ValueError(f"a range is {', '.join(RANGES)}, got {kind!r}")
     if kind == "absolute":
         return torch.linspace(*(ends or SWEEP), n)
     low, high = ends or (0.05, 0.95)
