@@ -60,7 +60,7 @@ def told_table(measurement: Measurement) -> tuple[Row, list[Row]]:
     for target in measurement.targets:
         names = [f"{source}{TELLS}{target}" for source in sources]
         found = [metrics[name] for metrics in (trained, untrained) for name in names]
-        rows.append((target, *(f"{result.score:.2f}" for result in found), f"{found[0].settings['entropy']:.2f}"))
+        rows.append((target, *(f"{round(result.score, 2) + 0.0:.2f}" for result in found), f"{found[0].settings['entropy']:.2f}"))
     heads = [f"by {source}{of}" for of in ("", ", untrained") for source in sources]
     return ("nats told of", *heads, "of"), rows
 
@@ -100,6 +100,21 @@ def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
+
+
+def markdown_report(name: str, measurement: Measurement) -> str:
+    """All tables of one model under a heading, and under them how each number was estimated."""
+    source = "factors" if measurement.factor_names else "the label, and proxies measured from the images"
+    parts = [f"## {name}", f"{measurement.trained.scores.n_images:,} test images of {measurement.data}.",
+             markdown(("", "trained", "untrained", ""), measurement_rows(measurement))]
+    if measurement.targets:
+        parts += [f"What is told, at least, of {source}:", markdown(*told_table(measurement))]
+    if measurement.reals:
+        parts.append(markdown(*real_table(measurement.reals)))
+    if measurement.bits:
+        parts.append(markdown(*bit_table(measurement.bits, measurement.label_names)))
+    settings = "\n".join(f"- {line}" for line in settings_lines(measurement.trained))
+    return "\n\n".join([*parts, "Settings:", settings]) + "\n"
 
 
 def verdict(code: float, kmeans: float, data: str) -> str:
