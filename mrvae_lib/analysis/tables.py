@@ -60,7 +60,8 @@ def told_table(measurement: Measurement) -> tuple[Row, list[Row]]:
     for target in measurement.targets:
         names = [f"{source}{TELLS}{target}" for source in sources]
         found = [metrics[name] for metrics in (trained, untrained) for name in names]
-        rows.append((target, *(f"{round(result.score, 2) + 0.0:.2f}" for result in found), f"{found[0].settings['entropy']:.2f}"))
+        told = (f"{round(result.score, 2) + 0.0:.2f}" for result in found)  # never -0.00
+        rows.append((target, *told, f"{found[0].settings['entropy']:.2f}"))
     heads = [f"by {source}{of}" for of in ("", ", untrained") for source in sources]
     return ("nats told of", *heads, "of"), rows
 
