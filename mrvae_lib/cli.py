@@ -19,6 +19,7 @@ from rich.table import Table
 
 from mrvae_lib.config import ConfigError, RunConfig, changed, load_config
 from mrvae_lib.ini import IniFile, convert, example_names
+from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.wording import label_counts, program, verdict
 
 app = typer.Typer(
@@ -49,7 +50,7 @@ def train(
 ) -> None:
     """Train a model, or go on with a run that was stopped; then score it and draw its pictures."""
     from mrvae_lib.analysis.report import PictureLog, write_report
-    from mrvae_lib.analysis.tables import score_rows
+    from mrvae_lib.analysis.tables import score_rows, verdict
     from mrvae_lib.data import load_dataset
     from mrvae_lib.training.checkpoints import load_run
     from mrvae_lib.training.loop import train as train_model
@@ -122,18 +123,32 @@ def evaluate(
 
 
 @app.command()
-def traverse(run: RunOrName, out: Annotated[Path | None, typer.Option(help="Where the pictures go; the run's folder "
-                                            "if left out.")] = None) -> None:
-    """Draw what each latent does: traversals.png and traversals.gif."""
-    from mrvae_lib.analysis.report import write_traversals
+def traverse(
+    run: RunOrName,
+    out: Annotated[Path | None, typer.Option(help="Where the pictures go; the run's folder if left out.")] = None,
+    start: Annotated[int, typer.Option(min=0, help="Which of the model's examples to start from.")] = 0,
+    prior: Annotated[bool, typer.Option("--prior", help="Start from a draw of the prior instead.")] = False,
+    sweep: Annotated[str, typer.Option("--range", help="absolute (-2.5 to 2.5), data or prior (quantiles 0.05 to "
+                                       "0.95).")] = "absolute",
+) -> None:
+    """Draw what each latent does: sweeps, flips, every code, mixtures, an animation per real, reconstructions."""
+    from mrvae_lib.analysis.report import write_more_traversals, write_reconstructions, write_traversals
+    from mrvae_lib.data import DataError, load_dataset
     from mrvae_lib.pretrained import open_model
 
     with _one_line_errors():
         folder = out or (Path(run) if Path(run).is_dir() else Path())
         model = open_model(run)
         folder.mkdir(parents=True, exist_ok=True)
-        for path in write_traversals(model, folder):
-            console.print(str(path))
+        paths = write_traversals(model, folder)
+        paths += write_more_traversals(model, folder, start=None if prior else start, kind=sweep)
+        try:
+            images = load_dataset(model.card["run"]["data"]["name"], "test")
+            paths.append(write_reconstructions(model, images, folder / "reconstructions.png"))
+        except DataError as error:
+            console.print(f"no reconstructions.png: {error}")
+        for path in paths:
+            console.print(str(path), soft_wrap=True)
 
 
 @app.command()
@@ -173,6 +188,7 @@ def data(
     from PIL import Image
 
     from mrvae_lib.analysis.pictures import tile
+    from mrvae_lib.analysis.tables import label_counts
     from mrvae_lib.data import load_dataset
     from mrvae_lib.data.imageset import as_floats
 

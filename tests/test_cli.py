@@ -78,8 +78,14 @@ def test_evaluate_prints_tables_or_json_that_agree_with_the_card(run):
 
 
 def test_traverse_draws_the_pictures_again(run, tmp_path):
-    assert mrvae("traverse", run[0], "--out", tmp_path / "new").exit_code == 0
-    assert (tmp_path / "new" / "traversals.gif").is_file()
+    result = mrvae("traverse", run[0], "--out", tmp_path / "new", "--prior", "--range", "data")
+    assert result.exit_code == 0, result.output
+    for name in ("traversals.gif", "traversals.png", "anim_z9.gif", "lattice.png", "interpolation.png",
+                 "reconstructions.png"):
+        assert str(tmp_path / "new" / name) in result.output
+        assert (tmp_path / "new" / name).is_file()
+    for wrong in (["--range", "wide"], ["--start", "-1"], ["--start", "100"]):
+        assert mrvae("traverse", run[0], *wrong).exit_code == 2
 
 
 def test_explore_writes_a_page_that_carries_everything_and_opens_it(run, monkeypatch):

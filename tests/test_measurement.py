@@ -8,7 +8,15 @@ import pytest
 import torch
 
 from mrvae_lib.analysis.measurement import measure, untrained
-from mrvae_lib.analysis.tables import bit_table, markdown, measurement_rows, real_table, settings_lines, told_table
+from mrvae_lib.analysis.tables import (
+    bit_table,
+    markdown,
+    markdown_report,
+    measurement_rows,
+    real_table,
+    settings_lines,
+    told_table,
+)
 from mrvae_lib.data.imageset import ImageSet
 from mrvae_lib.model.vae import MRVAE, Posterior
 from tests.conftest import tiny_images, tiny_model
@@ -96,7 +104,10 @@ def test_the_table_names_how_everything_was_estimated(perfect):
         assert part in text
 
 
-def test_a_table_is_also_markdown():
+def test_a_table_is_also_markdown(perfect):
+    report = markdown_report("model", perfect)
+    for text in ("## model", "1,200 test images of planted", "| MIG | ", "| turn | ", "- MIG"):
+        assert text in report, text
     assert markdown(("a", "b"), [("1", "x | y")]) == "| a | b |\n| --- | --- |\n| 1 | x \\| y |"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -115,6 +116,66 @@ def plot_code_lattice(model: MRVAE, z: Tensor, probs: Tensor | None = None) -> F
         ax.set_title(code_name(code) + share, fontsize=8, pad=3)
     figure.tight_layout(pad=0.4)
     return figure
+
+
+def plot_code_samples(model: MRVAE, n: int = 10, *, generator: torch.Generator | None = None, ax: Axes | None = None
+                      ) -> Axes:
+    """n draws of z from the prior for each code, a row per code, the same draws in every row."""
+    z, codes = torch.randn(n, model.n_reals, generator=generator), all_codes(model.n_bits)
+    with torch.inference_mode():
+        pictures = model.decode(z.repeat(len(codes), 1), codes.repeat_interleave(n, dim=0))
+    return show_pictures(pictures, n, ax, row_names=[code_name(code) for code in codes])
+
+
+def plot_code_usage(probs: Tensor, ax: Axes | None = None) -> Axes:
+    """Bars of q(b), the share of images that have each code, beside even use; probs is (2^K,)."""
+    n_codes, n_bits = len(probs), round(math.log2(len(probs)))
+    ax = ax or plt.subplots(figsize=(max(3, min(9, 0.45 * n_codes)), 2.4))[1]
+    ax.bar(range(n_codes), (100 * probs).tolist(), color=ORANGE)
+    ax.axhline(100 / n_codes, color="0.4", linestyle="--", linewidth=1, label="even use")
+    if n_codes <= 32:
+        ax.set_xticks(range(n_codes), [code_name(code) for code in all_codes(n_bits)], rotation=90 if n_bits > 3 else 0)
+    ax.set(xlabel="code", ylabel="% of images")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, fontsize=8)
+    return ax
+
+
+def plot_capacity(steps: Sequence[float], kl: Sequence[float], capacity: Sequence[float], ax: Axes | None = None
+                  ) -> Axes:
+    """The KL of a run beside the capacity C(t) that it was asked to have, both in nats per image."""
+    ax = ax or plt.subplots(figsize=(6, 2.6))[1]
+    ax.plot(steps, kl, color=BLUE, label="KL")
+    ax.plot(steps, capacity, color="0.4", linestyle="--", label="capacity C(t)")
+    ax.set(xlabel="step", ylabel="nats per image")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, fontsize=8)
+    return ax
+
+
+def plot_factor_information(matrix: Sequence[Sequence[float]], factor_names: Sequence[str], *, n_bits: int = 0,
+                            ax: Axes | None = None) -> Axes:
+    """A map of what every latent tells of every factor, in nats: a latent per row, dark where it tells much.
+
+    Args:
+        matrix: (D + K, F), as `MetricResult.matrix` of `mig` has it for reals and then a column per bit.
+        n_bits: K, how many of the last rows are bits.
+    """
+    values = np.asarray(matrix, dtype=float)
+    if values.shape[1] != len(factor_names):
+        raise ValueError(f"matrix must have a column per factor, got {values.shape} and {len(factor_names)} names")
+    n_reals = len(values) - n_bits
+    ax = ax or plt.subplots(figsize=(1 + 0.95 * len(factor_names), 0.8 + 0.36 * len(values)))[1]
+    image = ax.imshow(values, cmap="Blues", vmin=0, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        ax.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8,
+                color="white" if value > 0.6 * values.max() else "0.2")
+    names = [f"z{i}" for i in range(n_reals)] + [f"b{k}" for k in range(n_bits)]
+    ax.set_yticks(range(len(names)), names)
+    ax.set_xticks(range(len(factor_names)), factor_names)
+    ax.tick_params(length=0)
+    plt.colorbar(image, ax=ax, label="nats told")
+    return ax
 
 
 def save_figure(figure_or_axes: Figure | Axes, path: Path) -> Path:

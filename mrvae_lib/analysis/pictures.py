@@ -51,8 +51,37 @@ def save_traversal_gif(model: MRVAE, mu: Tensor, bits: Tensor, kl_of_real: Seque
         off_on = bit_flips(model, *start, k)[0]
         columns.append(off_on.repeat_interleave(len(values) // 2, dim=0)[: len(values)])
     frames = torch.stack(columns or [model.decode(*start).detach().expand(len(values), -1, -1, -1)], dim=1)
-    images = [Image.fromarray(tile(frame, frames.shape[1], gap=1)) for frame in frames]
-    size = (images[0].width * 3, images[0].height * 3)
+    return save_gif(frames, path)
+
+
+def save_gif(frames: Tensor, path: Path, *, scale: int = 3, milliseconds: int = 90) -> Path:
+    """Write an animation, each pixel `scale` pixels wide.
+
+    Args:
+        frames: (T, N, C, H, W) in [0, 1], N pictures side by side in each of T frames.
+    """
+    images = [Image.fromarray(tile(frame, frames.shape[1])) for frame in frames]
+    size = (images[0].width * scale, images[0].height * scale)
     images = [image.resize(size, Image.Resampling.NEAREST) for image in images]
-    images[0].save(path, save_all=True, append_images=images[1:], duration=90, loop=0)
+    images[0].save(path, save_all=True, append_images=images[1:], duration=milliseconds, loop=0)
     return path
+
+
+def save_strip(pictures: Tensor, path: Path, *, columns: int, scale: int = 2) -> Path:
+    """Write (N, C, H, W) pictures in [0, 1] as one PNG, row by row, each pixel `scale` pixels wide."""
+    image = Image.fromarray(tile(pictures, columns))
+    image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST).save(path)
+    return path
+
+
+def save_real_gifs(model: MRVAE, z: Tensor, b: Tensor, folder: Path, *, n: int = 10) -> list[Path]:
+    """`anim_z0.gif` and so on, one per real, each swept alone from -3 to 3 in n frames.
+
+    Args:
+        z: (D,) and b: (K,), where all other latents stay.
+
+    Source: the animations of miyosuda/disentangled_vae; frame k of 10 shows the value -3 + 6 k / 9.
+    """
+    values = sweep_values(n, ends=(-3, 3))
+    return [save_gif(real_sweep(model, z, b, i, values)[:, None], folder / f"anim_z{i}.gif", milliseconds=100)
+            for i in range(model.n_reals)]

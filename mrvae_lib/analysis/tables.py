@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import torch
+
 from mrvae_lib.analysis.encoding import informative_reals
 from mrvae_lib.analysis.latent_table import BitRow, RealRow
 from mrvae_lib.analysis.measurement import TELLS, Measured, Measurement
 from mrvae_lib.analysis.scores import MetricResult
+from mrvae_lib.data.imageset import ImageSet
 
 Row = tuple[str, ...]
 
@@ -57,7 +60,8 @@ def told_table(measurement: Measurement) -> tuple[Row, list[Row]]:
     for target in measurement.targets:
         names = [f"{source}{TELLS}{target}" for source in sources]
         found = [metrics[name] for metrics in (trained, untrained) for name in names]
-        rows.append((target, *(f"{result.score:.2f}" for result in found), f"{found[0].settings['entropy']:.2f}"))
+        told = (f"{round(result.score, 2) + 0.0:.2f}" for result in found)  # never -0.00
+        rows.append((target, *told, f"{found[0].settings['entropy']:.2f}"))
     heads = [f"by {source}{of}" for of in ("", ", untrained") for source in sources]
     return ("nats told of", *heads, "of"), rows
 
@@ -97,6 +101,40 @@ def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
+
+
+def markdown_report(name: str, measurement: Measurement) -> str:
+    """All tables of one model under a heading, and under them how each number was estimated."""
+    source = "factors" if measurement.factor_names else "the label, and proxies measured from the images"
+    parts = [f"## {name}", f"{measurement.trained.scores.n_images:,} test images of {measurement.data}.",
+             markdown(("", "trained", "untrained", ""), measurement_rows(measurement))]
+    if measurement.targets:
+        parts += [f"What is told, at least, of {source}:", markdown(*told_table(measurement))]
+    if measurement.reals:
+        parts.append(markdown(*real_table(measurement.reals)))
+    if measurement.bits:
+        parts.append(markdown(*bit_table(measurement.bits, measurement.label_names)))
+    settings = "\n".join(f"- {line}" for line in settings_lines(measurement.trained))
+    return "\n\n".join([*parts, "Settings:", settings]) + "\n"
+
+
+def verdict(code: float, kmeans: float, data: str) -> str:
+    """One sentence: whether the accuracy of a code is above that of k-means."""
+    if code > kmeans:
+        return f"The code beats k-means by {100 * (code - kmeans):.1f} points."
+    said = f"k-means beats the code by {100 * (kmeans - code):.1f} points."
+    if data == "digits":
+        said += " These are few images: with MNIST's 60,000 the code wins (make run DATA=mnist)."
+    return said
+
+
+def label_counts(images: ImageSet) -> str:
+    """How many images have each label, by name."""
+    if images.labels is None:
+        return "none"
+    names = images.label_names or tuple(str(i) for i in range(int(images.labels.max()) + 1))
+    counts = torch.bincount(images.labels, minlength=len(names)).tolist()
+    return ", ".join(f"{name} {count:,}" for name, count in zip(names, counts, strict=True))
 
 
 def _value(result: MetricResult) -> str:

@@ -12,9 +12,47 @@ SWEEP = (-2.5, 2.5)
 """Where a real is swept: the prior puts 98.8 % of its mass inside."""
 
 
-def sweep_values(n: int = 11) -> Tensor:
-    """n evenly spaced values of a real, both ends included."""
-    return torch.linspace(*SWEEP, n)
+RANGES = ("absolute", "data", "prior")
+"""Where a real is swept: between two values, or between two quantiles of its means over images, or of N(0, 1)."""
+
+
+def sweep_values(n: int = 11, kind: str = "absolute", *, ends: tuple[float, float] | None = None,
+                 means: Tensor | None = None) -> Tensor:
+    """n values of a real, both ends included, evenly spaced in value or, for quantiles, in probability.
+
+    Args:
+        kind: one of `RANGES`.
+        ends: two values, `SWEEP` if left out; of a quantile range two probabilities, 0.05 and 0.95 if left out.
+        means: (N,) this real over many images, for the range `data`.
+    Raises:
+        ValueError: another kind; probabilities outside 0..1 (0 and 1 too for `prior`), or no means for `data`.
+    """
+    if kind not in RANGES:
+        raise ValueError(f"a range is {', '.join(RANGES)}, got {kind!r}")
+    if kind == "absolute":
+        return torch.linspace(*(ends or SWEEP), n)
+    low, high = ends or (0.05, 0.95)
+    probs = torch.linspace(low, high, n, dtype=torch.float64)
+    if not 0 <= low <= high <= 1 or (kind == "prior" and (low == 0 or high == 1)):
+        raise ValueError(f"a {kind} range needs two probabilities in ascending order, got {low} and {high}")
+    if kind == "prior":
+        return torch.special.ndtri(probs).float()
+    if means is None or not len(means):
+        raise ValueError("a data range needs the means of this real over images")
+    return means.double().quantile(probs).float()
+
+
+def prior_start(model: MRVAE, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    """A starting point drawn from the prior: z (D,) normal, b (K,) fair coins."""
+    bits = torch.randint(2, (model.n_bits,), generator=generator)
+    return torch.randn(model.n_reals, generator=generator), bits.float()
+
+
+@torch.inference_mode()
+def image_start(model: MRVAE, x: Tensor) -> tuple[Tensor, Tensor]:
+    """The starting point of an image (C, H, W) in [0, 1]: its mean reals (D,) and hard bits (K,)."""
+    posterior = model.encode(x[None])
+    return posterior.mu[0], posterior.bits[0]
 
 
 @torch.inference_mode()
@@ -53,3 +91,29 @@ def code_lattice(model: MRVAE, z: Tensor) -> Tensor:
     """Every code at the same reals: (2^K, C, H, W) pixels in [0, 1], in the order of `all_codes`; z is (D,)."""
     codes = all_codes(model.n_bits)
     return model.decode(z.expand(len(codes), -1), codes)
+
+
+@torch.inference_mode()
+def bit_by_real(model: MRVAE, z: Tensor, b: Tensor, bit: int, real: int, values: Tensor) -> Tensor:
+    """One real swept with one bit off, then with it on; z is (D,), b (K,), values (V,).
+
+    Returns:
+        (2, V, C, H, W) pixels in [0, 1].
+    """
+    codes = b.repeat(2, 1)
+    codes[0, bit], codes[1, bit] = 0, 1
+    return torch.stack([real_sweep(model, z, code, real, values) for code in codes])
+
+
+@torch.inference_mode()
+def interpolate(model: MRVAE, start: tuple[Tensor, Tensor], end: tuple[Tensor, Tensor], n: int = 11) -> Tensor:
+    """From one pair of latents to another: reals by equal steps, each bit at once, halfway.
+
+    Args:
+        start, end: z (D,) and b (K,) each.
+    Returns:
+        (n, C, H, W) pixels in [0, 1], both ends included.
+    """
+    share = torch.linspace(0, 1, n)[:, None]
+    z = start[0] + share * (end[0] - start[0])
+    return model.decode(z, torch.where(share < 0.5, start[1], end[1]))

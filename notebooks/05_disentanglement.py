@@ -1,0 +1,354 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,cellView,jupyter,-all
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version,-widgets,-language_info
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Does each number of a code mean one thing?
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mr-vae/mr-vae/blob/main/notebooks/05_disentanglement.ipynb)
+#
+# About 30 minutes, CPU, nothing to download.
+#
+# You will
+#
+# - **turn** a perfect code until nothing in it means anything, while its correlation stays 0,
+# - **score** a trained model beside one that was never trained,
+# - **read** which latent holds which factor, and what such a table cannot tell.
+
+# %%
+import sys
+
+if "google.colab" in sys.modules:  # Colab starts empty; elsewhere the library is already there
+    import subprocess
+
+    source = "mrvae_lib @ git+https://github.com/mr-vae/mr-vae"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from mrvae_lib import load_dataset, load_pretrained
+from mrvae_lib.analysis import figures, latent_table, measurement, tables
+from mrvae_lib.analysis.dci import dci_histogram
+from mrvae_lib.analysis.disentanglement import factor_vae_score, mig
+from mrvae_lib.analysis.encoding import encode_set
+from mrvae_lib.analysis.predictability import sap_score
+from mrvae_lib.analysis.scores import code_columns
+from mrvae_lib.interactive.exercises import check
+from mrvae_lib.interactive.rotation import RotationExplorer
+
+# %% [markdown]
+# ## Independent is not disentangled
+#
+# Two factors, each of ten values, all combinations equally often. The perfect code has one real for each, with a little
+# noise. Call the two reals $z$ and turn their plane by an angle $\theta$:
+#
+# $$z' = R_\theta z, \qquad \mathrm{Cov}(z') = R_\theta\, \mathrm{Cov}(z)\, R_\theta^\top = R_\theta R_\theta^\top = I.$$
+#
+# The two numbers stay uncorrelated at *every* angle.
+
+# %%
+rng = np.random.default_rng(0)
+factors = np.stack(np.meshgrid(np.arange(10), np.arange(10)), axis=-1).reshape(-1, 2).repeat(40, axis=0)
+straight = (factors - 4.5) / factors.std(axis=0) + 0.1 * rng.normal(size=factors.shape)
+
+
+def turned(codes, degrees):
+    """Two columns, turned in their plane."""
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return codes @ np.array([[c, s], [-s, c]])
+
+
+# %% [markdown]
+# **Predict:** at 45 degrees, what is the correlation of the two reals? And how well does one real alone say which
+# value the first factor has?
+
+# %% tags=["nbval-check-output"]
+for degrees in (0, 20, 45):
+    codes = turned(straight, degrees)
+    between = abs(np.corrcoef(codes.T)[0, 1])
+    alone = np.corrcoef(codes[:, 0], factors[:, 0])[0, 1] ** 2
+    print(f"{degrees:2} degrees: correlation of the reals {between:.1f}, R^2 of z0 and factor 0 {alone:.1f}")
+
+# %% [markdown]
+# The code forgets nothing: turn it back and all is there. Its reals are as independent as before. But at 45 degrees
+# each of them is half of both factors, so no slider means one thing. **Disentangled** is a statement about *axes*:
+# each latent speaks of one factor. Whoever looks at correlations cannot see it.
+#
+# ## Scores that see the axes
+#
+# The **mutual information gap** asks, for each factor, which latent tells most of it and by how much more than the next
+# one. With $I_1 \ge I_2$ the two largest and $H(f)$ all there is to tell:
+#
+# $$\mathrm{MIG} = \frac{1}{F} \sum_f \frac{I_1(f) - I_2(f)}{H(f)}.$$
+#
+# **DCI disentanglement** asks, for each latent, whether trees that predict the factors use it for one factor only. The
+# **FactorVAE score** fixes a factor, looks which latent varies least, and counts how often that names the factor.
+# **SAP** is a gap like MIG's, of accuracies of a line drawn on one latent.
+
+# %%
+angles = list(range(0, 50, 5))
+scores = {"correlation": [], "MIG": [], "DCI, fast": [], "SAP": [], "FactorVAE score": []}
+few = {"n_train": 1500, "n_test": 1000}
+for degrees in angles:
+    codes = turned(straight, degrees)
+    trees = dci_histogram(codes, factors, **few, n_shuffled=500, rounds=5)
+    results = mig(codes, factors), trees.disentanglement, sap_score(codes, factors), factor_vae_score(codes, factors, **few)
+    for name, value in zip(scores, [abs(np.corrcoef(codes.T)[0, 1]), *(result.score for result in results)], strict=True):
+        scores[name].append(value)
+
+# %% [markdown]
+# Turn it yourself. Colour is the first factor, size the second.
+#
+# **Predict:** which score falls first, and which one last?
+
+# %%
+RotationExplorer(straight, factors, scores, angles)
+
+# %% [markdown]
+# The same without a slider:
+
+# %%
+figure, ax = plt.subplots(figsize=(7, 3))
+for (name, values), style in zip(scores.items(), [":", "-", "--", "-.", "-"], strict=True):
+    ax.plot(angles, values, style, marker="o", markersize=3, label=name)
+ax.set(xlabel="turned by (degrees)", ylabel="score", ylim=(-0.02, 1.05), xticks=angles)
+ax.legend(frameon=False, bbox_to_anchor=(1, 1), loc="upper left")
+ax.spines[["top", "right"]].set_visible(False)
+plt.show()
+
+# %% tags=["nbval-check-output"]
+for name in ("MIG", "FactorVAE score"):
+    print(name, [round(scores[name][angles.index(degrees)], 1) for degrees in (0, 20, 40)])
+
+# %% [markdown]
+# MIG and DCI fall from the first degree on. The FactorVAE score is lenient: up to 40 degrees it sees nothing wrong,
+# for as long as each latent varies *least* with its own factor, the vote is right. SAP even rises at first: a line reads
+# ten values badly, and a second latent that lost its accuracy widens the gap. **No score is the truth; each answers its
+# own question, and a number without the name of its score says nothing.**
+#
+# **Exercise 1, compute.** The gap of one factor, from what each latent tells of it and the factor's entropy.
+
+# %% tags=["exercise"]
+def gap(told, entropy):
+    """The mutual information gap of one factor: told is a list of nats, one per latent."""
+    ...  # one or two lines; sorted() may help
+
+
+# %% tags=["check"]
+check(gap, args=([0.2, 0.9, 0.4, 0.0], 1.0), expected=0.5, hint="sort, subtract the second largest, divide by entropy")
+
+# %% cellView="form" jupyter={"source_hidden": true} tags=["solution"]
+# @title Solution
+def gap(told, entropy):
+    *_, second, best = sorted(told)
+    return (best - second) / entropy
+
+
+# %% [markdown]
+# ## A model beside a newcomer
+#
+# Now a real code: MR-VAE on dSprites, trained without its factors. 6,000 images drawn from all 737,280, so that every
+# combination is as likely as any other. Beside it we put a network of the same shape **that was never trained**. It has
+# seen nothing, so whatever it scores is not knowledge.
+#
+# **Predict:** which scores of the untrained network will be far above 0?
+
+# %%
+model, sprites = load_pretrained("dsprites-mrvae"), load_dataset("dsprites")
+newcomer = measurement.untrained(model)
+images = sprites.first(6_000)
+codes = encode_set(model, images)
+new_codes = encode_set(newcomer, images)
+
+# %%
+true = images.factors.numpy()
+ours, theirs = (measurement.factor_scores(part.mu.numpy(), part.bits.numpy(), true) for part in (codes, new_codes))
+print(f"{'':34} trained  untrained")
+for name, result in ours.items():
+    print(f"{name:34} {result.score:7.2f}  {theirs[name].score:9.2f}")
+
+# %% [markdown]
+# An untrained network is a random function of the picture, and a picture that moves changes it. So it scores above
+# chance in several rows, modularity most of all: noise in mutual information grows with the number of values, and so
+# every latent seems to speak of the factor with most of them. Only the distance between the two columns is learned.
+#
+# Where the code has several bits, two scores come in two forms: with the whole code as one column of categories, and
+# with a column per bit. A shape spread over two bits is a fine description, but the gap between *one* bit and the next
+# is small, and so the second form punishes it.
+#
+# ## Which latent holds which factor
+#
+# MIG is made from a table, and the table says more than the score: what does each latent tell of each factor, in nats?
+#
+# **Predict:** positions have 32 values, orientation 40, shape 3. Which column will be palest?
+
+# %%
+columns, _ = code_columns(codes.mu.numpy(), codes.bits.numpy(), joint=False)
+told = mig(columns, true)
+ax = figures.plot_factor_information(told.matrix, images.factor_names, n_bits=model.n_bits)
+plt.show()
+
+# %% [markdown]
+# Read a **row** to see what a latent speaks of: one dark cell is a slider with a name, two dark cells are a mixture, none
+# is a latent that is not in use. Read a **column** to see who speaks of a factor: two dark cells of equal darkness make
+# MIG 0 for that factor, however much the two tell together.
+#
+# Orientation is pale for every model. Notebook 01 measured why: a square turned by a quarter is the same picture, so
+# most of what orientation *is* cannot be seen.
+#
+# ## What each latent costs
+#
+# The same from the model's side. Each real pays
+#
+# $$\mathrm{KL}_i = \tfrac12 \big(\mu_i^2 + \sigma_i^2 - 1 - \ln \sigma_i^2\big) \text{ nats per image},$$
+#
+# so a real in use has a small $\sigma_i^2$ (it is sure of itself) and one not in use has $\sigma_i^2 \approx 1$ and
+# $\mu_i \approx 0$, which costs nothing.
+
+# %%
+targets = dict(zip(images.factor_names, images.factors.T, strict=True))
+rows = latent_table.real_rows(codes, targets)
+heads, lines = tables.real_table(rows)
+for line in (heads, *lines):
+    print("".join(f"{cell:>13}" for cell in line))
+
+# %% [markdown]
+# Nobody named these by looking: *about* is the factor of which the real tells most, $R^2$ the share of its variance that
+# goes with that factor. A variance table like this one, for one image and named by eye, is the published result of an
+# early dSprites model (miyosuda, 2018): five reals at 0.0002 to 0.0038, five at 0.90 to 0.95, nothing between.
+#
+# The costs must add up to the KL of the whole code. Do they?
+
+# %% tags=["nbval-check-output"]
+total = float(codes.kl_reals().sum(dim=1).mean())
+print("rows add up to the whole:", abs(sum(row.kl for row in rows) - total) < 1e-3)
+
+# %%
+heads, lines = tables.bit_table(latent_table.bit_rows(model, codes, targets, images.labels), images.label_names)
+for line in (heads, *lines):
+    print("".join(f"{cell:>27}" if i == 3 else f"{cell:>12}" for i, cell in enumerate(line)))
+
+# %% [markdown]
+# ## Why shape is hard for a real and easy for bits
+#
+# A Gaussian real puts most images near 0 and moves through everything between. Between a square and a heart there is
+# nothing, so a real that holds shape wastes its middle on pictures that do not exist. A bit has no middle. But how many
+# bits does it take? One bit cuts three shapes into two groups and tells
+#
+# $$I = H(\text{group}) = -p \ln p - (1 - p) \ln (1 - p), \quad p = \tfrac13 \quad \text{of} \quad \ln 3.$$
+
+# %% tags=["nbval-check-output"]
+p = 1 / 3
+one_bit = -p * np.log(p) - (1 - p) * np.log(1 - p)
+print(f"one bit tells at most {one_bit:.3f} nats of shape, there are {np.log(3):.3f}; two bits can tell all of it")
+
+# %% [markdown]
+# And this model? Read from held-out images, in nats, what the code tells and what the reals tell of each factor. The
+# prediction that is sharpened is that of boosted trees (of frequencies, for the code), so each number is what at least
+# is told.
+
+# %%
+asked = {name: targets[name] for name in ("shape", "scale", "posX")}
+for name, result in measurement.told_of(codes, asked).items():
+    print(f"{name:20} {result.score:5.2f} of {result.settings['entropy']:.2f} nats")
+
+# %% [markdown]
+# Bits should tell of shape and reals of pose. Where a row says otherwise, the split between *what* and *how* has failed,
+# and we can say by how much.
+#
+# **Exercise 2, predict.** A code of $K$ bits, each image with its own code. What is the most it can tell, in nats?
+
+# %% tags=["exercise"]
+def most_told(n_bits):
+    """The largest information of a code of so many bits, in nats."""
+    ...  # one line
+
+
+# %% tags=["check"]
+check(most_told, args=(2,), expected=2 * np.log(2), hint="2^K codes, all equally likely, have the largest entropy")
+
+# %% cellView="form" jupyter={"source_hidden": true} tags=["solution"]
+# @title Solution
+def most_told(n_bits):
+    return n_bits * np.log(2)
+
+
+# %% [markdown]
+# ## What may not be concluded
+#
+# Turn *all* reals of our model by a random rotation $Q$ and let the decoder turn them back first. The prior
+# $N(0, I)$ does not change under rotation, so this is a model with the same pictures for the same probabilities. The
+# data cannot prefer one of the two.
+#
+# **Predict:** what happens to MIG?
+
+# %% [markdown]
+# **Exercise 3, explore.** Write `mixed`: the reals turned by `Q`. Then look at the two scores below it.
+
+# %% tags=["exercise"]
+def mixed(mu, q):
+    """Reals (N, D) turned by a rotation (D, D)."""
+    ...  # one line
+
+
+# %% tags=["check"]
+eye = np.eye(2)[::-1] * [1, -1]  # a quarter turn
+check(mixed, args=(np.array([[2.0, 0.0]]), eye), expected=lambda z: np.allclose(np.abs(z), [[0, 2]]), hint="mu @ q")
+
+# %% cellView="form" jupyter={"source_hidden": true} tags=["solution"]
+# @title Solution
+def mixed(mu, q):
+    return mu @ q
+
+
+# %%
+q, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(model.n_reals, model.n_reals)))
+spun = mixed(codes.mu.numpy(), q)
+with torch.no_grad():
+    before = model.decode(codes.mu[:50], codes.bits[:50])
+    after = model.decode(torch.from_numpy(mixed(spun, q.T)[:50]).float(), codes.bits[:50])
+print(f"largest change of a pixel {float((after - before).abs().max()):.0e}")
+print(f"MIG of the reals {mig(codes.mu.numpy(), true).score:.3f}, turned {mig(spun, true).score:.3f}")
+
+# %% [markdown]
+# The same pictures, another score. This is the core of Locatello et al. (2019): without some assumption about model or
+# data, nothing in the pictures says which axes are the right ones. What is called unsupervised disentanglement is an
+# **inductive bias** that happened to fit: here, that each image's posterior has independent reals, that structure is a
+# few bits, and that it survives a change of pose. Three more things follow.
+#
+# - **One seed is an anecdote.** In their study the choice of seed moved a score as much as the choice of method.
+# - **A score needs its settings.** MIG with 20 bins and all five factors, of means, is another number than MIG of samples
+#   with shape left out, and both are in the literature under one name.
+# - **A good score on dSprites says nothing about photographs.** Their factors are neither known nor independent.
+#
+# ## What we saw
+#
+# Disentangled is about axes, not about independence: a turned code keeps correlation 0 and loses its meaning. Scores
+# differ in what they notice and how early. A trained model is read beside an untrained one, factor by factor, and the
+# kind of latent matters: bits for what has no middle, reals for what has.
+#
+# **New words.** *MIG*, *SAP*, *DCI*, *FactorVAE score*: see above; all with their settings in `mrvae evaluate`. *Active*:
+# a real with a KL of at least 0.1 nats. *Inductive bias*: what a method assumes before it sees data.
+#
+# **Next.** `mrvae evaluate dsprites-mrvae --latents` prints all of this for any model.
+#
+# **References.** Locatello et al., *Challenging Common Assumptions in the Unsupervised Learning of Disentangled
+# Representations* (2019): read it for the theorem and for how little seeds agree. Chen et al., *Isolating Sources of
+# Disentanglement* (2018): read it for MIG. Kim and Mnih, *Disentangling by Factorising* (2018): read it for the vote.
+# Eastwood and Williams, *A Framework for the Quantitative Evaluation of Disentangled Representations* (2018): read it for
+# DCI.
