@@ -1,5 +1,7 @@
 """The source projects' networks and schedules, rebuilt from presets: counts, sizes of maps, and that each one learns."""
 
+from functools import cache
+
 import pytest
 import torch
 from torch.optim import SGD
@@ -117,6 +119,9 @@ def test_weight_decay_pulls_weights_towards_zero():
     assert norms[1] < norms[0] / 2
 
 
+images_of = cache(load_dataset)  # some sets are drawn, which takes longer than the training below
+
+
 class Losses(Callback):
     def __init__(self):
         self.values = []
@@ -134,7 +139,7 @@ def test_a_preset_s_quick_form_learns(name):
     config = load_config(name, quick=True, overrides=["data.limit=640", "train.epochs=2", "train.batch_size=32",
                                                       "train.device=cpu", "train.precision=fp32"])
     try:
-        images = load_dataset(config.data.name)
+        images = images_of(config.data.name)
     except DataError:
         pytest.skip(f"{name}: {config.data.name} is not in the data folder (MRVAE_DATA)")
     losses = Losses()
