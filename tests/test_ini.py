@@ -154,7 +154,7 @@ def test_beta_reaches_the_loss_as_so_many_more_times_the_kl(ini, beta):
 
 def test_a_larger_beta_trains_to_a_lower_kl(ini):
     file = IniFile.read(ini("beta = 2.5", "beta = 4"))
-    images = tiny_images(128, shape=(1, 28, 28))
+    images = tiny_images(320, shape=(1, 28, 28))
     kl = []
     for variation in ("VAE", "B-VAE"):
         run = file.run(variation)
