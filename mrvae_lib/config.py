@@ -23,6 +23,11 @@ Schedule = Annotated[
 ]
 """A number, or points [progress, value] joined by straight lines; progress runs from 0 to 1 over the run."""
 
+Layers = Annotated[
+    tuple[str, ...], Field(description='a list of layers, such as ["conv 32 k4 s2 p1, relu", "linear 256, relu"]')
+]
+"""As in `notation`, one or several to a text."""
+
 MAX_TABLE_BITS = 12
 """The widest code whose 2^K table we write down: 4,096 columns per image."""
 
@@ -49,9 +54,9 @@ class ModelConfig(Section):
     hidden: Annotated[tuple[Annotated[int, Field(ge=1)], ...],
                       Field(min_length=1, description="one or more whole numbers >= 1")] = (512, 256)
     """Of `mlp` and `conv`: widths or channels."""
-    encoder: tuple[str, ...] = ()
+    encoder: Layers = ()
     """Of `layers`: one after another as in `notation`, without the linear layer to the statistics, which is added."""
-    decoder: tuple[str, ...] = ()
+    decoder: Layers = ()
     """Of `layers`: from the vector of latents to the image's own shape."""
     likelihood: Literal["bernoulli", "gaussian", "mse-tanh"] = "bernoulli"
 

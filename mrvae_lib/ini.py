@@ -120,7 +120,7 @@ class IniFile(Section):
         Raises:
             ConfigError: one line naming the file and section.key, the value received and what is accepted.
         """
-        path = Path(source) if Path(source).suffix else _examples() / f"{source}.ini"
+        path = Path(source) if Path(source).is_file() else _examples() / f"{source}.ini"
         parser = configparser.ConfigParser(interpolation=None)
         try:
             parser.read_string(path.read_text(encoding="utf-8"))

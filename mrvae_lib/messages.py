@@ -28,8 +28,8 @@ def one_line(error: ValidationError, root: type[BaseModel]) -> str:
         if model and part in model.model_fields:
             field = model.model_fields[str(part)]
             model = _model_in(field.annotation)
-        elif model is None and _is_type_tag(part):
-            continue
+        elif model is None and ((field and field.description) or _is_type_tag(part)):
+            continue  # a described field is described whole, whichever of its parts is wrong
         key.append(part)
     name = ".".join(map(str, key))
     if first["type"] == "extra_forbidden":

@@ -14,12 +14,15 @@ CHECK = """
 import json, mrvae_lib, pathlib
 from mrvae_lib import load_config, load_pretrained
 from mrvae_lib.config import preset_names
+from mrvae_lib.ini import IniFile, example_names
 from mrvae_lib.interactive import export_html
 from mrvae_lib.pretrained import pretrained_names
 models = {name: load_pretrained(name) for name in pretrained_names()}
 pages = [export_html(model, f"{name}.html").stat().st_size for name, model in models.items()]
 presets = [load_config(name).about for name in preset_names()]
-print(json.dumps({"where": mrvae_lib.__file__, "presets": preset_names(), "models": list(models), "pages": pages}))
+runs = [IniFile.read(name).run() for name in example_names()]
+print(json.dumps({"where": mrvae_lib.__file__, "presets": preset_names(), "models": list(models), "pages": pages,
+                  "examples": len(runs)}))
 """
 
 
@@ -39,6 +42,7 @@ def test_a_clean_environment_finds_presets_weights_and_the_page(wheel, tmp_path)
     found = json.loads(result.stdout)
     assert found["where"].startswith(str(tmp_path / "venv"))
     assert found["presets"] == preset_names()
+    assert found["examples"] == 4
     assert "mnist-mrvae" in found["models"]
     assert all(size < 3_000_000 for size in found["pages"])
 

@@ -1,0 +1,148 @@
+"""The source projects' networks and schedules, rebuilt from presets: counts, sizes of maps, and that each one learns."""
+
+from functools import cache
+
+import pytest
+import torch
+from torch.optim import SGD
+from torch.optim.lr_scheduler import StepLR
+
+from mrvae_lib.config import load_config, preset_names
+from mrvae_lib.data import DataError, load_dataset
+from mrvae_lib.ini import DATASETS, IniFile
+from mrvae_lib.model.vae import MRVAE
+from mrvae_lib.notation import read_layers, trace
+from mrvae_lib.objective import total_loss
+from mrvae_lib.training.loop import Callback, train
+from mrvae_lib.training.schedules import value_at
+
+SHAPES = {"mnist": (1, 28, 28), "fashion-mnist": (1, 28, 28), "dsprites": (1, 64, 64), "xys-256": (3, 256, 256)}
+
+
+def n_parameters(config, shape):
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in MRVAE(shape, config.model).parameters())
+
+
+@pytest.mark.parametrize(
+    ("preset", "n_reals", "count"),
+    [
+        ("vae-fc", 16, 648_016),
+        ("vae-fc", 20, 652_824),
+        ("vae-fc", 2, 631_188),
+        ("vae-conv", 16, 98_001),
+        ("vae-conv", 20, 99_289),
+        ("dsprites-beta", 10, 19_827_765),
+        ("dsprites-fc", 10, 14_196_516),
+        ("xys-stacked", 10, 7_876_855),
+        ("dsprites-capacity", 10, 436_213),
+        ("dsprites-burgess", 10, 502_005),
+        ("fashion-fc", 3, 936_214),
+        ("fashion-cnn", 3, 38_199),
+        ("mnist-jointvae", 10, 687_359),
+    ],
+)
+def test_a_source_s_network_has_its_number_of_parameters(preset, n_reals, count):
+    config = load_config(preset, overrides=[f"model.n_reals={n_reals}"])
+    assert n_parameters(config, SHAPES[config.data.name]) == count
+
+
+@pytest.mark.parametrize(
+    ("example", "channels", "count"),
+    [
+        ("ini-mnist", None, 376_053),
+        ("ini-cifar10", None, 2_733_379),
+        ("ini-mnist-strides", None, 166_389),
+        ("ini-fashion-mnist", None, 5_656_517),
+        ("ini-fashion-mnist", (128, 256, 512), 21_446_533),
+    ],
+)
+def test_an_ini_file_s_network_has_source_004_s_number_of_parameters(example, channels, count):
+    file = IniFile.read(example)
+    if channels:
+        architecture = file.architecture.model_copy(update={"conv_channels": channels})
+        file = file.model_copy(update={"architecture": architecture})
+    assert n_parameters(file.run(), DATASETS[file.configuration.dataset][1]) == count
+
+
+@pytest.mark.parametrize(
+    ("preset", "part", "sides"),
+    [
+        ("vae-conv", "encoder", [14, 7, 4, 1]),
+        ("vae-conv", "decoder", [3, 7, 15, 28]),
+        ("dsprites-beta", "decoder", [4, 8, 16, 32, 64]),
+        ("xys-stacked", "encoder", [128, 63, 30, 14, 6]),
+        ("xys-stacked", "decoder", [6, 14, 30, 62, 126, 254, 256]),
+        ("dsprites-capacity", "encoder", [32, 16, 8, 4]),
+        ("fashion-cnn", "encoder", [14, 7, 4]),
+        ("fashion-cnn", "decoder", [8, 15, 29, 28]),
+    ],
+)
+def test_its_maps_have_the_sizes_of_the_source_s(preset, part, sides):
+    config = load_config(preset)
+    start = SHAPES[config.data.name] if part == "encoder" else (config.model.n_reals,)
+    layers = read_layers(getattr(config.model, part), part)
+    shapes = trace(layers, start, part)[1:]
+    reached = [shape[1] for layer, shape in zip(layers, shapes, strict=True) if layer.kind in ("conv", "deconv")]
+    assert reached == sides
+
+
+@pytest.mark.parametrize(("preset", "every", "factor"), [("fashion-fc", 2, 0.5), ("fashion-cnn", 2, 0.5),
+                                                         ("ini-mnist", 7, 0.1), ("ini-cifar10", 12, 0.1)])
+def test_the_learning_rate_falls_as_torch_s_step_schedule_does(preset, every, factor):
+    config = IniFile.read(preset).run() if preset.startswith("ini") else load_config(preset)
+    optimizer = SGD([torch.zeros(1)], lr=value_at(config.train.lr, 0))
+    steps, per_epoch = StepLR(optimizer, every, factor), 187
+    last = config.train.epochs * per_epoch - 1
+    for epoch in range(config.train.epochs):
+        for step in (epoch * per_epoch, (epoch + 1) * per_epoch - 1):
+            wanted = optimizer.param_groups[0]["lr"]
+            assert value_at(config.train.lr, step / last) == pytest.approx(wanted, rel=1e-4)
+        optimizer.step()
+        steps.step()
+
+
+@pytest.mark.parametrize("preset", ["dsprites-capacity", "dsprites-burgess"])
+def test_the_capacity_reaches_its_end_after_100_000_steps(preset):
+    config = load_config(preset)
+    last = 30 * (737_280 // 64) - 1
+    end = config.objective.capacity_z[-1][1]
+    at = [value_at(config.objective.capacity_z, step / last) for step in (0, 50_000, 100_000, last)]
+    assert at == pytest.approx([0, end / 2, end, end], rel=1e-4)
+
+
+def test_weight_decay_pulls_weights_towards_zero():
+    from tests.conftest import tiny_images, tiny_run
+
+    free, pulled = (train(tiny_run(weight_decay=decay, lr=1e-2), images=tiny_images()) for decay in (0.0, 10.0))
+    norms = [sum(float(p.detach().square().sum()) for p in model.parameters()) for model in (free, pulled)]
+    assert norms[1] < norms[0] / 2
+
+
+images_of = cache(load_dataset)  # some sets are drawn, which takes longer than the training below
+
+
+class Losses(Callback):
+    def __init__(self):
+        self.values = []
+
+    def on_step(self, run, terms, weights):
+        self.values.append(total_loss(terms, weights).item())
+
+
+FALLS_TO = {"dsprites-beta": 0.9, "fashion-cnn": 0.85, "xys": 0.95, "xys-stacked": 0.95}
+"""The loss after 40 steps over the loss at first, where learning is slow; elsewhere 0.8."""
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_preset_s_quick_form_learns(name):
+    config = load_config(name, quick=True, overrides=["data.limit=640", "train.epochs=2", "train.batch_size=32",
+                                                      "train.device=cpu", "train.precision=fp32"])
+    try:
+        images = images_of(config.data.name)
+    except DataError:
+        pytest.skip(f"{name}: {config.data.name} is not in the data folder (MRVAE_DATA)")
+    losses = Losses()
+    train(config, images=images, callbacks=[losses])
+    first, last = sum(losses.values[:4]) / 4, sum(losses.values[-4:]) / 4
+    assert last < FALLS_TO.get(name, 0.8) * first
