@@ -76,7 +76,7 @@ class MRVAE(nn.Module):
         if x.shape[1:] != self.image_shape or not x.is_floating_point():
             raise ValueError(f"encode takes float images (B, {', '.join(map(str, self.image_shape))}) in [0, 1], "
                              f"got {x.dtype} {tuple(x.shape)}; as_floats(batch) rescales uint8")
-        # Training draws bytes, which are in range; a reader's tensor may not be. Interpolation may overstep by rounding.
+        # Training draws bytes, which are in range; a reader's tensor may not be. Interpolation may overstep a little.
         if not self.training and len(x) and not (x.amin() >= -1e-3 and x.amax() <= 1 + 1e-3):
             raise ValueError(f"encode takes pixels in [0, 1], got {x.amin():.3g} to {x.amax():.3g}; as_floats(batch) "
                              f"rescales uint8, and the likelihood rescales to [-1, 1] itself where it needs that")
