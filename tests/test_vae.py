@@ -80,6 +80,20 @@ def test_mse_tanh_is_zero_for_a_perfect_picture_and_shows_it_in_0_to_1():
     torch.testing.assert_close(MseTanh().pixels(output)[0], x)
 
 
+def test_mse_tanh_is_the_squared_error_of_the_rescaled_image(generator):
+    output, x = torch.randn(1, 2, 1, 8, 8, generator=generator), torch.rand(2, 1, 8, 8, generator=generator)
+    expected = F.mse_loss(torch.tanh(output[0]), 2 * x - 1, reduction="none").flatten(1).sum(dim=1)
+    torch.testing.assert_close(MseTanh().nll(output, x)[0], expected)
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1, 1), (0, 255), (float("nan"), 1)])
+def test_pixels_out_of_range_are_refused_with_what_to_do(low, high):
+    x = torch.rand(2, 1, 8, 8)
+    x[0, 0, 0, 0], x[1, 0, 0, 0] = low, high
+    with pytest.raises(ValueError, match=r"encode takes pixels in \[0, 1\], got .* as_floats"):
+        tiny_model().encode(x)
+
+
 def test_without_bits_it_is_the_plain_vae_bit_for_bit():
     config = tiny_run().objective.model_copy(update={"estimator": "concrete"})
     x = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1))

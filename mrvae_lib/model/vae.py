@@ -65,11 +65,15 @@ class MRVAE(nn.Module):
         Args:
             x: (B, C, H, W) float in [0, 1].
         Raises:
-            ValueError: another shape or kind of number; the message says what to do.
+            ValueError: another shape or kind of number, or, in evaluation mode, another range; says what to do.
         """
         if x.shape[1:] != self.image_shape or not x.is_floating_point():
             raise ValueError(f"encode takes float images (B, {', '.join(map(str, self.image_shape))}) in [0, 1], "
                              f"got {x.dtype} {tuple(x.shape)}; as_floats(batch) rescales uint8")
+        # Training draws bytes, which are in range; a reader's tensor may not be. Interpolation may overstep a little.
+        if not self.training and len(x) and not (x.amin() >= -1e-3 and x.amax() <= 1 + 1e-3):
+            raise ValueError(f"encode takes pixels in [0, 1], got {x.amin():.3g} to {x.amax():.3g}; as_floats(batch) "
+                             f"rescales uint8, and the likelihood rescales to [-1, 1] itself where it needs that")
         mu, logvar, bit_logits = self.encoder(x).float().split([self.n_reals, self.n_reals, self.n_bits], dim=1)
         return Posterior(mu, logvar, bit_logits)
 
