@@ -18,7 +18,7 @@ from mrvae_lib.interactive.state import decode_state, png_bytes
 from mrvae_lib.model.vae import MRVAE
 
 COLUMN_WIDTH = 350
-GAP = 8
+GAP = 2
 
 
 class CompareExplorer:
@@ -55,7 +55,7 @@ class CompareExplorer:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         pictures = [decode_state(explorer.model, explorer.state) for explorer in self.explorers.values()]
-        gap = np.full((pictures[0].shape[0], GAP // 4, *pictures[0].shape[2:]), 255, dtype=np.uint8)
+        gap = np.full((pictures[0].shape[0], GAP, *pictures[0].shape[2:]), 255, dtype=np.uint8)
         row = np.concatenate([part for picture in pictures for part in (picture, gap)][:-1], axis=1)
         codes = ", ".join(f"{name} {explorer.state.code or '-'}" for name, explorer in self.explorers.items())
         return widget_or_picture(self.panel, png_bytes(row.repeat(4, axis=0).repeat(4, axis=1)),

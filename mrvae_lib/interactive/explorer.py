@@ -18,6 +18,7 @@ from torch import Tensor
 
 from mrvae_lib.data.imageset import ImageSet
 from mrvae_lib.interactive.controls import (
+    BLUE,
     ORANGE,
     BitToggle,
     RealSlider,
@@ -27,7 +28,7 @@ from mrvae_lib.interactive.controls import (
     stylesheet,
     wrapped,
 )
-from mrvae_lib.interactive.picture import PICTURE_WIDTH, DecodedPicture, widget_or_picture
+from mrvae_lib.interactive.picture import PICTURE_WIDTH, DecodedPicture, still, widget_or_picture
 from mrvae_lib.interactive.starts import Starts
 from mrvae_lib.interactive.state import STEP, ExplorerState, data_uri, explorer_content, on_slider
 from mrvae_lib.interactive.strips import MAX_LATTICE_BITS, CodeLattice, SweepStrip
@@ -132,12 +133,13 @@ class LatentExplorer:
         scale = max(1, PICTURE_WIDTH // self.model.image_shape[2])
         files = {"png": data_uri(self.decoded.png(self.state, scale=scale), "image/png"),
                  "json": data_uri(self.state.to_json().encode(), "application/json")}
-        self.links.value = " &nbsp; ".join(f'<a download="{name}.{kind}" href="{file}">{name}.{kind}</a>'
-                                           for kind, file in files.items())
+        self.links.value = " &nbsp; ".join(
+            f'<a style="color:{BLUE};text-decoration:underline" download="{name}.{kind}" href="{file}">{name}.{kind}</a>'
+            for kind, file in files.items())
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         text = f"LatentExplorer(code {self.state.code or 'none'}, z {list(self.state.z)})"
-        return widget_or_picture(self.panel, self.decoded.png(self.state, scale=8), text)
+        return widget_or_picture(self.panel, still(self.model, self.state), text)
 
     def _show(self) -> None:
         with self._errors_shown():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import math
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -19,6 +21,8 @@ from mrvae_lib.interactive.state import (
     inline_image,
     png_bytes,
 )
+from mrvae_lib.interactive.strips import MAX_LATTICE_BITS
+from mrvae_lib.model.codes import all_codes
 from mrvae_lib.model.vae import MRVAE
 
 PICTURE_WIDTH, START_WIDTH = 280, 84
@@ -54,7 +58,7 @@ class DecodedPicture:
 
     def png(self, state: ExplorerState, *, scale: int = 1) -> bytes:
         """A view's picture as PNG, each pixel `scale` pixels wide."""
-        return png_bytes(decode_state(self.model, state).repeat(scale, axis=0).repeat(scale, axis=1))
+        return png_bytes(_enlarged(decode_state(self.model, state), scale))
 
     def _start(self, example: int) -> str:
         if self.originals is not None:
@@ -74,6 +78,21 @@ class DecodedPicture:
         return "<br>".join(lines + ([escape(sentence)] if sentence else []))
 
 
+def still(model: MRVAE, state: ExplorerState) -> bytes:
+    """A view as one PNG where there are no widgets: the picture and, where they fit, all codes at the same reals."""
+    picture = decode_state(model, state)
+    scale = 2 ** int(math.log2(max(1, 256 // len(picture))))
+    rows = 2 ** (model.n_bits // 2)
+    parts = [_enlarged(picture, scale)]
+    if 0 < model.n_bits <= MAX_LATTICE_BITS and rows <= scale:
+        codes = all_codes(model.n_bits).int().tolist()
+        tiles = [_enlarged(decode_state(model, replace(state, b=code)), scale // rows) for code in codes]
+        across = len(tiles) // rows
+        lattice = [np.concatenate(tiles[i : i + across], axis=1) for i in range(0, len(tiles), across)]
+        parts += [np.full_like(parts[0][:, :8], 255), np.concatenate(lattice)]
+    return png_bytes(np.concatenate(parts, axis=1))
+
+
 def widget_or_picture(panel: widgets.DOMWidget, picture: bytes, text: str) -> dict[str, Any]:
     """What to hand a notebook: front ends with widgets show the panel, others (GitHub, a printed page) the picture."""
     view = {"version_major": 2, "version_minor": 0, "model_id": panel.model_id}
@@ -84,9 +103,13 @@ def widget_or_picture(panel: widgets.DOMWidget, picture: bytes, text: str) -> di
     }
 
 
+def _enlarged(picture: np.ndarray, scale: int) -> np.ndarray:
+    return picture.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
 def _thumbnail(picture: np.ndarray, name: str) -> str:
     return inline_image(picture, alt=name, width=START_WIDTH) + f"<br>{soft(name)}"
 
 
 def _with_article(label: str) -> str:
-    return f"{'an' if label[:1].lower() in 'aeio8' else 'a'} {label}"
+    return f"{'an' if label[:1].lower() in 'aeio8' else 'a'}\N{NO-BREAK SPACE}{label}"

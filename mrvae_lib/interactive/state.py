@@ -170,7 +170,7 @@ def explorer_content(model: MRVAE, images: ImageSet | None = None) -> ExplorerCo
 
 def on_slider(z: Tensor) -> Tensor:
     """The nearest values that sliders can show, so that the picture is always the one of the readout."""
-    return z.double().clamp(*SWEEP).mul(1 / STEP).round().div(1 / STEP)
+    return z.double().clamp(*SWEEP).mul(1 / STEP).round().div(1 / STEP) + 0.0  # no -0
 
 
 def _joined(*parts: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -45,8 +45,8 @@ def other_code(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> 
 
 
 def other_hand(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> NamedView:
-    """The example with the same code whose picture differs most."""
-    alike = [view for view in content.starts if view.b == start.b and view.z != start.z]
+    """The reals of the example with the same code whose picture differs most."""
+    alike = [replace(start, z=view.z) for view in content.starts if view.b == start.b and view.z != start.z]
     if not alike:
         return NamedView(f"No other example has the code {start.code}; walk to one that shares its code.", start)
     state = max(alike, key=lambda view: change(model, start, view).mean())
@@ -65,7 +65,7 @@ def strongest_real(model: MRVAE, content: ExplorerContent, start: ExplorerState)
 
 def all_at_zero(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> NamedView:
     """What is left when the reals say nothing."""
-    state = ExplorerState((0.0,) * model.n_reals, start.b, start.example)
+    state = replace(start, z=(0.0,) * model.n_reals)
     told = f"the code {start.code} says alone" if model.n_bits else "every picture has in common"
     return NamedView(f"All reals are at 0, the middle of the prior: this is what {told}.", state)
 
