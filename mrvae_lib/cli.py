@@ -1,27 +1,25 @@
-"""The command line: train, evaluate, traverse, explore, data, presets."""
+"""The command line: train, evaluate, traverse, explore, export, data, presets, convert."""
 
 from __future__ import annotations
 
 import json
 import os
 import shlex
-import shutil
 import sys
 import webbrowser
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from mrvae_lib.config import ConfigError, RunConfig, load_config, preset_names
-from mrvae_lib.data.imageset import ImageSet
-from mrvae_lib.model.vae import MRVAE
+from mrvae_lib.config import ConfigError, RunConfig, changed, load_config
+from mrvae_lib.ini import IniFile, convert, example_names
+from mrvae_lib.wording import label_counts, program, verdict
 
 app = typer.Typer(
     help="Train, measure and explore variational autoencoders with bits beside reals.",
@@ -37,8 +35,12 @@ RunOrName = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, o
 
 @app.command()
 def train(
-    source: Annotated[str, typer.Argument(metavar="PRESET|FILE|RUN", help="A preset's name, a .toml file, or the "
-                                          "folder of a run to go on with.")],
+    source: Annotated[str | None, typer.Argument(metavar="PRESET|FILE|RUN", help="A preset's name, a .toml file, or "
+                                                 "the folder of a run to go on with.")] = None,
+    ini: Annotated[str | None, typer.Option("--config", "-c", help="Instead: an INI file, or a shipped one's name; "
+                                            "with -v.")] = None,
+    variation: Annotated[str | None, typer.Option("--variation", "-v", help="Of an INI file: VAE, or B-VAE with the "
+                                                  "file's beta.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME if left out.")] = None,
     settings: Setting = None,
     quick: Annotated[bool, typer.Option(help="Use the preset's [quick] table: a small run for a first look.")] = False,
@@ -47,6 +49,7 @@ def train(
 ) -> None:
     """Train a model, or go on with a run that was stopped; then score it and draw its pictures."""
     from mrvae_lib.analysis.report import PictureLog, write_report
+    from mrvae_lib.analysis.tables import score_rows
     from mrvae_lib.data import load_dataset
     from mrvae_lib.training.checkpoints import load_run
     from mrvae_lib.training.loop import train as train_model
@@ -55,7 +58,10 @@ def train(
     with _one_line_errors():
         flags = {"train.device": device, "train.precision": precision}
         overrides = [*(settings or []), *(f'{key}="{value}"' for key, value in flags.items() if value)]
-        config, folder = _config_and_folder(source, out, quick, overrides)
+        if source and not (ini or variation):
+            named, (config, folder) = [source], _config_and_folder(source, out, quick, overrides)
+        else:
+            named, config, folder = _from_ini(source, ini, variation, out, quick, overrides)
         images, test = load_dataset(config.data.name, "train"), load_dataset(config.data.name, "test")
         tensorboard = TensorBoard(folder / "tensorboard")
         model = train_model(
@@ -63,37 +69,56 @@ def train(
             callbacks=[ProgressBar(), JsonLines(folder / "metrics.jsonl"), tensorboard, PictureLog(tensorboard, test)],
         )
         if not (folder / "model" / "config.json").is_file():
-            console.print(f"Stopped. To go on: {_program()} train {folder}")
+            console.print(f"Stopped. To go on: {program()} train {folder}")
             raise typer.Exit(130)
         card = load_run(folder).card
         if "scores" not in card:
             options = [*(["--quick"] if quick else []), *(part for item in overrides for part in ("--set", item))]
-            write_report(model, config, folder, images, test, command=shlex.join(["mrvae", "train", source, *options]))
+            write_report(model, config, folder, images, test, command=shlex.join(["mrvae", "train", *named, *options]))
             card = model.card
         scores = card["scores"]
-        console.print(_table(scores))
+        title = f"{scores['n_images']:,} test images of {scores['data']}"
+        _print_table(("", "", ""), score_rows(scores), title)
         if scores["kmeans_accuracy"] is not None:
-            console.print(_verdict(scores["code_accuracy"], scores["kmeans_accuracy"], config.data.name))
+            console.print(verdict(scores["code_accuracy"], scores["kmeans_accuracy"], config.data.name))
         written = ", ".join(sorted(path.name for path in folder.iterdir() if path.name != "checkpoints"))
         console.print(f"\nWritten to {folder}: {written}", soft_wrap=True)
-        console.print(f"Next: look at {folder / 'traversals.png'}, open sliders with [bold]{_program()} explore "
+        console.print(f"Next: look at {folder / 'traversals.png'}, open sliders with [bold]{program()} explore "
                       f"{folder}[/], or the notebooks with [bold]make lab[/].", soft_wrap=True)
 
 
 @app.command()
-def evaluate(run: RunOrName, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Score a model on the test images of the data it was trained on."""
-    from mrvae_lib.analysis.encoding import evaluate as score
+def evaluate(
+    run: RunOrName,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; its keys are the fields of "
+                                          "analysis.measurement.Measurement.")] = False,
+    latents: Annotated[bool, typer.Option("--latents", help="Also print a row per latent.")] = False,
+    slow_dci: Annotated[bool, typer.Option("--dci", help="DCI as published, which takes minutes, in the place of its "
+                                           "fast variant.")] = False,
+) -> None:
+    """Measure a model on the data it was trained on, beside an untrained network of the same shape."""
+    from mrvae_lib.analysis import tables
+    from mrvae_lib.analysis.measurement import measure
     from mrvae_lib.data import load_dataset
+    from mrvae_lib.pretrained import open_model
 
     with _one_line_errors():
-        model = _load(run)
+        model = open_model(run)
         name = model.card["run"]["data"]["name"]
-        scores = asdict(score(model, load_dataset(name, "test"), load_dataset(name, "train")))
+        measured = measure(model, load_dataset(name, "test"), load_dataset(name, "train"), slow_dci=slow_dci)
         if as_json:
-            print(json.dumps(scores))
-        else:
-            console.print(_table(scores))
+            print(json.dumps(measured.plain()))
+            return
+        title = f"{measured.trained.scores.n_images:,} test images of {measured.data}"
+        _print_table(("", "trained", "untrained", ""), tables.measurement_rows(measured), title)
+        if measured.targets:
+            measured_there = "" if measured.factor_names else "All but the label are proxies measured from the images."
+            _print_table(*tables.told_table(measured), measured_there)
+        if latents:
+            _print_table(*tables.real_table(measured.reals))
+            _print_table(*tables.bit_table(measured.bits, measured.label_names))
+        for line in tables.settings_lines(measured.trained):
+            console.print(line, style="dim", highlight=False)
 
 
 @app.command()
@@ -101,31 +126,42 @@ def traverse(run: RunOrName, out: Annotated[Path | None, typer.Option(help="Wher
                                             "if left out.")] = None) -> None:
     """Draw what each latent does: traversals.png and traversals.gif."""
     from mrvae_lib.analysis.report import write_traversals
+    from mrvae_lib.pretrained import open_model
 
     with _one_line_errors():
         folder = out or (Path(run) if Path(run).is_dir() else Path())
-        model = _load(run)
+        model = open_model(run)
         folder.mkdir(parents=True, exist_ok=True)
         for path in write_traversals(model, folder):
             console.print(str(path))
 
 
 @app.command()
-def explore(
-    run: RunOrName,
-    out: Annotated[Path | None, typer.Option(help="Where the page goes; explore.html in the run's folder if left "
-                                             "out.")] = None,
-    show: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
+def explore(run: RunOrName) -> None:
+    """Write the page that `export` writes, and open it in the browser."""
+    with _one_line_errors():
+        console.print(str(path := _write_page(run)), soft_wrap=True)
+        webbrowser.open(path.resolve().as_uri())
+
+
+@app.command()
+def export(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or the name of a shipped model.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="A gallery of all shipped models instead.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Where it goes; RUN/explore.html, NAME.html, or the folder gallery "
+                                             "if left out.")] = None,
 ) -> None:
-    """Write a page with sliders and bits that needs no kernel and no network, and open it."""
-    from mrvae_lib.interactive.export import export_html
+    """Write a page with sliders and bits that needs no kernel and no network; with --all, a gallery for the web."""
+    from mrvae_lib.interactive.gallery import export_gallery
+    from mrvae_lib.pretrained import load_pretrained, pretrained_names
 
     with _one_line_errors():
-        path = out or (Path(run) if Path(run).is_dir() else Path()) / "explore.html"
-        export_html(_load(run), path, title=f"MR-VAE · {Path(run).name}")
-        console.print(str(path))
-        if show:
-            webbrowser.open(path.resolve().as_uri())
+        if bool(run) == everything:
+            shipped_names = ", ".join(pretrained_names())
+            raise ConfigError(f"export takes a run's folder, a shipped model ({shipped_names}), or --all")
+        shipped = {name: load_pretrained(name) for name in pretrained_names()} if everything else {}
+        path = export_gallery(shipped, out or Path("gallery")) if everything else _write_page(run, out)
+        console.print(str(path), soft_wrap=True)
 
 
 @app.command()
@@ -136,7 +172,7 @@ def data(
     """Say what a data set holds, and draw a picture of samples."""
     from PIL import Image
 
-    from mrvae_lib.analysis.figures import tile
+    from mrvae_lib.analysis.pictures import tile
     from mrvae_lib.data import load_dataset
     from mrvae_lib.data.imageset import as_floats
 
@@ -145,7 +181,7 @@ def data(
         table = Table("split", "images", "shape", "MB in memory", "labels", box=None)
         for split, images in splits.items():
             shape = "x".join(map(str, images.image_shape))
-            table.add_row(split, f"{len(images):,}", shape, f"{images.nbytes / 1e6:.1f}", _label_counts(images))
+            table.add_row(split, f"{len(images):,}", shape, f"{images.nbytes / 1e6:.1f}", label_counts(images))
         console.print(table)
         train = splits["train"]
         if train.factors is not None:
@@ -160,25 +196,42 @@ def data(
 
 
 @app.command()
-def presets() -> None:
-    """List the experiments that can be trained by name."""
-    table = Table("preset", "data", "reals", "bits", "about", box=None)
-    for name in preset_names():
+def presets(
+    name: Annotated[str | None, typer.Argument(metavar="[PRESET|FILE]", help="Show this one's settings.")] = None,
+) -> None:
+    """List the experiments that can be trained by name, or show the settings of one and what its beta means."""
+    from mrvae_lib.tables import beta_table, preset_table, setting_lines
+
+    with _one_line_errors():
+        if name is None:
+            console.print(preset_table())
+            console.print(f"INI files, for train -c NAME -v VAE|B-VAE: {', '.join(example_names())}")
+            return
         config = load_config(name)
-        table.add_row(name, config.data.name, str(config.model.n_reals), str(config.model.n_bits), config.about)
-    console.print(table)
+        console.print("\n".join(setting_lines(config)), highlight=False, markup=False, soft_wrap=True)
+        console.print()
+        console.print(beta_table(config))
+
+
+@app.command("convert")
+def convert_file(source: str, target: Path, variation: Annotated[str | None, typer.Option("--variation", "-v")] = None
+                 ) -> None:
+    """Write a preset or a TOML file as an INI file, or an INI file as TOML."""
+    with _one_line_errors():
+        console.print(str(convert(source, target, variation)), soft_wrap=True)
 
 
 @contextmanager
 def _one_line_errors() -> Iterator[None]:
     """Errors a user can mend become one line and exit code 2; anything else keeps its traceback."""
     from mrvae_lib.data import DataError
+    from mrvae_lib.interactive.export import ExportError
     from mrvae_lib.training.checkpoints import CheckpointError
     from mrvae_lib.training.run import TrainingError
 
     try:
         yield
-    except (ConfigError, DataError, CheckpointError, TrainingError) as error:
+    except (ConfigError, DataError, CheckpointError, ExportError, TrainingError) as error:
         print(f"mrvae: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
 
@@ -194,70 +247,28 @@ def _config_and_folder(source: str, out: Path | None, quick: bool, overrides: li
     return config, out or Path("runs") / Path(source).stem
 
 
-def _load(run: str) -> MRVAE:
-    from mrvae_lib.pretrained import load_pretrained, pretrained_names
-    from mrvae_lib.training.checkpoints import CheckpointError, load_run
-
-    if Path(run).is_dir():
-        model = load_run(run)
-    elif run in pretrained_names():
-        model = load_pretrained(run)
-    else:
-        raise CheckpointError(f"{run}: no such run folder or shipped model; shipped: {', '.join(pretrained_names())}")
-    if "scores" not in model.card:
-        raise CheckpointError(f"{run}: this run is not finished; go on with it: mrvae train {run}")
-    return model
+def _from_ini(source: str | None, ini: str | None, variation: str | None, out: Path | None, quick: bool,
+              overrides: list[str]) -> tuple[list[str], RunConfig, Path]:
+    """What names the run on the command line, its configuration and its folder."""
+    if source or not ini or not variation or quick:
+        raise ConfigError("train takes a preset, a .toml file or a run; or, without --quick, -c with an INI file and "
+                          "-v with VAE or B-VAE")
+    file = IniFile.read(ini)
+    os.environ.setdefault("MRVAE_DATA", file.configuration.path)
+    return ["-c", ini, "-v", variation], changed(file.run(variation), overrides), out or Path("runs") / Path(ini).stem
 
 
-def _table(scores: dict[str, Any]) -> Table:
-    from mrvae_lib.analysis.encoding import informative_reals
+def _write_page(run: str, out: Path | None = None) -> Path:
+    from mrvae_lib.interactive.export import export_html
+    from mrvae_lib.pretrained import open_model
 
-    kl_of_real = scores["kl_of_real"]
-    table = Table(title=f"{scores['n_images']:,} test images of {scores['data']}", title_justify="left", box=None,
-                  show_header=False)
-    rows = [
-        ("-ELBO on hard bits", scores["neg_elbo"], "nats per image"),
-        ("reconstruction", scores["reconstruction"], "nats"),
-        ("KL of z", scores["kl_z"], "nats: " + _listed("z", kl_of_real, informative_reals(kl_of_real))),
-        ("KL of b", scores["kl_b"], "nats"),
-    ]
-    if scores["information_of_code"] is not None:
-        told = _listed("b", scores["information_of_bit"], range(len(scores["information_of_bit"])))
-        rows.append(("information of the code", scores["information_of_code"], f"nats: {told}"))
-    for name, value, note in rows:
-        table.add_row(name, f"{value:.2f}", note)
-    if scores["code_accuracy"] is not None:
-        used = f"majority label of each hard code, {scores['codes_used']} codes in use"
-        table.add_row("label accuracy of the code", f"{scores['code_accuracy']:.3f}", used)
-        if scores["kmeans_accuracy"] is not None:
-            table.add_row("label accuracy of k-means", f"{scores['kmeans_accuracy']:.3f}", "as many clusters as codes")
-    return table
+    is_folder, name = Path(run).is_dir(), Path(run).resolve().name
+    path = out or (Path(run) / "explore.html" if is_folder else Path(f"{name}.html"))
+    return export_html(open_model(run), path, title=f"MR-VAE · {name}")
 
 
-def _verdict(code: float, kmeans: float, data: str) -> str:
-    if code > kmeans:
-        return f"The code beats k-means by {100 * (code - kmeans):.1f} points."
-    verdict = f"k-means beats the code by {100 * (kmeans - code):.1f} points."
-    if data == "digits":
-        verdict += " These are few images: with MNIST's 60,000 the code wins (make run DATA=mnist)."
-    return verdict
-
-
-def _listed(letter: str, values: Sequence[float], shown: Iterable[int]) -> str:
-    return "  ".join(f"{letter}{i} {values[i]:.2f}" for i in shown) or "none in use"
-
-
-def _label_counts(images: ImageSet) -> str:
-    if images.labels is None:
-        return "none"
-    names = images.label_names or tuple(str(i) for i in range(int(images.labels.max()) + 1))
-    counts = torch.bincount(images.labels, minlength=len(names)).tolist()
-    return ", ".join(f"{name} {count:,}" for name, count in zip(names, counts, strict=True))
-
-
-def _program() -> str:
-    """How to call this program again: by name, or by its place where no environment is active (after `make run`)."""
-    here = Path(sys.argv[0])
-    if shutil.which("mrvae") or here.stem != "mrvae":
-        return "mrvae"
-    return os.path.relpath(here)
+def _print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
+    table = Table(*heads, title=title, title_justify="left", box=None, show_header=any(heads))
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)

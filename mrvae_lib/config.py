@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -13,18 +12,19 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from mrvae_lib.conventions import Source
+from mrvae_lib.messages import ConfigError, one_line, suggestion
+from mrvae_lib.notation import read_layers
+
 NonNegative = Annotated[float, Field(ge=0)]
 Points = tuple[tuple[Annotated[float, Field(ge=0, le=1)], NonNegative], ...]
-Schedule = Annotated[float, Field(ge=0)] | Points
+Schedule = Annotated[
+    NonNegative | Points, Field(description="a number >= 0, or points [[progress 0..1, value >= 0], ...]")
+]
 """A number, or points [progress, value] joined by straight lines; progress runs from 0 to 1 over the run."""
-
 
 MAX_TABLE_BITS = 12
 """The widest code whose 2^K table we write down: 4,096 columns per image."""
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be used; the message is one line naming the key, the value and what is accepted."""
 
 
 class Section(BaseModel):
@@ -45,14 +45,23 @@ class ModelConfig(Section):
 
     n_reals: Annotated[int, Field(ge=0, le=512)] = 10
     n_bits: Annotated[int, Field(ge=0, le=512)] = 4
-    network: Literal["mlp", "conv"] = "mlp"
-    hidden: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (512, 256)
+    network: Literal["mlp", "conv", "layers"] = "mlp"
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1)], ...],
+                      Field(min_length=1, description="one or more whole numbers >= 1")] = (512, 256)
+    """Of `mlp` and `conv`: widths or channels."""
+    encoder: tuple[str, ...] = ()
+    """Of `layers`: one after another as in `notation`, without the linear layer to the statistics, which is added."""
+    decoder: tuple[str, ...] = ()
+    """Of `layers`: from the vector of latents to the image's own shape."""
     likelihood: Literal["bernoulli", "gaussian", "mse-tanh"] = "bernoulli"
 
     @model_validator(mode="after")
-    def _some_latent(self) -> ModelConfig:
+    def _can_be_built(self) -> ModelConfig:
         if self.n_reals + self.n_bits == 0:
             raise ValueError("n_reals + n_bits must be >= 1, got 0: a model without latents has nothing to encode")
+        for key in ("encoder", "decoder"):
+            if read_layers(getattr(self, key), f"model.{key}") and self.network != "layers":
+                raise ValueError(f"model.{key} needs model.network = 'layers', got {self.network!r}")
         return self
 
 
@@ -73,6 +82,13 @@ class PoseConfig(Section):
     """Left and right exchanged in half of the draws."""
 
 
+class DiscriminatorConfig(Section):
+    """The network that estimates TC(z) where `objective.tc` is "discriminator"; it has an Adam of its own."""
+
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (1000,) * 6
+    lr: Annotated[float, Field(gt=0)] = 1e-4
+
+
 class ObjectiveConfig(Section):
     """The weight of every term, in nats per image; the terms are defined in `objective.py`."""
 
@@ -82,6 +98,9 @@ class ObjectiveConfig(Section):
     capacity_z: Schedule = 0.0
     gamma_b: Schedule = 0.0
     capacity_b: Schedule = 0.0
+    lambda_tc: Schedule = 0.0
+    tc: Literal["stratified", "discriminator"] = "stratified"
+    discriminator: DiscriminatorConfig = DiscriminatorConfig()
     lambda_information: Schedule = 0.0
     lambda_aggregate: Schedule = 0.0
     lambda_consistency: Schedule = 0.0
@@ -96,6 +115,8 @@ class TrainConfig(Section):
     epochs: Annotated[int, Field(ge=1)] = 20
     batch_size: Annotated[int, Field(ge=1)] = 256
     lr: Schedule = 1e-3
+    weight_decay: NonNegative = 0.0
+    """Of Adam: so much of each weight is added to its gradient."""
     seed: Annotated[int, Field(ge=0)] = 0
     checkpoint_every: Annotated[int, Field(ge=1)] = 1
     """Epochs between checkpoints."""
@@ -111,10 +132,14 @@ class RunConfig(Section):
     model: ModelConfig = ModelConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
     train: TrainConfig = TrainConfig()
+    source: Source | None = None
 
     @model_validator(mode="after")
-    def _code_table_fits(self) -> RunConfig:
+    def _objective_fits_the_model(self) -> RunConfig:
         n_bits, objective = self.model.n_bits, self.objective
+        if objective.lambda_tc != 0 and self.model.n_reals < 2:
+            raise ValueError(f"objective.lambda_tc prices what reals share, so model.n_reals must be >= 2, "
+                             f"got {self.model.n_reals}")
         if n_bits > MAX_TABLE_BITS:
             for key in ("lambda_information", "lambda_aggregate"):
                 if getattr(objective, key) != 0:
@@ -169,7 +194,19 @@ def parse_config(table: Mapping[str, Any], *, origin: str = "configuration") -> 
     try:
         return RunConfig.model_validate(table)
     except ValidationError as error:
-        raise ConfigError(f"{origin}: {_one_line(error)}") from None
+        raise ConfigError(f"{origin}: {one_line(error, RunConfig)}") from None
+
+
+def changed(config: RunConfig, overrides: Iterable[str]) -> RunConfig:
+    """The configuration with some `section.key=value` settings changed.
+
+    Raises:
+        ConfigError: as in `load_config`.
+    """
+    table: dict[str, Any] = config.model_dump()
+    for override in overrides:
+        table = _merged(table, _parse_override(override))
+    return parse_config(table, origin="--set")
 
 
 def dump_config(config: RunConfig) -> str:
@@ -188,7 +225,7 @@ def _read(source: str | os.PathLike[str]) -> tuple[str, str]:
                               f"{', '.join(preset_names())}") from None
     names = preset_names()
     if str(source) not in names:
-        raise ConfigError(f"{source}: no such preset or .toml file{_suggestion(str(source), names)}; "
+        raise ConfigError(f"{source}: no such preset or .toml file{suggestion(str(source), names)}; "
                           f"presets: {', '.join(names)}")
     preset = resources.files("mrvae_lib") / "presets" / f"{source}.toml"
     return f"presets/{source}.toml", preset.read_text(encoding="utf-8")
@@ -217,46 +254,3 @@ def _merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
         old = result.get(key)
         result[key] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
     return result
-
-
-def _one_line(error: ValidationError) -> str:
-    """The first complaint, with the key's dotted name, the value and what would be accepted."""
-    first = error.errors()[0]
-    parts = [part for part in first["loc"] if not (isinstance(part, str) and _is_type_tag(part))]
-    key, received = ".".join(map(str, parts)), first["input"]
-    if first["type"] == "extra_forbidden":
-        accepted = _accepted_keys(parts[:-1])
-        return f"unknown key {key}{_suggestion(str(parts[-1]), accepted)}; accepted here: {', '.join(accepted)}"
-    if first["type"] == "value_error":
-        return str(first["ctx"]["error"])
-    message = first["msg"].removeprefix("Input ").replace("greater than or equal to", ">=")
-    message = message.replace("less than or equal to", "<=").replace("greater than", ">").replace("less than", "<")
-    if _is_schedule(parts[:2]):
-        message = "should be a number >= 0, or points [[progress 0..1, value >= 0], ...]"
-    return f"{key} {message.replace('should be', 'must be', 1)}, got {received!r}"
-
-
-def _is_type_tag(part: str) -> bool:
-    # pydantic adds the branch of a union to the location of an error, e.g. "constrained-float" or "tuple[...]"
-    return "[" in part or "constrained" in part or part in {"float", "int"}
-
-
-def _annotation(keys: list[Any]) -> Any:
-    """What a key is declared to be; `[]` is the whole configuration."""
-    annotation: Any = RunConfig
-    for key in keys:
-        annotation = annotation.model_fields[key].annotation
-    return annotation
-
-
-def _is_schedule(keys: list[Any]) -> bool:
-    return len(keys) == 2 and keys[1] in _accepted_keys(keys[:1]) and _annotation(keys) == Schedule
-
-
-def _accepted_keys(keys: list[Any]) -> list[str]:
-    return list(getattr(_annotation(keys), "model_fields", ()))
-
-
-def _suggestion(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""

@@ -2,10 +2,12 @@
 
     reconstruction + beta_z KL_z + beta_b KL_b                          the ELBO at beta_z = beta_b = 1
       + gamma_z |KL_z - C_z(t)| + gamma_b |KL_b - C_b(t)|               the capacity form
+      + lambda_tc TC(z)                                                 beta-TCVAE and FactorVAE: what the reals share
       - lambda_information I(x; b) + lambda_aggregate KL(q(b) || p)     MR-VAE: reward what the code tells
       + lambda_consistency [KL(q(b|x) || q(b|Tx)) + KL(q(b|Tx) || q(b|x))]       and what survives a change of pose
 
-KL_b is I(x; b) + KL(q(b) || p), so `beta_b` prices both at once and the two lambdas each by itself.
+KL_b is I(x; b) + KL(q(b) || p), so `beta_b` prices both at once and the two lambdas each by itself. TC(z) is a part of
+KL_z in the same way: beta-TCVAE's beta is 1 + `lambda_tc`, FactorVAE's gamma is `lambda_tc`. It is over the reals only.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from torch import Tensor
 from mrvae_lib.config import ObjectiveConfig
 from mrvae_lib.data.pose import random_pose
 from mrvae_lib.model.codes import log_code_probs
+from mrvae_lib.model.correlation import Discriminator, stratified_tc
 from mrvae_lib.model.latents import Estimator, expected_loss, sample_normal
 from mrvae_lib.model.vae import MRVAE, Posterior
 
@@ -33,6 +36,7 @@ class Weights:
     capacity_z: float = 0.0
     gamma_b: float = 0.0
     capacity_b: float = 0.0
+    lambda_tc: float = 0.0
     lambda_information: float = 0.0
     lambda_aggregate: float = 0.0
     lambda_consistency: float = 0.0
@@ -43,17 +47,20 @@ class Terms:
     """What one batch costs: each term (B,) in nats per image, None where its weight is 0 and it was not computed."""
 
     posterior: Posterior
+    z: Tensor
+    """(B, D), the draw that was decoded."""
     reconstruction: Tensor
     kl_z: Tensor
     kl_b: Tensor
+    tc: Tensor | None = None
     information: Tensor | None = None
     aggregate: Tensor | None = None
     consistency: Tensor | None = None
 
     def named(self) -> dict[str, Tensor]:
         """The terms that were computed, by name."""
-        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "posterior"}
-        return {name: value for name, value in values.items() if value is not None}
+        names = [field.name for field in fields(self) if field.name not in ("posterior", "z")]
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 class CodePool:
@@ -81,6 +88,8 @@ def loss_terms(
     *,
     generator: torch.Generator | None = None,
     pool: CodePool | None = None,
+    n_images: int | None = None,
+    discriminator: Discriminator | None = None,
 ) -> Terms:
     """Every term of the objective for a batch.
 
@@ -88,6 +97,8 @@ def loss_terms(
         x: (B, C, H, W) in [0, 1].
         weights: terms of weight 0 beyond the ELBO are not computed.
         pool: remembered tables of q(b); None takes the batch alone.
+        n_images: in the whole set, which TC(z) is about; None takes the batch for the set.
+        discriminator: estimates TC(z) if given, else the batch's own posteriors do.
     """
     posterior = model.encode(x)
     z = sample_normal(posterior.mu, posterior.logvar, generator)
@@ -98,7 +109,11 @@ def loss_terms(
         temperature=config.temperature,
         generator=generator,
     )
-    information = aggregate = consistency = None
+    tc = information = aggregate = consistency = None
+    if weights.lambda_tc and discriminator:
+        tc = discriminator.fixed(z)
+    elif weights.lambda_tc:
+        tc = stratified_tc(z, posterior.mu, posterior.logvar, n_images or len(x))
     if model.n_bits and (weights.lambda_information or weights.lambda_aggregate):
         information, aggregate = split_code_kl(posterior.bit_logits, pool)
     if model.n_bits and weights.lambda_consistency:
@@ -106,9 +121,11 @@ def loss_terms(
         consistency = code_divergence(posterior.bit_logits, changed.bit_logits)
     return Terms(
         posterior=posterior,
+        z=z,
         reconstruction=reconstruction,
         kl_z=posterior.kl_reals().sum(dim=1),
         kl_b=posterior.kl_bits().sum(dim=1),
+        tc=tc,
         information=information,
         aggregate=aggregate,
         consistency=consistency,
@@ -123,6 +140,8 @@ def total_loss(terms: Terms, weights: Weights) -> Tensor:
         loss = loss + weights.gamma_z * (mean["kl_z"] - weights.capacity_z).abs()
     if weights.gamma_b:
         loss = loss + weights.gamma_b * (mean["kl_b"] - weights.capacity_b).abs()
+    if weights.lambda_tc:
+        loss = loss + weights.lambda_tc * mean["tc"]
     if weights.lambda_information and "information" in mean:
         loss = loss - weights.lambda_information * mean["information"]
     if weights.lambda_aggregate and "aggregate" in mean:

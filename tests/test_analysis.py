@@ -9,16 +9,16 @@ from PIL import Image
 
 from mrvae_lib.analysis.encoding import encode_set, encoded_examples, evaluate, informative_reals
 from mrvae_lib.analysis.figures import (
+    latent_scatter,
     plot_code_lattice,
     plot_information,
     plot_reconstructions,
     plot_traversals,
     save_figure,
-    save_traversal_gif,
     show_pictures,
-    tile,
 )
 from mrvae_lib.analysis.metrics import kmeans_codes, majority_accuracy
+from mrvae_lib.analysis.pictures import save_traversal_gif, tile
 from mrvae_lib.analysis.traversals import bit_flips, code_lattice, real_sweep, sweep_values
 from mrvae_lib.data.imageset import as_floats
 from mrvae_lib.model.codes import all_codes
@@ -153,3 +153,23 @@ def test_bars_show_the_values_they_are_given():
     assert [bar.get_height() for bar in ax.patches] == [1.5, 0.2, 0.6]
     assert [text.get_text() for text in ax.get_xticklabels()] == ["z0", "z1", "b0"]
     plt.close("all")
+
+
+def test_a_scatter_shows_the_plane_of_largest_variance_with_a_colour_per_label():
+    generator = torch.Generator().manual_seed(0)
+    mu = torch.randn(400, 4, generator=generator) * torch.tensor([0.1, 3.0, 0.1, 1.0])
+    labels = torch.arange(400) % 3
+    ax = latent_scatter(mu, labels, ["a", "b", "c"])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b", "c"]
+    drawn = torch.from_numpy(ax.collections[0].get_offsets().data)
+    torch.testing.assert_close(drawn, (mu - mu.mean(0))[labels == 0][:, [1, 3]].double(), atol=0.15, rtol=0)
+    assert "90 % of the variance" in ax.get_xlabel()
+    plt.close("all")
+
+
+@pytest.mark.parametrize("n_reals", [1, 2])
+def test_a_scatter_of_few_reals_is_drawn_and_of_none_refused(n_reals):
+    assert len(latent_scatter(torch.randn(30, n_reals)).collections[0].get_offsets()) == 30
+    plt.close("all")
+    with pytest.raises(ValueError, match="D at least 1"):
+        latent_scatter(torch.zeros(30, 0))

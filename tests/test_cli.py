@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from mrvae_lib import __version__
 from mrvae_lib.cli import app
 from mrvae_lib.config import load_config, preset_names
+from mrvae_lib.pretrained import pretrained_names
 
 SMALL = ["--set", "model.hidden=[16]", "--set", "train.epochs=2", "--set", "data.limit=200",
          "--set", "train.batch_size=50", "--device", "cpu", "--precision", "fp32"]
@@ -64,11 +65,16 @@ def test_a_finished_run_is_scored_again_and_not_trained(run):
     assert (run[0] / "model" / "model.safetensors").read_bytes() == before
 
 
-def test_evaluate_prints_a_table_or_json_that_agree_with_the_card(run):
-    assert "reconstruction" in mrvae("evaluate", run[0]).output
-    scores = json.loads(mrvae("evaluate", run[0], "--json").output)
+def test_evaluate_prints_tables_or_json_that_agree_with_the_card(run):
+    output = mrvae("evaluate", run[0], "--latents").output
+    for text in ("reconstruction", "untrained", "nats told of", "slant", "flip moves", "5-NN accuracy"):
+        assert text in output, text
+    measured = json.loads(mrvae("evaluate", run[0], "--json").output)
     card = json.loads((run[0] / "model" / "config.json").read_text())["card"]
-    assert scores == card["scores"]
+    assert measured["trained"]["scores"] == card["scores"]
+    assert measured["untrained"]["scores"]["kl_z"] < 1
+    assert len(measured["reals"]) == len(card["scores"]["kl_of_real"])
+    assert sum(row["kl"] for row in measured["reals"]) == pytest.approx(card["scores"]["kl_z"], rel=1e-4)
 
 
 def test_traverse_draws_the_pictures_again(run, tmp_path):
@@ -76,13 +82,29 @@ def test_traverse_draws_the_pictures_again(run, tmp_path):
     assert (tmp_path / "new" / "traversals.gif").is_file()
 
 
-def test_explore_writes_a_page_that_carries_everything(run):
-    result = mrvae("explore", run[0], "--no-open")
-    assert result.exit_code == 0
+def test_explore_writes_a_page_that_carries_everything_and_opens_it(run, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    assert mrvae("explore", run[0]).exit_code == 0
+    assert opened == [(run[0] / "explore.html").resolve().as_uri()]
     page = (run[0] / "explore.html").read_text()
     assert "__PAGE__" not in page
     assert "http" not in page
     assert "src=" not in page
+
+
+def test_export_writes_the_same_page_where_it_is_told_and_opens_nothing(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("webbrowser.open", lambda _: pytest.fail("opened a browser"))
+    assert mrvae("export", run[0], "--out", tmp_path / "page.html").exit_code == 0
+    assert f"MR-VAE · {run[0].name}" in (tmp_path / "page.html").read_text()
+
+
+def test_export_all_writes_a_gallery_with_a_page_for_each_shipped_model(tmp_path):
+    assert mrvae("export", "--all", "--out", tmp_path / "web").exit_code == 0
+    index = (tmp_path / "web" / "index.html").read_text()
+    for name in pretrained_names():
+        assert f'href="{name}.html"' in index
+        assert (tmp_path / "web" / f"{name}.html").stat().st_size < 3_000_000
 
 
 @pytest.mark.parametrize(("name", "told"), [
@@ -113,6 +135,9 @@ def test_presets_are_listed_with_what_they_are_about():
         (["train", "digits", "--device", "tpu"], "train.device must be 'auto', 'cpu', 'cuda' or 'mps', got 'tpu'"),
         (["evaluate", "nowhere"], "nowhere: no such run folder or shipped model; shipped:"),
         (["explore", "nowhere"], "nowhere: no such run folder or shipped model"),
+        (["export", "nowhere"], "nowhere: no such run folder or shipped model"),
+        (["export"], "export takes a run's folder, a shipped model (fashion-mrvae"),
+        (["export", "mnist-mrvae", "--all"], "export takes a run's folder, a shipped model (fashion-mrvae"),
         (["traverse", "nowhere"], "nowhere: no such run folder or shipped model"),
     ],
 )

@@ -38,7 +38,7 @@ def test_a_configuration_is_frozen():
         ("train.epoch=3", r"unknown key train.epoch \(did you mean epochs\?\); accepted here: .*batch_size"),
         ("objective.pose.rotate=3", r"unknown key objective.pose.rotate .*rotation\?\); accepted here: rotation"),
         ("trian.epochs=3", r"unknown key trian \(did you mean train\?\); accepted here: about, data"),
-        ("model.network=cnn", "model.network must be 'mlp' or 'conv', got 'cnn'"),
+        ("model.network=cnn", "model.network must be 'mlp', 'conv' or 'layers', got 'cnn'"),
         ("model.hidden=[]", "model.hidden .* got"),
         ("model.n_bits=13", "objective.lambda_information needs the table.* <= 12, got 13"),
         ("train.device=gpu", "train.device must be 'auto', 'cpu', 'cuda' or 'mps', got 'gpu'"),

@@ -8,7 +8,8 @@ import matplotlib.pyplot as plt
 
 from mrvae_lib import load_pretrained
 from mrvae_lib.analysis.encoding import informative_reals
-from mrvae_lib.analysis.figures import BLUE, ORANGE, save_figure, tile
+from mrvae_lib.analysis.figures import BLUE, ORANGE, save_figure
+from mrvae_lib.analysis.pictures import tile
 from mrvae_lib.analysis.traversals import code_lattice, real_sweep, sweep_values
 from mrvae_lib.model.codes import all_codes, code_name
 

@@ -19,8 +19,8 @@ from mrvae_lib.model.vae import MRVAE, Posterior
 INFORMATIVE_KL = 0.1
 """Nats per image below which a real counts as unused."""
 N_EXAMPLES = 100
-MAX_SCORED_PIXELS = 60_000 * 28 * 28
-"""Scores of a larger set are read on its `first` images, so many that they take the memory and time of MNIST's."""
+MAX_SCORED_PIXELS = 15_000 * 64 * 64
+"""Scores of a larger set are read on its `first` images. MNIST fits, and of dSprites as many as its scores ask for."""
 
 
 def encode_set(model: MRVAE, images: ImageSet) -> Posterior:
@@ -62,6 +62,20 @@ class Evaluation:
     """The same for 2^K clusters of raw pixels."""
 
 
+@dataclass(frozen=True)
+class EncodedSet:
+    """The images of a set that are scored, and the posterior of each."""
+
+    images: ImageSet
+    posterior: Posterior
+
+
+def encoded(model: MRVAE, images: ImageSet) -> EncodedSet:
+    """A set through the encoder; of one larger than `MAX_SCORED_PIXELS` its first images."""
+    part = images.first(max(1, MAX_SCORED_PIXELS // math.prod(images.image_shape)))
+    return EncodedSet(part, encode_set(model, part))
+
+
 def evaluate(model: MRVAE, test: ImageSet, train: ImageSet | None = None) -> Evaluation:
     """Score a model on a test set.
 
@@ -70,11 +84,14 @@ def evaluate(model: MRVAE, test: ImageSet, train: ImageSet | None = None) -> Eva
 
     Of a set larger than `MAX_SCORED_PIXELS` a part is scored; `n_images` says how many images.
     """
-    same = train is test
-    test = _scored_part(test)
-    if train is not None:
-        train = test if same else _scored_part(train)
-    posterior = encode_set(model, test)
+    tested = encoded(model, test)
+    return score(model, tested, tested if train is test else encoded(model, train) if train is not None else None)
+
+
+def score(model: MRVAE, tested: EncodedSet, trained_on: EncodedSet | None = None, *, kmeans: bool = True
+          ) -> Evaluation:
+    """`evaluate`, of sets that are encoded already; without `kmeans` the floor is left out."""
+    test, posterior = tested.images, tested.posterior
     drawn, at_mean = _reconstruction_losses(model, test, posterior)
     kl_of_real = posterior.kl_reals().mean(dim=0)
     kl_b = float(posterior.kl_bits().sum(dim=1).mean())
@@ -83,10 +100,11 @@ def evaluate(model: MRVAE, test: ImageSet, train: ImageSet | None = None) -> Eva
     index = code_index(posterior.bits)
     _, counts = index.unique(return_counts=True)
     code_score = floor = None
-    if model.n_bits and train is not None and train.labels is not None and test.labels is not None:
-        train_index = index if same else code_index(encode_set(model, train).bits)
+    train = None if trained_on is None else trained_on.images
+    if model.n_bits and trained_on and train and train.labels is not None and test.labels is not None:
+        train_index = code_index(trained_on.posterior.bits)
         code_score = majority_accuracy(train_index, train.labels, index, test.labels)
-        if model.n_bits <= MAX_TABLE_BITS:
+        if kmeans and model.n_bits <= MAX_TABLE_BITS:
             clusters, test_clusters = kmeans_codes(train.take(), test.take(), n_clusters=2**model.n_bits)
             floor = majority_accuracy(clusters, train.labels, test_clusters, test.labels)
     return Evaluation(
@@ -124,10 +142,6 @@ def encoded_examples(model: MRVAE, images: ImageSet, n: int = N_EXAMPLES) -> dic
     if few.factors is not None:
         examples["factors"] = few.factors.clone()
     return examples
-
-
-def _scored_part(images: ImageSet) -> ImageSet:
-    return images.first(max(1, MAX_SCORED_PIXELS // math.prod(images.image_shape)))
 
 
 def _reconstruction_losses(model: MRVAE, images: ImageSet, posterior: Posterior) -> tuple[float, float]:

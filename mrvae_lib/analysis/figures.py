@@ -1,4 +1,4 @@
-"""Pictures of a model, as matplotlib axes or figures, and as an animation."""
+"""Pictures of a model as matplotlib axes or figures: tensors in, axes out."""
 
 from __future__ import annotations
 
@@ -8,33 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 from torch import Tensor
-from torchvision.utils import make_grid
 
 from mrvae_lib.analysis.encoding import informative_reals
+from mrvae_lib.analysis.pictures import grouped, tile
 from mrvae_lib.analysis.traversals import bit_flips, code_lattice, real_sweep, sweep_values
 from mrvae_lib.model.codes import all_codes, code_name
 from mrvae_lib.model.vae import MRVAE
 
 BLUE, ORANGE = "#0072B2", "#D55E00"
 """The project's two colours, distinct to colour-blind readers: reals and bits."""
-
-
-def tile(pictures: Tensor, columns: int, *, gap: int = 1) -> np.ndarray:
-    """Pictures laid out in rows, white between them.
-
-    Args:
-        pictures: (N, C, H, W) in [0, 1].
-    Returns:
-        (H', W', 3) uint8.
-    """
-    grid = make_grid(pictures, nrow=columns, padding=gap, pad_value=1.0)
-    return grid.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
 
 
 def show_pictures(pictures: Tensor, columns: int, ax: Axes | None = None, *, title: str = "",
@@ -97,7 +83,7 @@ def plot_traversals(model: MRVAE, mu: Tensor, bits: Tensor, kl_of_real: Sequence
         rows.append((f"b{k}{told}", bit_flips(model, mu[:n_pairs], bits[:n_pairs], k).flatten(0, 1), 2))
     figure, axes = plt.subplots(max(1, len(rows)), 1, figsize=(7.5, 0.72 * max(1, len(rows)) + 0.5), squeeze=False)
     for ax, (label, pictures, group) in zip(axes[:, 0], rows, strict=False):
-        strip = _grouped(tile(pictures, len(pictures)), len(pictures), group)
+        strip = grouped(tile(pictures, len(pictures)), len(pictures), group)
         ax.imshow(strip, interpolation="nearest")
         ax.set_xticks([])
         ax.set_yticks([])
@@ -139,31 +125,48 @@ def save_figure(figure_or_axes: Figure | Axes, path: Path) -> Path:
     return path
 
 
-def save_traversal_gif(model: MRVAE, mu: Tensor, bits: Tensor, kl_of_real: Sequence[float], path: Path) -> Path:
-    """An animation: all informative reals swing side by side through their sweep, then every bit flips.
+def latent_scatter(mu: Tensor, labels: Tensor | None = None, names: Sequence[str] = (), ax: Axes | None = None, *,
+                   title: str = "", most: int = 5_000) -> Axes:
+    """The means of many images in the plane in which they vary most (PCA), coloured by label or by code.
+
+    Two reals are only turned; a single one is drawn against chance, so that points do not cover each other.
 
     Args:
-        mu: (D,) and bits: (K,), the starting point.
+        mu: (N >= 2, D >= 1).
+        labels: (N,) int64 >= 0, for colours.
+        names: what each label is called; its number if left out.
+        most: points drawn, the first so many.
+    Raises:
+        ValueError: no real, or fewer than two images.
     """
-    values = torch.cat([there := sweep_values(15), there.flip(0)[1:-1]])
-    columns = [real_sweep(model, mu, bits, i, values) for i in informative_reals(kl_of_real)]
-    start = mu[None], bits[None]
-    for k in range(model.n_bits):
-        off_on = bit_flips(model, *start, k)[0]
-        columns.append(off_on.repeat_interleave(len(values) // 2, dim=0)[: len(values)])
-    frames = torch.stack(columns or [model.decode(*start).detach().expand(len(values), -1, -1, -1)], dim=1)
-    images = [Image.fromarray(tile(frame, frames.shape[1], gap=1)) for frame in frames]
-    size = (images[0].width * 3, images[0].height * 3)
-    images = [image.resize(size, Image.Resampling.NEAREST) for image in images]
-    images[0].save(path, save_all=True, append_images=images[1:], duration=90, loop=0)
-    return path
-
-
-def _grouped(strip: np.ndarray, n: int, group: int, *, gap: int = 6) -> np.ndarray:
-    """A strip of n pictures with a wider white gap after every `group` of them."""
-    if group == 1:
-        return strip
-    width = (strip.shape[1] - 1) // n
-    white: np.ndarray = np.full((strip.shape[0], gap, 3), 255, dtype=np.uint8)
-    parts = [strip[:, start * width : (start + group) * width + 1] for start in range(0, n, group)]
-    return np.concatenate([piece for part in parts for piece in (part, white)], axis=1)
+    if mu.ndim != 2 or len(mu) < 2 or not mu.shape[1]:
+        raise ValueError(f"mu must be (N, D) with N at least 2 and D at least 1, got {tuple(mu.shape)}")
+    centred = mu[:most].double() - mu[:most].double().mean(dim=0)
+    variances, directions = torch.linalg.eigh(centred.T @ centred / len(centred))  # smallest first
+    directions = directions.flip(1)[:, :2]
+    flips = directions.gather(0, directions.abs().argmax(dim=0, keepdim=True)).sign()
+    points = centred @ (directions * flips)
+    shares = (variances.flip(0)[:2] / variances.sum().clamp(min=1e-12)).tolist()
+    axis_names = [f"component {i} ({100 * share:.0f} % of the variance)" for i, share in enumerate(shares, 1)]
+    if mu.shape[1] == 1:
+        chance = torch.rand(len(points), 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        points, axis_names = torch.cat([points, chance], dim=1), ["z0, centred", "drawn at random"]
+    ax = ax or plt.subplots(figsize=(6, 5))[1]
+    if labels is None:
+        ax.scatter(points[:, 0], points[:, 1], s=5, color=BLUE, alpha=0.5, linewidths=0)
+    else:
+        shown = labels[:most]
+        values = shown.unique().tolist()
+        colours = plt.get_cmap("tab10" if len(values) <= 10 else "tab20" if len(values) <= 20 else "turbo")
+        for i, value in enumerate(values):
+            colour = colours(i) if len(values) <= 20 else colours(i / (len(values) - 1))
+            own = points[shown == value]
+            ax.scatter(own[:, 0], own[:, 1], s=5, color=colour, alpha=0.6, linewidths=0,
+                       label=names[value] if len(names) else str(value))
+        if len(values) <= 20:
+            ax.legend(frameon=False, fontsize=8, markerscale=3, bbox_to_anchor=(1, 1), loc="upper left")
+    ax.set(xlabel=axis_names[0], ylabel=axis_names[1])
+    ax.spines[["top", "right"]].set_visible(False)
+    if title:
+        ax.set_title(title, fontsize=10, loc="left")
+    return ax

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from mrvae_lib.analysis.encoding import Evaluation, encoded_examples, evaluate
-from mrvae_lib.analysis.figures import plot_reconstructions, plot_traversals, save_figure, save_traversal_gif, tile
+from mrvae_lib.analysis.figures import plot_reconstructions, plot_traversals, save_figure
+from mrvae_lib.analysis.pictures import save_traversal_gif, tile
 from mrvae_lib.config import RunConfig
 from mrvae_lib.data import ImageSet
 from mrvae_lib.data.imageset import as_floats

@@ -28,6 +28,7 @@ from mrvae_lib.interactive.controls import (
     stylesheet,
     wrapped,
 )
+from mrvae_lib.interactive.export import PageFrame, page_frame
 from mrvae_lib.interactive.picture import PICTURE_WIDTH, DecodedPicture, still, widget_or_picture
 from mrvae_lib.interactive.starts import Starts
 from mrvae_lib.interactive.state import STEP, ExplorerState, data_uri, explorer_content, on_slider
@@ -134,8 +135,12 @@ class LatentExplorer:
         files = {"png": data_uri(self.decoded.png(self.state, scale=scale), "image/png"),
                  "json": data_uri(self.state.to_json().encode(), "application/json")}
         self.links.value = " &nbsp; ".join(
-            f'<a style="color:{BLUE};text-decoration:underline" download="{name}.{kind}" href="{file}">{name}.{kind}</a>'
+            f'<a style="color:{BLUE}" download="{name}.{kind}" href="{file}"><u>{name}.{kind}</u></a>'
             for kind, file in files.items())
+
+    def as_page(self, *, height: int = 680) -> PageFrame:
+        """This view as a page in the notebook that decodes in the browser: no kernel between slider and picture."""
+        return page_frame(self.model, content=self.content, state=self.state, height=height)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         text = f"LatentExplorer(code {self.state.code or 'none'}, z {list(self.state.z)})"

@@ -1,10 +1,13 @@
-"""One self-contained page: the decoder in plain JavaScript, sliders, bits and the picture. No kernel, no network."""
+"""One self-contained page: the decoder in plain JavaScript, sliders, bits, picture and codes. No kernel, no network."""
 
 from __future__ import annotations
 
 import base64
+import html
 import json
 import os
+import re
+from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,39 +16,110 @@ import numpy as np
 from torch import Tensor, nn
 
 from mrvae_lib.analysis.traversals import SWEEP
-from mrvae_lib.interactive.state import STEP, explorer_content
+from mrvae_lib.interactive.card import card_rows
+from mrvae_lib.interactive.state import (
+    STEP,
+    ExplorerContent,
+    ExplorerState,
+    decode_state,
+    explorer_content,
+    png_bytes,
+)
 from mrvae_lib.model.networks import ConvDecoder
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.checkpoints import atomic_write
 
 N_STARTS = 12
+"""Starting points with a picture of their own; the others are there for a view that names them."""
+MAX_LATTICE_BITS = 6
+"""Up to this many bits, all codes are shown."""
 
 
-def export_html(model: MRVAE, path: str | os.PathLike[str], *, title: str = "MR-VAE") -> Path:
+class ExportError(ValueError):
+    """A decoder that the page cannot hold; the message is one line naming the part."""
+
+
+def export_html(model: MRVAE, path: str | os.PathLike[str], *, title: str = "MR-VAE",
+                content: ExplorerContent | None = None, state: ExplorerState | None = None) -> Path:
     """Write a page that decodes in the browser; it opens from a file, without a network.
 
     The weights travel as fp16, so the page's picture equals the model's to about 2/255.
+
+    Args:
+        model: its card tells the page's last section, its examples are the starting points.
+        content: the controls and starting points; the model's own if None.
+        state: the view to open; the first starting point if None.
+    Returns:
+        The path.
+    Raises:
+        ExportError: the decoder has a layer, or a weight, that the page cannot hold.
     """
+    path = Path(path)
+    atomic_write(path, page_html(model, title=title, content=content, state=state))
+    return path
+
+
+def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent | None = None,
+              state: ExplorerState | None = None) -> str:
+    """The page that `export_html` writes, as text."""
+    content = content or explorer_content(model)
     layers, weights = decoder_layers(model)
-    content = explorer_content(model)
-    labels = content.labels or ("",) * len(content.starts)
     page = {
         "imageShape": model.image_shape,
         "likelihood": model.config.likelihood,
         "layers": layers,
-        "weights": base64.b64encode(np.concatenate(weights).astype("<f2").tobytes()).decode(),
-        "sliders": [{"index": i, "label": label, "min": SWEEP[0], "max": SWEEP[1], "step": STEP}
-                    for i, label in content.reals.items()],
-        "starts": [{"z": start.z, "b": start.b, "label": label}
-                   for start, label in zip(content.starts[:N_STARTS], labels, strict=False)],
-        "title": title,
+        "weights": base64.b64encode(_half(weights).tobytes()).decode(),
+        "sliders": [{"index": i, "label": label} for i, label in content.reals.items()],
+        "range": [*SWEEP, STEP],
+        "bits": [label.partition(" · ")[2] for label in content.bits],
+        "lattice": 0 < model.n_bits <= MAX_LATTICE_BITS,
+        "starts": [_shortened(start) for start in content.starts],
+        "labels": content.labels,
+        "shown": N_STARTS,
+        "state": asdict(state) if state else _shortened(content.starts[0]),
+        "card": card_rows(model),
     }
-    template = (resources.files("mrvae_lib") / "interactive" / "page.html").read_text(encoding="utf-8")
     # "<" is the one character that could end the script element early.
-    text = template.replace("__PAGE__", json.dumps(page).replace("<", "\\u003c"))
-    path = Path(path)
-    atomic_write(path, text)
-    return path
+    return fill("page.html", title=html.escape(title), page=json.dumps(page).replace("<", "\\u003c"))
+
+
+@dataclass(frozen=True)
+class PageFrame:
+    """The page inside a notebook's output: alive where frames are shown, a picture of its view elsewhere."""
+
+    page: str
+    picture: bytes
+    height: int
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        frame = (f'<iframe srcdoc="{html.escape(self.page)}" title="MR-VAE" width="100%" height="{self.height}" '
+                 f'style="border:0"></iframe>')
+        return {"text/html": frame, "image/png": base64.b64encode(self.picture).decode(), "text/plain": "PageFrame"}
+
+
+def page_frame(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent | None = None,
+               state: ExplorerState | None = None, height: int = 680) -> PageFrame:
+    """The page of `export_html` as a notebook's output: sliders that need no kernel and no widgets.
+
+    Args:
+        height: of the frame, in pixels.
+    """
+    content = content or explorer_content(model)
+    state = state or content.starts[0]
+    picture = png_bytes(decode_state(model, state).repeat(8, axis=0).repeat(8, axis=1))
+    return PageFrame(page_html(model, title=title, content=content, state=state), picture, height)
+
+
+def fill(template: str, **parts: str) -> str:
+    """A template of `web/` with each __NAME__ replaced by the part, or by the file, of that name.
+
+    One pass: what a part says is never looked into.
+    """
+    web = resources.files("mrvae_lib") / "interactive" / "web"
+    files = {"style": "style.css", "decoder": "decoder.js", "script": "page.js"}
+    parts |= {name: (web / file).read_text(encoding="utf-8") for name, file in files.items()}
+    text = (web / template).read_text(encoding="utf-8")
+    return re.sub(r"__([A-Z]+)__", lambda match: parts[match[1].lower()], text)
 
 
 def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
@@ -68,10 +142,10 @@ def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]
             layers.append({"op": "deconv", "in": module.in_channels, "out": module.out_channels,
                            "kernel": module.kernel_size[0], "stride": module.stride[0], "padding": module.padding[0]})
             assert module.bias is not None
-            keep(module.weight, module.bias)
+            keep(module.weight.permute(2, 3, 1, 0), module.bias)  # the page wants (kernel, kernel, out, in)
         else:
-            raise TypeError(f"export_html cannot write a {type(module).__name__}; it knows Linear, ReLU, Unflatten "
-                            f"and ConvTranspose2d")
+            raise ExportError(f"the page cannot hold a {type(module).__name__}; it knows Linear, ReLU, Unflatten "
+                              f"and ConvTranspose2d")
     if isinstance(model.decoder, ConvDecoder):
         left, right, top, bottom = model.decoder.padding
         layers.append({"op": "crop", "left": left, "right": right, "top": top, "bottom": bottom})
@@ -81,3 +155,16 @@ def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]
 def _in_order(module: nn.Module) -> list[nn.Module]:
     children = list(module.children())
     return [leaf for child in children for leaf in _in_order(child)] if children else [module]
+
+
+def _half(weights: list[np.ndarray]) -> np.ndarray:
+    numbers = np.concatenate(weights)
+    largest = np.abs(numbers).max()
+    if not largest <= np.finfo(np.float16).max:
+        raise ExportError(f"the page holds weights of at most 65504 (fp16), the decoder has {largest:g}")
+    return numbers.astype("<f2")
+
+
+def _shortened(state: ExplorerState) -> dict[str, Any]:
+    """A starting point without the digits that fp32 adds to a slider's value."""
+    return asdict(state) | {"z": [round(value, 4) for value in state.z]}

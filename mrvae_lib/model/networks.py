@@ -1,4 +1,4 @@
-"""Encoder and decoder networks: a multi-layer perceptron and a convolutional pair, for any image of side 8 to 256."""
+"""Encoder and decoder for images of side 8 to 256: two networks that fit themselves to the size, or layers by list."""
 
 from __future__ import annotations
 
@@ -9,34 +9,37 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mrvae_lib.config import ConfigError, ModelConfig
+from mrvae_lib.model.layers import layered_decoder, layered_encoder
+
 ImageShape = tuple[int, int, int]
 MIN_SIDE, MAX_SIDE = 8, 256
 
 
-def build_networks(kind: str, image_shape: ImageShape, n_stats: int, n_latents: int, hidden: tuple[int, ...]
-                   ) -> tuple[nn.Module, nn.Module]:
-    """The encoder, image to posterior statistics, and the decoder, latents to image.
+def build_networks(config: ModelConfig, image_shape: ImageShape) -> tuple[nn.Module, nn.Module]:
+    """The encoder, image to the posterior's 2 D + K statistics, and the decoder, D + K latents to image.
 
     Args:
-        kind: `mlp`, whose `hidden` are the encoder's widths, or `conv`, whose `hidden` are the channels of its
-            stride-2 layers (the last one repeats as often as the image needs) followed by one width.
+        config: `network` is `mlp`, whose `hidden` are the encoder's widths; `conv`, whose `hidden` are the channels of
+            its stride-2 layers (the last one repeats as often as the image needs) followed by one width; or `layers`,
+            whose `encoder` and `decoder` are written out.
         image_shape: (C, H, W), C 1 or 3, sides 8 to 256.
-        n_stats: numbers per image that the encoder gives.
-        n_latents: numbers per image that the decoder takes.
     Returns:
-        encoder (B, C, H, W) -> (B, n_stats), decoder (B, n_latents) -> (B, C, H, W) of unbounded outputs.
+        encoder (B, C, H, W) -> (B, 2 D + K), decoder (B, D + K) -> (B, C, H, W) of unbounded outputs.
     Raises:
-        ValueError: an image shape or a kind of network outside these.
+        ConfigError: an image shape outside these, or a network that cannot take it.
     """
     channels, height, width = image_shape
     if channels not in (1, 3) or not all(MIN_SIDE <= side <= MAX_SIDE for side in (height, width)):
-        raise ValueError(f"image shape must be (1 or 3, {MIN_SIDE}..{MAX_SIDE}, {MIN_SIDE}..{MAX_SIDE}), "
-                         f"got {image_shape}")
-    if kind == "mlp":
-        return mlp_encoder(image_shape, n_stats, hidden), mlp_decoder(image_shape, n_latents, hidden)
-    if kind == "conv":
-        return ConvEncoder(image_shape, n_stats, hidden), ConvDecoder(image_shape, n_latents, hidden)
-    raise ValueError(f"network must be mlp or conv, got {kind!r}")
+        raise ConfigError(f"image shape must be (1 or 3, {MIN_SIDE}..{MAX_SIDE}, {MIN_SIDE}..{MAX_SIDE}), "
+                          f"got {image_shape}")
+    n_stats, n_latents = 2 * config.n_reals + config.n_bits, config.n_reals + config.n_bits
+    if config.network == "mlp":
+        return mlp_encoder(image_shape, n_stats, config.hidden), mlp_decoder(image_shape, n_latents, config.hidden)
+    if config.network == "conv":
+        return ConvEncoder(image_shape, n_stats, config.hidden), ConvDecoder(image_shape, n_latents, config.hidden)
+    return (layered_encoder(config.encoder, image_shape, n_stats),
+            layered_decoder(config.decoder, image_shape, n_latents))
 
 
 def mlp_encoder(image_shape: ImageShape, n_stats: int, hidden: tuple[int, ...]) -> nn.Sequential:
@@ -88,7 +91,8 @@ class _ConvPlan:
 
     def __init__(self, image_shape: ImageShape, hidden: tuple[int, ...]) -> None:
         if len(hidden) < 2:
-            raise ValueError(f"a conv network needs hidden = [channels, ..., dense width], two or more, got {hidden}")
+            raise ConfigError(f"model.hidden of a conv network must be [channels, ..., dense width], two or more, "
+                              f"got {list(hidden)}")
         depth = math.ceil(math.log2(max(image_shape[1:]) / 4))
         *widths, self.width = hidden
         widths = (widths + widths[-1:] * depth)[:depth]
@@ -110,4 +114,4 @@ def _dense(widths: tuple[int, ...]) -> list[nn.Module]:
 
 def memory_format(kind: str) -> torch.memory_format:
     """The layout in which a network runs fastest: channels last for convolutions."""
-    return torch.channels_last if kind == "conv" else torch.contiguous_format
+    return torch.contiguous_format if kind == "mlp" else torch.channels_last

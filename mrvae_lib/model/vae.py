@@ -52,13 +52,7 @@ class MRVAE(nn.Module):
         self.image_shape: ImageShape = image_shape
         self.config = config
         self.n_reals, self.n_bits = config.n_reals, config.n_bits
-        self.encoder, self.decoder = build_networks(
-            config.network,
-            self.image_shape,
-            n_stats=2 * self.n_reals + self.n_bits,
-            n_latents=self.n_reals + self.n_bits,
-            hidden=config.hidden,
-        )
+        self.encoder, self.decoder = build_networks(config, self.image_shape)
         self.likelihood = LIKELIHOODS[config.likelihood]()
         self.card: dict[str, Any] = {}
         """The model card: training command, seed and measured figures; empty until a run is scored."""

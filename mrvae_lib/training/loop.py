@@ -92,18 +92,26 @@ def train(
 
 def train_step(run: Run, indices: Tensor, weights: Weights) -> Terms:
     """One step of the optimiser on the images at `indices`."""
+    run.model.train()
     run.optimizer.param_groups[0]["lr"] = value_at(run.config.train.lr, run.progress)
     x = as_floats(run.images.take(indices.to(run.device)))
     with torch.autocast(run.device.type, dtype=torch.bfloat16, enabled=run.bf16):
-        terms = loss_terms(run.model, x, run.config.objective, weights, generator=run.noise, pool=run.pool)
+        terms = loss_terms(
+            run.model, x, run.config.objective, weights, generator=run.noise, pool=run.pool, n_images=len(run.images),
+            discriminator=run.adversary.network if run.adversary else None,
+        )
         loss = total_loss(terms, weights)
     if not torch.isfinite(loss):
         raise TrainingError(_not_finite(run, terms))
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     run.optimizer.step()
+    run.model.eval()  # callbacks may look at the model, and batch norm must not learn from what they show it
     run.step += 1
-    _remember(run, terms, loss.detach())
+    losses = {"loss": loss.detach()}
+    if run.adversary and terms.tc is not None:
+        losses["discriminator_loss"] = run.adversary.step(terms.z, run.noise)
+    _remember(run, terms, losses)
     return terms
 
 
@@ -165,9 +173,9 @@ def stop_request() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, previous)
 
 
-def _remember(run: Run, terms: Terms, loss: Tensor) -> None:
+def _remember(run: Run, terms: Terms, losses: dict[str, Tensor]) -> None:
     means = {name: value.detach().mean() for name, value in terms.named().items()}
-    means |= {"loss": loss, "kl_of_real": terms.posterior.kl_reals().detach().mean(dim=0)}
+    means |= {**losses, "kl_of_real": terms.posterior.kl_reals().detach().mean(dim=0)}
     for name, value in means.items():
         run.sums[name] = run.sums[name] + value if name in run.sums else value
     n_kept = max(N_RECENT_IMAGES, 4 * 2 ** min(run.config.model.n_bits, MAX_TABLE_BITS))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mrvae_lib.config import ConfigError, RunConfig, dump_config, load_config
 from mrvae_lib.data import ImageSet, load_dataset
+from mrvae_lib.model.correlation import Discriminator
 from mrvae_lib.model.networks import memory_format
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import CodePool
@@ -31,6 +32,22 @@ class TrainingError(RuntimeError):
 
 
 @dataclass
+class Adversary:
+    """The discriminator that estimates TC(z) and learns beside the model, on the model's draws."""
+
+    network: Discriminator
+    optimizer: torch.optim.Optimizer
+
+    def step(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        """One step on draws (B, D) of q(z) against the same draws shuffled; its loss before the step, () nats."""
+        loss = self.network.loss(z, generator)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
+
+@dataclass
 class Run:
     """A run in progress: what the loop changes and the callbacks look at."""
 
@@ -42,6 +59,7 @@ class Run:
     bf16: bool
     noise: torch.Generator
     pool: CodePool
+    adversary: Adversary | None = None
     folder: Path | None = None
     step: int = 0
     sums: dict[str, Tensor] = field(default_factory=dict)
@@ -91,17 +109,20 @@ def start(config: RunConfig, folder: str | Path | None = None, images: ImageSet 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
         model = load_model(newest).train() if newest else MRVAE(images.image_shape, config.model)
+        adversary = _adversary(config, device)
     model.to(device)
     model.to(memory_format=memory_format(config.model.network))
     run = Run(
         config=config,
         model=model,
-        optimizer=torch.optim.Adam(model.parameters(), lr=value_at(config.train.lr, 0.0), fused=device.type != "mps"),
+        optimizer=torch.optim.Adam(model.parameters(), lr=value_at(config.train.lr, 0.0),
+                                   weight_decay=config.train.weight_decay, fused=device.type != "mps"),
         images=images.to(device),
         device=device,
         bf16=use_bf16(config.train.precision, device),
         noise=torch.Generator(device).manual_seed(config.train.seed),
         pool=CodePool(config.model.n_bits, min(config.train.batch_size, len(images))),
+        adversary=adversary,
         folder=folder,
     )
     if newest:
@@ -117,7 +138,8 @@ def save(run: Run) -> None:
     """
     if run.folder is None:
         return
-    for name, parameter in run.model.named_parameters():
+    networks = [run.model, *([run.adversary.network] if run.adversary else [])]
+    for name, parameter in (pair for network in networks for pair in network.named_parameters()):
         if not torch.isfinite(parameter).all():
             raise TrainingError(f"step {run.step}: {name} is not finite; the checkpoint before it stays")
     state = {
@@ -128,7 +150,19 @@ def save(run: Run) -> None:
         "sums": run.sums,
         "recent_bits": run.recent_bits,
     }
+    if run.adversary:
+        state["discriminator"] = run.adversary.network.state_dict()
+        state["discriminator_optimizer"] = run.adversary.optimizer.state_dict()
     save_checkpoint(run.folder / "checkpoints", run.model, state, run.step)
+
+
+def _adversary(config: RunConfig, device: torch.device) -> Adversary | None:
+    objective = config.objective
+    if objective.tc != "discriminator" or objective.lambda_tc == 0:
+        return None
+    network = Discriminator(config.model.n_reals, objective.discriminator.hidden).to(device)
+    # Kim and Mnih's moments: short memories suit an opponent that moves.
+    return Adversary(network, torch.optim.Adam(network.parameters(), lr=objective.discriminator.lr, betas=(0.5, 0.9)))
 
 
 def _claim(folder: Path, config: RunConfig) -> Path | None:
@@ -147,6 +181,9 @@ def _claim(folder: Path, config: RunConfig) -> Path | None:
 
 def _restore(run: Run, state: dict[str, Any]) -> None:
     run.optimizer.load_state_dict(state["optimizer"])
+    if run.adversary:
+        run.adversary.network.load_state_dict(state["discriminator"])
+        run.adversary.optimizer.load_state_dict(state["discriminator_optimizer"])
     run.noise.set_state(state["noise"])
     run.step, run.pool.past = state["step"], state["pool"]
     run.sums, run.recent_bits = state["sums"], state["recent_bits"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -15,6 +16,8 @@ import pytest
 from tests.conftest import ROOT
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+MEASURED: list[str] = []
+"""What the tests timed; printed at the end, asserted nowhere."""
 
 
 def pytest_collection_modifyitems(items):
@@ -23,6 +26,22 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.ui)
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason="Chromium is not installed"))
+
+
+def pytest_terminal_summary(terminalreporter):
+    if MEASURED:
+        terminalreporter.section("measured in the browser")
+        terminalreporter.write("\n".join(MEASURED) + "\n")
+
+
+@pytest.fixture
+def measured():
+    """Takes a name, times in ms and a target in ms, and has the median printed at the end of the test run."""
+    def add(name, times, target):
+        MEASURED.append(f"{name}: median {statistics.median(times):.1f} ms of {len(times)}, "
+                        f"fastest {min(times):.1f}, slowest {max(times):.1f} (target {target})")
+
+    return add
 
 
 @pytest.fixture(scope="session")
@@ -45,8 +64,8 @@ def page(browser):
 
 
 @pytest.fixture
-def screenshot(page, pytestconfig):
-    def take(name):
+def screenshot(pytestconfig):
+    def take(page, name):
         folder = pytestconfig.getoption("--screenshots")
         if folder:
             page.screenshot(path=folder / name)
@@ -54,30 +73,34 @@ def screenshot(page, pytestconfig):
     return take
 
 
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory):
-    """JupyterLab on a copy of the notebooks; gives its address."""
-    folder = tmp_path_factory.mktemp("lab")
+@pytest.fixture(scope="session", params=["JupyterLab 4", "Notebook 7"])
+def front_end(request, tmp_path_factory):
+    """A notebook server on a copy of the notebooks; gives its name and the address below which a notebook opens."""
+    arguments, place = {
+        "JupyterLab 4": (["lab", "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None",
+                          "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"], "lab/tree"),
+        "Notebook 7": (["notebook", "--JupyterNotebookApp.expose_app_in_browser=True"], "notebooks"),
+    }[request.param]
+    folder = tmp_path_factory.mktemp("notebooks")
     shutil.copytree(ROOT / "notebooks", folder, dirs_exist_ok=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     server = subprocess.Popen(
-        [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", f"--port={port}", f"--notebook-dir={folder}",
-         "--IdentityProvider.token=", "--LabApp.expose_app_in_browser=True", "--ServerApp.disable_check_xsrf=True",
-         "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"],
+        [sys.executable, "-m", "jupyter", *arguments, "--no-browser", "--allow-root", f"--port={port}",
+         f"--ServerApp.root_dir={folder}", "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(120):
+        for _ in range(240):
             try:
                 urllib.request.urlopen(f"{address}/api", timeout=2)
                 break
             except OSError:
-                assert server.poll() is None, "JupyterLab did not start"
+                assert server.poll() is None, f"{request.param} did not start"
                 time.sleep(0.5)
-        yield address
+        yield request.param, f"{address}/{place}"
     finally:
         server.terminate()
         server.wait(timeout=20)

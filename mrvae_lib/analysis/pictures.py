@@ -1,0 +1,58 @@
+"""Pictures as pixels: many tiled into one, and animations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from mrvae_lib.analysis.encoding import informative_reals
+from mrvae_lib.analysis.traversals import bit_flips, real_sweep, sweep_values
+from mrvae_lib.model.vae import MRVAE
+
+
+def tile(pictures: Tensor, columns: int, *, gap: int = 1) -> np.ndarray:
+    """Pictures laid out in rows, white between them.
+
+    Args:
+        pictures: (N, C, H, W) in [0, 1].
+    Returns:
+        (H', W', 3) uint8.
+    """
+    grid = make_grid(pictures, nrow=columns, padding=gap, pad_value=1.0)
+    return grid.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
+
+
+def grouped(strip: np.ndarray, n: int, group: int, *, gap: int = 6) -> np.ndarray:
+    """A strip of n pictures with a wider white gap after every `group` of them."""
+    if group == 1:
+        return strip
+    width = (strip.shape[1] - 1) // n
+    white: np.ndarray = np.full((strip.shape[0], gap, 3), 255, dtype=np.uint8)
+    parts = [strip[:, start * width : (start + group) * width + 1] for start in range(0, n, group)]
+    return np.concatenate([piece for part in parts for piece in (part, white)], axis=1)
+
+
+def save_traversal_gif(model: MRVAE, mu: Tensor, bits: Tensor, kl_of_real: Sequence[float], path: Path) -> Path:
+    """An animation: all informative reals swing side by side through their sweep, then every bit flips.
+
+    Args:
+        mu: (D,) and bits: (K,), the starting point.
+    """
+    values = torch.cat([there := sweep_values(15), there.flip(0)[1:-1]])
+    columns = [real_sweep(model, mu, bits, i, values) for i in informative_reals(kl_of_real)]
+    start = mu[None], bits[None]
+    for k in range(model.n_bits):
+        off_on = bit_flips(model, *start, k)[0]
+        columns.append(off_on.repeat_interleave(len(values) // 2, dim=0)[: len(values)])
+    frames = torch.stack(columns or [model.decode(*start).detach().expand(len(values), -1, -1, -1)], dim=1)
+    images = [Image.fromarray(tile(frame, frames.shape[1], gap=1)) for frame in frames]
+    size = (images[0].width * 3, images[0].height * 3)
+    images = [image.resize(size, Image.Resampling.NEAREST) for image in images]
+    images[0].save(path, save_all=True, append_images=images[1:], duration=90, loop=0)
+    return path

@@ -1,0 +1,67 @@
+"""Presets and what their betas mean, as tables for the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+from rich.table import Table
+
+from mrvae_lib.config import RunConfig, Schedule, load_config, preset_names
+from mrvae_lib.conventions import CONVENTIONS, beta_norm
+from mrvae_lib.data import IMAGE_SHAPES, load_dataset
+
+
+def preset_table() -> Table:
+    """Every shipped preset and what it is about."""
+    table = Table("preset", "data", "reals", "bits", "about", box=None)
+    for name in preset_names():
+        config = load_config(name)
+        table.add_row(name, config.data.name, str(config.model.n_reals), str(config.model.n_bits), config.about)
+    return table
+
+
+def setting_lines(config: RunConfig) -> list[str]:
+    """Every setting as `section.key=value`, the form that --set takes."""
+    return [f"{key}={json.dumps(value)}" for key, value in _flat(config.model_dump(exclude_none=True))]
+
+
+def beta_table(config: RunConfig) -> Table:
+    """The weight on the KL of z: as its source stated it, in our loss, and per real and pixel.
+
+    Raises:
+        DataError: the image size of the reader's own images is asked for and they cannot be read.
+    """
+    name, key = config.data.name, "gamma_z" if config.objective.gamma_z != 0 else "beta_z"
+    shape = IMAGE_SHAPES[name] if name in IMAGE_SHAPES else load_dataset(name).image_shape
+    values = _values(getattr(config.objective, key))
+    norms = [beta_norm(value, config.model.n_reals, shape) for value in values]
+    size = "x".join(map(str, shape))
+    table = Table(title="What beta means here", title_justify="left", box=None, show_header=False)
+    if source := config.source:
+        table.add_row("stated beta", f"{source.beta:g}", source.project)
+        table.add_row("", "", CONVENTIONS[source.convention])
+        table.add_row("", "", f"batch size {source.batch_size:,}, {source.n_images:,} training images")
+    table.add_row("beta_eff", _arrows(values), f"objective.{key}: both terms per image, in nats")
+    table.add_row("beta_norm", _arrows(norms), f"beta_eff * {config.model.n_reals} reals / {size} pixels")
+    return table
+
+
+def _values(schedule: Schedule) -> list[float]:
+    """What a schedule passes through, without repetitions."""
+    values = [schedule] if isinstance(schedule, (int, float)) else [value for _, value in schedule]
+    return [value for value, _ in groupby(values)]
+
+
+def _arrows(values: list[float]) -> str:
+    return " -> ".join(f"{value:.4g}" for value in values)
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value

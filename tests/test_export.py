@@ -1,0 +1,131 @@
+"""The exported page, its gallery and its frame, read as text; tests/ui runs them in a browser."""
+
+import base64
+import html
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mrvae_lib import load_pretrained
+from mrvae_lib.data import LICENCES
+from mrvae_lib.interactive.card import card_rows, pose_text
+from mrvae_lib.interactive.explorer import LatentExplorer
+from mrvae_lib.interactive.export import ExportError, export_html, page_frame, page_html
+from mrvae_lib.interactive.gallery import export_gallery
+from mrvae_lib.interactive.state import ExplorerState
+from tests.conftest import ROOT, tiny_model
+
+HOSTILE = """</script></title><img src=x onerror="alert('1')"><script>alert(2)</script>&amp;<!--__PAGE____TITLE__"""
+
+
+class Reader(HTMLParser):
+    """The elements of a page as a browser would see them, and the text of its scripts and title."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.texts, self.last = [], {}, ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.last = dict(attributes).get("id", tag)
+
+    def handle_endtag(self, tag):
+        self.last = ""
+
+    def handle_data(self, data):
+        self.texts[self.last] = self.texts.get(self.last, "") + data
+
+
+def data_of(page):
+    """What the page's script is given."""
+    return json.loads(Reader(page).texts["page"])
+
+
+def hostile_model():
+    model = tiny_model(2, 2)
+    model.card = {"data": HOSTILE, "command": HOSTILE, "label_names": [HOSTILE]}
+    model.examples = {"mu": torch.zeros(1, 2), "bits": torch.zeros(1, 2), "label": torch.zeros(1, dtype=torch.long)}
+    return model
+
+
+def test_a_hostile_name_stays_text_in_the_title_and_in_the_data():
+    page, harmless = page_html(hostile_model(), title=HOSTILE), page_html(tiny_model(2, 2), title="page")
+    assert Reader(page).tags == Reader(harmless).tags
+    assert Reader(page).texts["title"] == HOSTILE
+    assert data_of(page)["labels"] == [HOSTILE]
+    assert ["Trained with", HOSTILE] in data_of(page)["card"]
+
+
+def test_a_hostile_name_stays_text_in_the_gallery(tmp_path):
+    pages = [export_gallery({name: model}, tmp_path / folder).read_text()
+             for folder, name, model in (("a", "<b>&", hostile_model()), ("b", "b", tiny_model(2, 2)))]
+    assert Reader(pages[0]).tags == Reader(pages[1]).tags
+    assert (tmp_path / "a" / "<b>&.html").is_file()
+    assert 'href="%3Cb%3E%26.html"' in pages[0]
+
+
+def test_the_page_asks_nothing_of_a_network():
+    page = page_html(load_pretrained("mnist-mrvae"))
+    assert not re.search(r"https?:|\bsrc=|\bfetch\(|@import|url\(|XMLHttpRequest|\bimport\b", page)
+
+
+def test_the_weights_are_the_decoders_rounded_to_fp16():
+    model = tiny_model(2, 3)
+    numbers = np.frombuffer(base64.b64decode(data_of(page_html(model))["weights"]), dtype="<f2")
+    expected = torch.cat([parameter.flatten() for parameter in model.decoder.parameters()]).detach().half()
+    np.testing.assert_array_equal(numbers, expected.numpy())
+
+
+def test_a_layer_or_a_weight_that_the_page_cannot_hold_is_named(tmp_path):
+    model = tiny_model(2, 2)
+    model.decoder[1] = nn.GELU()
+    with pytest.raises(ExportError, match="cannot hold a GELU; it knows Linear, ReLU"):
+        export_html(model, tmp_path / "page.html")
+    model = tiny_model(2, 2)
+    with torch.no_grad():
+        model.decoder[0].bias[0] = 1e5
+    with pytest.raises(ExportError, match=r"at most 65504 .* the decoder has 100000"):
+        export_html(model, tmp_path / "page.html")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_card_tells_data_licence_pose_command_and_scores():
+    card = dict(card_rows(load_pretrained("fashion-mrvae")))
+    assert card["Data"] == f"fashion-mnist, used without labels; {LICENCES['fashion-mnist']}"
+    assert "contrast 50 %, mirror images" in card["T, what the code should survive"]
+    assert card["Trained with"].startswith("mrvae train fashion-mnist")
+    assert card["Label accuracy of the code"].startswith("72.5 % of 10,000 test images")
+    assert len(card_rows(tiny_model(2, 2))) == 1
+
+
+def test_a_pose_is_told_in_the_units_of_its_amounts():
+    assert pose_text({"rotation": 25.0, "shear": 0.3, "scale": 0.2, "mirror": False}) == "rotation 25°, shear 0.3, scale 20 %"
+    assert pose_text({}) == "nothing"
+
+
+@pytest.mark.parametrize("name", LICENCES)
+def test_a_licence_says_what_the_notice_says(name):
+    assert LICENCES[name] in re.sub(r"\s+", " ", (ROOT / "NOTICE").read_text())
+
+
+def test_the_explorers_view_and_starting_points_are_those_of_its_page():
+    explorer = LatentExplorer(load_pretrained("mnist-mrvae"))
+    explorer.go_to(57)
+    explorer.bits[2].value = not explorer.bits[2].value
+    frame = explorer.as_page()._repr_mimebundle_()
+    page = data_of(html.unescape(re.search(r'srcdoc="([^"]*)"', frame["text/html"])[1]))
+    assert ExplorerState.from_json(json.dumps(page["state"])) == explorer.state
+    assert len(page["starts"]) == len(explorer.content.starts)
+    np.testing.assert_allclose(page["starts"][57]["z"], explorer.content.starts[57].z, atol=1e-4)
+
+
+def test_a_frame_offers_a_picture_where_frames_are_not_shown():
+    bundle = page_frame(tiny_model(2, 2), height=333)._repr_mimebundle_()
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    assert 'height="333"' in bundle["text/html"]

@@ -1,0 +1,117 @@
+"""The first notebook in JupyterLab and Notebook 7: what is shown is the picture of the readout, and how soon."""
+
+import base64
+import io
+import re
+
+import numpy as np
+from PIL import Image
+
+from mrvae_lib import load_pretrained
+from mrvae_lib.interactive.state import ExplorerState, decode_state, explorer_content
+from tests.ui import latency
+
+PICTURE = "img[alt^='decoded picture']"
+KERNEL_IS_READY = """() => document.querySelector('.jp-Notebook .jp-Cell')
+    && window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"""
+
+
+def shown(page):
+    """The pixels on screen, read from the image the browser holds."""
+    return np.array(Image.open(io.BytesIO(base64.b64decode(source(page).split(",")[1]))))
+
+
+def readout(page):
+    """The view that sliders and buttons say they show."""
+    model = load_pretrained("mnist-mrvae")
+    state = explorer_content(model).starts[0]
+    names = page.locator(".widget-slider .widget-label").all_inner_texts()
+    values = page.locator(".widget-slider .widget-readout").all_inner_texts()
+    for name, value in zip(names, values, strict=True):
+        state = state.with_real(int(re.match(r"z(\d+)", name)[1]), float(value.replace("−", "-")))
+    bits = page.locator("button[class*=mrvae-bit-]").all_inner_texts()
+    return model, ExplorerState(state.z, tuple(int(re.match(r"b\d+ = (\d)", text)[1]) for text in bits))
+
+
+def sheet_tile(page, button):
+    """The pixels of the small picture above a button."""
+    row, place = button.evaluate("""button => [button.closest('.widget-vbox').querySelector('img').src,
+                                               [...button.parentElement.children].indexOf(button)]""")
+    side = shown(page).shape[1]
+    return np.array(Image.open(io.BytesIO(base64.b64decode(row.split(",")[1]))))[:, place * side : (place + 1) * side]
+
+
+def picture_is_of_the_readout(page):
+    model, state = readout(page)
+    return np.abs(shown(page).astype(int) - decode_state(model, state)).max() <= 1
+
+
+def source(page):
+    return page.locator(PICTURE).first.get_attribute("src")
+
+
+def picture_changes_and_is_of_the_readout(page, act):
+    before = source(page)
+    act()
+    page.wait_for_function("([selector, before]) => document.querySelector(selector).src !== before", arg=[PICTURE, before])
+    page.wait_for_timeout(1000)  # the readout and the last picture of a fast series
+    return picture_is_of_the_readout(page)
+
+
+def open_explorer(page, address):
+    """Run the first notebook; gives the handle of its first slider."""
+    page.goto(f"{address}/00_start_here.ipynb?reset")
+    page.wait_for_function(KERNEL_IS_READY, timeout=180_000)
+    page.add_locator_handler(page.get_by_text("official Jupyter news"),
+                             lambda: page.get_by_role("button", name="No", exact=True).click())
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")  # not awaited
+    handle = page.locator(".widget-slider .noUi-handle").first
+    handle.wait_for(state="attached", timeout=180_000)
+    page.wait_for_function(KERNEL_IS_READY, timeout=180_000)
+    page.locator(PICTURE).first.scroll_into_view_if_needed()
+    handle.scroll_into_view_if_needed()
+    page.wait_for_timeout(2000)
+    return handle
+
+
+def middle(locator):
+    box = locator.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_slider_bit_and_keyboard_each_show_the_picture_of_the_readout(front_end, page, screenshot, measured):
+    name, address = front_end
+    handle = open_explorer(page, address)
+    assert picture_is_of_the_readout(page)
+
+    x, y = middle(handle)
+
+    def drag():
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x - 40, y, steps=10)
+        page.mouse.up()
+
+    assert picture_changes_and_is_of_the_readout(page, drag)
+
+    values = page.locator(".widget-slider .widget-readout").all_inner_texts()
+    assert picture_changes_and_is_of_the_readout(page, page.locator("button.mrvae-bit-2").click)
+    assert page.locator(".widget-slider .widget-readout").all_inner_texts() == values
+
+    for tile in (page.locator(".mrvae-tiles:not(.mrvae-sweep) button").nth(3), page.locator(".mrvae-sweep button").last):
+        assert picture_changes_and_is_of_the_readout(page, tile.click)
+        assert np.abs(sheet_tile(page, tile).astype(int) - shown(page)).max() <= 1
+
+    real = page.locator(".widget-slider .widget-label").first.inner_text().split(" ")[0]
+    for direction in ("up", "down"):
+        page.locator(f"button[title='{real} {direction}']").focus()
+        assert picture_changes_and_is_of_the_readout(page, lambda: page.keyboard.press("Space"))
+    if name == "JupyterLab 4":  # Notebook 7 keeps arrow keys for itself: there the buttons stand in
+        handle.focus()
+        assert picture_changes_and_is_of_the_readout(page, lambda: page.keyboard.press("ArrowLeft"))
+    screenshot(page, f"explorer-{'lab' if name == 'JupyterLab 4' else 'notebook7'}.png")
+
+    times = latency.of_a_drag(page, PICTURE, latency.OF_AN_IMAGE, *middle(handle), pixels_per_step=4)
+    measured(f"{name}, mouse move to painted picture", times, target=60)
+    page.wait_for_timeout(1000)
+    assert picture_is_of_the_readout(page)

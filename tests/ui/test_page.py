@@ -1,0 +1,291 @@
+"""The exported page, opened from a file with the network off: it draws what torch draws, and every control works."""
+
+import base64
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mrvae_lib.interactive import LatentExplorer, export_html
+from mrvae_lib.interactive.gallery import export_gallery
+from mrvae_lib.interactive.state import ExplorerState, decode_state
+from mrvae_lib.pretrained import load_pretrained, pretrained_names
+from tests.conftest import tiny_model
+from tests.test_export import HOSTILE, hostile_model
+from tests.ui import latency
+
+MODEL = load_pretrained("mnist-mrvae")
+
+
+@pytest.fixture
+def offline(page):
+    """A page without a network; an error in its script, or a message in its console, fails the test."""
+    complaints = []
+    page.context.set_offline(True)
+    page.on("pageerror", lambda error: complaints.append(error))
+    page.on("console", lambda message: complaints.append(message.text))
+    yield page
+    assert not complaints
+
+
+@pytest.fixture(scope="module")
+def mnist_page(tmp_path_factory):
+    return export_html(MODEL, tmp_path_factory.mktemp("page") / "page.html", title="MR-VAE · mnist-mrvae").as_uri()
+
+
+def state_of(page):
+    return ExplorerState.from_json(page.evaluate("JSON.stringify(state)"))
+
+
+def pixels(page, selector="#picture"):
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    url = page.locator(selector).evaluate("canvas => canvas.toDataURL()")
+    return np.array(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB")).astype(int)
+
+
+def picture_is_of_the_readout(page, model=MODEL):
+    """Compare with torch at what the controls say, not at what the script believes."""
+    state = state_of(page)
+    bits = page.locator("#bits button").all_inner_texts()
+    state = ExplorerState(state.z, tuple(int(re.match(r"b\d+ = (\d)", text)[1]) for text in bits), state.example)
+    for row in page.locator("#reals label").all():
+        name, value = row.locator("span").inner_text(), row.locator("output").inner_text()
+        state = state.with_real(int(re.match(r"z(\d+)", name)[1]), float(value.replace("−", "-")))
+    expected = decode_state(model, state)
+    return np.abs(pixels(page) - (expected if expected.ndim == 3 else expected[:, :, None])).max() <= 2
+
+
+def decoded(page, z, b):
+    return np.array(list(page.evaluate("([z, b]) => Array.from(decode(z, b))", [z.tolist(), b.tolist()])))
+
+
+@pytest.mark.parametrize("name", pretrained_names())
+def test_a_shipped_model_draws_what_torch_draws_for_100_random_latents(name, offline, tmp_path, generator, measured):
+    model = load_pretrained(name)
+    path = export_html(model, tmp_path / "page.html")
+    assert path.stat().st_size < 3_000_000
+    offline.goto(path.as_uri())
+    z = torch.randn(100, model.n_reals, generator=generator)
+    b = torch.randint(0, 2, (100, model.n_bits), generator=generator).float()
+    with torch.inference_mode():
+        expected = model.decode(z, b).permute(0, 2, 3, 1).flatten(1).numpy()
+    drawn = np.array([decoded(offline, z[i], b[i]) for i in range(100)])
+    assert np.abs(drawn - expected).max() * 255 <= 2
+    times = offline.evaluate("""() => Array.from({length: 50}, () => {
+        const start = performance.now(); decode(state.z, state.b); return performance.now() - start; })""")
+    measured(f"{name}, one decode in the page", times, target=20)
+
+
+@pytest.mark.parametrize(("n_reals", "n_bits", "shape", "network", "likelihood"), [
+    (2, 2, (3, 20, 28), "conv", "bernoulli"), (3, 0, (1, 8, 8), "mlp", "mse-tanh"), (0, 3, (3, 9, 8), "mlp", "gaussian"),
+])
+def test_grey_or_colour_dense_or_convolutional_without_bits_or_reals(n_reals, n_bits, shape, network, likelihood, offline,
+                                                                     tmp_path, generator):
+    model = tiny_model(n_reals, n_bits, shape=shape, network=network, likelihood=likelihood)
+    offline.goto(export_html(model, tmp_path / "page.html").as_uri())
+    z, b = torch.randn(1, n_reals, generator=generator), torch.ones(1, n_bits)
+    with torch.inference_mode():
+        expected = model.decode(z, b)[0].permute(1, 2, 0).flatten().numpy()
+    assert np.abs(decoded(offline, z[0], b[0]) - expected).max() * 255 <= 2
+    offline.locator("#random").click()
+    assert picture_is_of_the_readout(offline, model)
+    assert offline.locator("#bits-block").is_visible() == bool(n_bits)
+    assert offline.locator("#reals-block").is_visible() == bool(n_reals)
+
+
+def test_slider_bit_code_strip_and_keyboard_each_show_the_picture_of_the_readout(offline, mnist_page, screenshot, measured):
+    offline.goto(mnist_page)
+    assert picture_is_of_the_readout(offline)
+    seen = [pixels(offline).tobytes()]
+
+    def is_new_and_right():
+        seen.append(pixels(offline).tobytes())
+        return seen[-1] != seen[-2] and picture_is_of_the_readout(offline)
+
+    slider = offline.locator("#reals input").nth(1)
+    box = slider.bounding_box()
+    offline.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    offline.mouse.down()
+    offline.mouse.move(box["x"] + 20, box["y"] + box["height"] / 2, steps=10)
+    offline.mouse.up()
+    assert is_new_and_right()
+    z = state_of(offline).z
+    offline.locator("#bits button").nth(2).click()
+    assert is_new_and_right()
+    offline.locator("#lattice .cell").nth(0b0110).click()
+    assert is_new_and_right()
+    assert state_of(offline).code == "0110"
+    assert state_of(offline).z == z
+    offline.locator("#strip canvas").nth(9).click()
+    assert is_new_and_right()
+    offline.locator("#lattice input:checked").focus()
+    offline.keyboard.press("ArrowRight")
+    assert is_new_and_right()
+    assert state_of(offline).code == "0111"
+    slider.focus()
+    offline.keyboard.press("ArrowLeft")
+    assert is_new_and_right()
+    offline.locator("#bits button").nth(0).focus()
+    offline.keyboard.press("Space")
+    assert is_new_and_right()
+    screenshot(offline, "explorer-page.png")
+
+    box = offline.locator("#reals input").nth(0).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    times = latency.of_a_drag(offline, "#picture", latency.OF_A_CANVAS, x, y, pixels_per_step=8)
+    measured("the page, mouse move to painted picture", times, target=25)
+    assert picture_is_of_the_readout(offline)
+
+
+def test_the_lattice_and_the_strip_show_what_a_press_would_give(offline, mnist_page):
+    offline.goto(mnist_page)
+    offline.wait_for_function("() => cells.every(cell => cell.fresh)")
+    for cells in ("#lattice .cell", "#strip canvas"):
+        cell = offline.locator(cells).nth(5)
+        promised = pixels(offline, f"{cells} >> nth=5" if "canvas" in cells else f"{cells} >> nth=5 >> canvas")
+        cell.click()
+        np.testing.assert_array_equal(pixels(offline), promised)
+
+
+def test_starting_points_reset_and_random_say_where_the_view_comes_from(offline, mnist_page):
+    offline.goto(mnist_page)
+    assert offline.locator("#origin").inner_text() == "test image 0, a 7"
+    offline.locator("#starts button").nth(3).click()
+    assert offline.locator("#origin").inner_text() == "test image 3, a 0"
+    start = state_of(offline)
+    offline.locator("#bits button").nth(1).click()
+    assert offline.locator("#origin").inner_text() == "changed from test image 3, a 0"
+    offline.locator("#reset").click()
+    assert state_of(offline) == start
+    offline.locator("#random").click()
+    assert offline.locator("#origin").inner_text() == "drawn from the prior"
+    assert picture_is_of_the_readout(offline)
+
+
+def test_a_view_travels_by_address_and_by_text_between_page_and_notebook(offline, mnist_page, browser):
+    explorer = LatentExplorer(MODEL)
+    explorer.go_to(57)
+    next(iter(explorer.sliders.values())).value = -1.7
+    offline.goto(mnist_page)
+    offline.locator("#share summary").click()
+    offline.locator("#text").fill(explorer.state.to_json())
+    offline.get_by_role("button", name="Show the view in the text").click()
+    assert state_of(offline) == explorer.state
+    offline.locator("#bits button").nth(3).click()
+    text = offline.evaluate("JSON.stringify(state)")
+    offline.wait_for_function("text => document.getElementById('text').value === text", arg=text)
+    assert LatentExplorer(MODEL, state=ExplorerState.from_json(offline.locator("#text").input_value())).state == state_of(offline)
+    other = browser.new_page()
+    other.goto(offline.url)
+    assert other.evaluate("JSON.stringify(state)") == text
+    other.close()
+
+
+def test_a_text_that_is_no_view_is_refused_with_what_is_expected(offline, mnist_page):
+    offline.goto(mnist_page)
+    before = state_of(offline)
+    offline.locator("#share summary").click()
+    for text in ("", "no", "[]", "null", '{"z": [0], "b": [0, 0, 0, 0]}', '{"z": 3, "b": []}',
+                 json.dumps({"z": [0] * 10, "b": [0, 0, 0, 2]}),
+                 json.dumps({"z": [0] * 10, "b": [0, 0, 0, 1], "example": 100})):
+        offline.evaluate("document.getElementById('problem').textContent = ''")
+        offline.locator("#text").fill(text)
+        offline.get_by_role("button", name="Show the view in the text").click()
+        assert 'expected {"z": [10 numbers], "b": [4 times 0 or 1]' in offline.locator("#problem").inner_text(), text
+        assert state_of(offline) == before
+
+
+def test_the_saved_picture_is_the_one_shown(offline, mnist_page, tmp_path):
+    offline.goto(mnist_page)
+    with offline.expect_download() as download:
+        offline.get_by_role("button", name="Save").click()
+    assert download.value.suggested_filename == f"mrvae-{state_of(offline).code}.png"
+    download.value.save_as(tmp_path / "saved.png")
+    saved = np.array(Image.open(tmp_path / "saved.png").convert("RGB"))
+    np.testing.assert_array_equal(saved[10::20, 10::20], pixels(offline))
+
+
+def test_every_control_has_a_name_and_a_place_in_the_order_of_keys(offline, mnist_page):
+    offline.goto(mnist_page)
+    names = []
+    for _ in range(60):
+        offline.keyboard.press("Tab")
+        name = offline.evaluate("() => document.activeElement === document.body ? '' : "
+                                "document.activeElement.ariaLabel || document.activeElement.closest('label, button, summary')?.innerText")
+        if not name:
+            break
+        names.append(" ".join(name.split()))
+    assert names[:3] == ["Reset", "Random", "Save"]
+    assert sum(name.startswith("z") for name in names) == 5
+    assert sum(bool(re.match(r"b\d = ", name)) for name in names) == 4
+    assert sum(name.startswith("code ") for name in names) == 1, "the codes are one stop, arrow keys go between them"
+    for role, n in (("slider", 5), ("radio", 16), ("img", 2)):
+        assert offline.get_by_role(role).count() == n
+
+
+def test_a_slider_is_not_read_aloud_twice_but_a_new_start_is_told(offline, mnist_page):
+    offline.goto(mnist_page)
+    offline.locator("#reals input").first.focus()
+    offline.keyboard.press("ArrowLeft")
+    assert offline.locator("[aria-live]").all_inner_texts() == [""]
+    offline.locator("#starts button").nth(3).click()
+    assert "test image 3, a 0" in offline.locator("[aria-live]").inner_text()
+
+
+def test_a_hostile_name_is_shown_as_it_is_written(offline, tmp_path):
+    offline.on("dialog", lambda dialog: pytest.fail(f"a name ran as a script: {dialog.message}"))
+    offline.goto(export_html(hostile_model(), tmp_path / "page.html", title=HOSTILE).as_uri())
+    assert offline.locator("h1").text_content() == HOSTILE
+    assert offline.title() == HOSTILE
+    assert HOSTILE in offline.locator("#origin").text_content()
+    assert HOSTILE in offline.locator("#card").text_content()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (390, "light"), (760, "light"), (1180, "light"), (390, "dark")])
+def test_the_page_fits_phones_and_wide_screens_in_light_and_dark(width, scheme, browser, mnist_page, screenshot):
+    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme, has_touch=width < 500,
+                                  is_mobile=width < 500)
+    page = context.new_page()
+    page.goto(mnist_page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    lightness = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)[0]")
+    assert (lightness > 128) == (scheme == "light")
+    if width == 390:
+        page.locator("#lattice .cell").nth(3).tap()
+        assert state_of(page).code == "0011"
+        assert picture_is_of_the_readout(page)
+        box = page.locator("#picture").bounding_box()
+        assert box["y"] >= 0, "the picture stays in sight while the codes are pressed"
+        if scheme == "light":
+            page.evaluate("scrollTo(0, 0)")
+            screenshot(page, "explorer-phone.png")
+    context.close()
+
+
+def test_the_gallery_opens_every_model_and_fits_a_phone(browser, tmp_path, screenshot):
+    index = export_gallery({name: load_pretrained(name) for name in pretrained_names()}, tmp_path)
+    for width in (390, 1000):
+        page = browser.new_page(viewport={"width": width, "height": 844})
+        page.goto(index.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator("main a").count() == len(pretrained_names())
+        if width == 1000:
+            screenshot(page, "gallery.png")
+            page.locator("main a").first.click()
+            page.wait_for_function("() => cells.every(cell => cell.fresh)")
+            assert page.locator("h1").inner_text().endswith(pretrained_names()[0])
+        page.close()
+
+
+def test_the_page_lives_inside_a_notebooks_output_as_well(offline):
+    frame = LatentExplorer(MODEL).as_page()._repr_mimebundle_()["text/html"]
+    offline.set_content(f"<!doctype html><body>{frame}</body>")
+    inside = offline.frame_locator("iframe")
+    inside.locator("#lattice .cell").nth(9).click()
+    assert inside.locator("#code").inner_text() == "code 1001"
+    inside.locator("#share summary").click()
+    assert not inside.locator("#address").is_visible()
