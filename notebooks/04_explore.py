@@ -14,7 +14,6 @@
 #     name: python3
 # ---
 
-
 # %% [markdown]
 # # What can you find out about a model by moving its latents alone?
 #
