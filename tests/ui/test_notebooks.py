@@ -109,6 +109,7 @@ def test_slider_bit_and_keyboard_each_show_the_picture_of_the_readout(front_end,
     if name == "JupyterLab 4":  # Notebook 7 keeps arrow keys for itself: there the buttons stand in
         handle.focus()
         assert picture_changes_and_is_of_the_readout(page, lambda: page.keyboard.press("ArrowLeft"))
+    page.locator(".mrvae").first.evaluate("panel => panel.scrollIntoView()")
     screenshot(page, f"explorer-{'lab' if name == 'JupyterLab 4' else 'notebook7'}.png")
 
     times = latency.of_a_drag(page, PICTURE, latency.OF_AN_IMAGE, *middle(handle), pixels_per_step=4)
