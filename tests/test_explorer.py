@@ -4,20 +4,36 @@ import base64
 import io
 import re
 
+import ipywidgets
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from mrvae_lib.interactive.compare import CompareExplorer
 from mrvae_lib.interactive.explorer import LatentExplorer
 from mrvae_lib.interactive.state import ExplorerState, decode_state, png_bytes
+from mrvae_lib.interactive.views import named_views
+from mrvae_lib.model.codes import all_codes
 from tests.conftest import tiny_images, tiny_model
+
+
+def pixels(widget):
+    """The pixels of the image in an HTML widget."""
+    data = re.search(r"base64,([^\"]+)", widget.value)[1]
+    return np.array(Image.open(io.BytesIO(base64.b64decode(data))))
 
 
 def shown(explorer):
     """The pixels in the picture widget."""
-    data = re.search(r"base64,([^\"]+)", explorer.picture.value)[1]
-    return np.array(Image.open(io.BytesIO(base64.b64decode(data))))
+    return pixels(explorer.picture)
+
+
+def widgets_in(widget):
+    """A widget and all that it holds."""
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from widgets_in(child)
 
 
 def model_with_card(n_reals=3, n_bits=2):
@@ -30,16 +46,8 @@ def model_with_card(n_reals=3, n_bits=2):
 
 
 def button(explorer, label):
-    found = []
-
-    def search(widget):
-        if getattr(widget, "description", None) == label and hasattr(widget, "click"):
-            found.append(widget)
-        for child in getattr(widget, "children", ()):
-            search(child)
-
-    search(explorer.panel)
-    return found[0]
+    return next(widget for widget in widgets_in(explorer.panel)
+                if getattr(widget, "description", None) == label and hasattr(widget, "click"))
 
 
 def test_sliders_are_the_informative_reals_most_first_with_their_kl():
@@ -96,7 +104,7 @@ def test_a_state_of_another_model_is_refused(state):
 
 def test_examples_are_walked_round_and_reset_returns_to_the_start():
     explorer = LatentExplorer(model_with_card())
-    assert "test image 0, a dog" in explorer.caption.value
+    assert "test image 0, a\xa0dog" in explorer.caption.value
     start = explorer.state
     button(explorer, "next").click()
     assert explorer.state.example == 1
@@ -146,22 +154,30 @@ def test_where_there_is_no_kernel_a_png_is_shown():
     bundle = explorer._repr_mimebundle_()
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.panel.model_id
     picture = np.array(Image.open(io.BytesIO(base64.b64decode(bundle["image/png"]))))
-    np.testing.assert_array_equal(picture[::8, ::8], decode_state(explorer.model, explorer.state))
+    np.testing.assert_array_equal(picture[::32, :256:32], decode_state(explorer.model, explorer.state))
+    for i, code in enumerate(all_codes(2)):
+        place = np.s_[i // 2 * 128 : i // 2 * 128 + 128 : 16, 264 + i % 2 * 128 : 264 + i % 2 * 128 + 128 : 16]
+        expected = decode_state(explorer.model, ExplorerState(explorer.state.z, tuple(code.tolist())))
+        np.testing.assert_array_equal(picture[place], expected)
 
 
-@pytest.mark.parametrize(("n_reals", "n_bits"), [(3, 0), (0, 2), (2, 2)])
-@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 20)])
+@pytest.mark.parametrize(("n_reals", "n_bits"), [(3, 0), (0, 2), (2, 2), (2, 7)])
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 20), (1, 256, 256)])
 def test_it_opens_on_any_model_with_and_without_images(n_reals, n_bits, shape):
     model = tiny_model(n_reals, n_bits, shape=shape)
     for images in (None, tiny_images(20, shape=shape)):
-        explorer = LatentExplorer(model, images)
+        explorer = LatentExplorer(model, images, tiles=True)
         assert shown(explorer).shape == (shape[1:] if shape[0] == 1 else (*shape[1:], 3))
-        assert len(explorer.bits) == n_bits
+        assert (len(explorer.bits), explorer.codes is not None) == (n_bits, 0 < n_bits <= 6)
+        explorer.randomise()
+        for name in named_views(model, explorer.content):
+            explorer.show_view(name)
+        assert explorer.message.value == ""
 
 
-def test_ten_thousand_random_events_raise_nothing(generator):
+def test_a_thousand_random_events_raise_nothing(generator):
     explorer = LatentExplorer(model_with_card())
-    for draw in torch.rand(10_000, generator=generator).tolist():
+    for draw in torch.rand(1_000, generator=generator).tolist():
         if draw < 0.5:
             explorer.sliders[1 + int(draw < 0.25)].value = 10 * draw - 2.5
         else:
@@ -172,3 +188,179 @@ def test_ten_thousand_random_events_raise_nothing(generator):
 def test_a_png_is_lossless():
     picture = np.arange(64, dtype=np.uint8).reshape(8, 8)
     np.testing.assert_array_equal(np.array(Image.open(io.BytesIO(png_bytes(picture)))), picture)
+
+
+def test_the_strip_shows_the_real_that_moved_last_and_its_tiles_set_it():
+    explorer = LatentExplorer(model_with_card())
+    assert explorer.selected == 1
+    explorer.sliders[2].value = -1.0
+    assert explorer.selected == 2
+    assert explorer.sweep.shown.description == "sweep of z2"
+    (sheet,), strip = explorer.sweep.tiles.sheets, explorer.sweep.tiles
+    for i, tile in enumerate(np.split(pixels(sheet), 11, axis=1)):
+        expected = decode_state(explorer.model, explorer.state.with_real(2, -2.5 + 0.5 * i))
+        np.testing.assert_allclose(tile.astype(int), expected, atol=1)
+    strip.buttons[10].click()
+    assert (explorer.sliders[2].value, explorer.state.z[2]) == (2.5, 2.5)
+    assert [k for k, tile in enumerate(strip.buttons) if "mrvae-chosen" in tile._dom_classes] == [10]
+
+
+def test_the_lattice_shows_every_code_and_its_tiles_set_the_bits():
+    explorer = LatentExplorer(model_with_card())
+    (sheet,), lattice = explorer.codes.tiles.sheets, explorer.codes.tiles
+    assert [tile.tooltip for tile in lattice.buttons] == ["00, mostly cat", "01", "10, mostly dog", "11"]
+    for tile, code in zip(np.split(pixels(sheet), 4, axis=1), all_codes(2), strict=True):
+        expected = decode_state(explorer.model, ExplorerState(explorer.state.z, tuple(code.tolist())))
+        np.testing.assert_allclose(tile.astype(int), expected, atol=1)
+    lattice.buttons[1].click()
+    assert (explorer.state.code, [bit.value for bit in explorer.bits]) == ("01", [False, True])
+    assert "mrvae-chosen" in lattice.buttons[1]._dom_classes
+
+
+def test_tiles_can_be_hidden_and_are_up_to_date_when_they_come_back():
+    explorer = LatentExplorer(model_with_card(), tiles=False)
+    assert explorer.codes.tiles.panel.layout.display == explorer.sweep.tiles.panel.layout.display == "none"
+    assert explorer.codes.tiles.sheets[0].value == ""
+    explorer.sliders[1].value = 2.0
+    explorer.codes.shown.value = True
+    always = LatentExplorer(model_with_card(), state=explorer.state)
+    assert explorer.codes.tiles.sheets[0].value == always.codes.tiles.sheets[0].value
+    assert explorer.codes.tiles.panel.layout.display == "flex"
+
+
+def test_a_bit_says_what_it_tells_and_which_classes_it_swaps():
+    explorer = LatentExplorer(model_with_card())
+    assert explorer.bits[0].tooltip == "b0 · 0.60 nats · cat ↔ dog"
+    assert explorer.bits[1].tooltip == "b1 · 0.20 nats"
+
+
+def test_a_real_is_labelled_with_the_factor_it_moves():
+    model = model_with_card()
+    model.card["factor_names"] = ["size", "place"]
+    model.examples = {"mu": torch.randn(50, 3, generator=torch.Generator().manual_seed(0)), "bits": torch.zeros(50, 2)}
+    model.examples["factors"] = torch.stack([torch.arange(50), (10 * model.examples["mu"][:, 1]).round().long()], dim=1)
+    assert [slider.description for slider in LatentExplorer(model).sliders.values()] == ["z1 · 2.00 nats · place",
+                                                                                         "z2 · 0.50 nats"]
+
+
+def test_a_class_narrows_the_walk():
+    model = tiny_model(2, 2)
+    explorer = LatentExplorer(model, tiny_images(8))
+    explorer.starts.classes.value = "lower"
+    seen = [explorer.state.example]
+    for _ in range(4):
+        button(explorer, "next").click()
+        seen.append(explorer.state.example)
+    assert seen == [1, 3, 5, 7, 1]
+    assert "a\xa0lower" in explorer.caption.value
+
+
+def test_the_original_is_beside_what_the_model_makes_of_it():
+    images = tiny_images(8)
+    explorer = LatentExplorer(tiny_model(2, 2), images)
+    explorer.go_to(3)
+    np.testing.assert_array_equal(pixels(explorer.decoded.start), images.images[3, 0])
+    np.testing.assert_array_equal(shown(explorer), decode_state(explorer.model, explorer.content.starts[3]))
+    explorer.randomise()
+    assert explorer.decoded.start.value == ""
+
+
+def test_every_named_view_proves_its_sentence():
+    explorer = LatentExplorer(model_with_card(), tiny_images(40))
+    start, said = explorer.state, {}
+    for name in named_views(explorer.model, explorer.content):
+        explorer.views.value = name
+        said[name] = (explorer.state, explorer.decoded.caption.value)
+        assert explorer.views.value == name
+    state, text = said["same hand, another code"]
+    assert state.z == start.z
+    assert sum(one != other for one, other in zip(state.b, start.b, strict=True)) == 1
+    assert f"from {start.code} to {state.code}" in text
+    state, _ = said["same code, another hand"]
+    assert state.b == start.b
+    state, text = said["one real, end to end"]
+    assert (state.b, state.with_real(1, start.z[1])) == (start.b, start)
+    assert abs(state.z[1]) == 2.5
+    assert said["all reals at 0"][0].z == (0.0, 0.0, 0.0)
+    state, text = said["a real that is not used"]
+    moved = np.abs(decode_state(explorer.model, state).astype(int) - decode_state(explorer.model, start)).max()
+    assert f"z0 tells 0.010 nats: moved to +2.5, it changes no pixel by more than {moved} of 255" in text
+    explorer.sliders[2].value = 0.3
+    assert "z0 tells" not in explorer.caption.value
+    assert explorer.views.value == ""
+
+
+def test_playing_swings_the_chosen_real_there_and_back():
+    explorer = LatentExplorer(model_with_card())
+    play = next(widget for widget in widgets_in(explorer.panel) if isinstance(widget, ipywidgets.Play))
+    values = []
+    for step in (1, 25, 50, 51, 99, 101):
+        play.value = step
+        values.append(round(explorer.sliders[1].value, 6))
+    assert values == [-2.4, 0.0, 2.5, 2.4, -2.4, -2.4]
+
+
+def test_save_offers_the_picture_and_the_view():
+    explorer = LatentExplorer(model_with_card())
+    explorer.sliders[1].value = 1.5
+    button(explorer, "save").click()
+    picture, view = (base64.b64decode(data) for data in re.findall(r'base64,([^"]+)', explorer.links.value))
+    scale = 280 // 8
+    np.testing.assert_array_equal(np.array(Image.open(io.BytesIO(picture)))[::scale, ::scale],
+                                  decode_state(explorer.model, explorer.state))
+    assert ExplorerState.from_json(view.decode()) == explorer.state
+    assert 'download="mrvae-10.json"' in explorer.links.value
+
+
+def test_what_a_browser_adds_to_a_number_is_no_change():
+    explorer = LatentExplorer(model_with_card())
+    explorer.sliders[2].value = 0.5000000000000002
+    assert "changed" not in explorer.caption.value
+    assert explorer.state == explorer.content.starts[0]
+
+
+def test_every_control_says_what_it_is():
+    explorer = LatentExplorer(model_with_card(), tiny_images(8))
+    for widget in widgets_in(explorer.panel):
+        if isinstance(widget, (ipywidgets.Button, ipywidgets.ToggleButton)):
+            assert widget.description
+            assert widget.tooltip
+        elif isinstance(widget, (ipywidgets.FloatSlider, ipywidgets.Dropdown)):
+            assert widget.description
+        elif isinstance(widget, ipywidgets.HTML) and "<img" in widget.value:
+            assert re.search(r'alt="\w', widget.value)
+
+
+def test_names_from_a_folder_are_shown_as_text():
+    images = tiny_images(8)
+    images = type(images)("tiny", images.images, images.labels, ("<b>up</b>", "down"))
+    explorer = LatentExplorer(tiny_model(2, 2), images)
+    assert "<b>up</b>" not in explorer.caption.value
+    assert "&lt;b&gt;up&lt;/b&gt;" in explorer.caption.value
+
+
+def test_compared_models_start_from_the_same_image_and_move_apart():
+    images = tiny_images(8)
+    models = {"bits": tiny_model(2, 2), "none": tiny_model(3, 0, seed=1)}
+    compare = CompareExplorer(models, images)
+    compare.starts.step(+1)
+    assert {explorer.state.example for explorer in compare.explorers.values()} == {1}
+    for explorer in compare.explorers.values():
+        np.testing.assert_array_equal(pixels(explorer.decoded.start), images.images[1, 0])
+    before = compare.explorers["none"].picture.value
+    compare.explorers["bits"].bits[0].value = not compare.explorers["bits"].bits[0].value
+    assert compare.explorers["none"].picture.value == before
+    bundle = compare._repr_mimebundle_()
+    row = np.array(Image.open(io.BytesIO(base64.b64decode(bundle["image/png"]))))[::4, ::4]
+    for picture, explorer in zip((row[:, :8], row[:, -8:]), compare.explorers.values(), strict=True):
+        np.testing.assert_array_equal(picture, shown(explorer))
+
+
+def test_models_that_cannot_start_from_the_same_image_are_not_compared():
+    model = model_with_card()
+    with pytest.raises(ValueError, match="two or more"):
+        CompareExplorer({"one": model})
+    with pytest.raises(ValueError, match="one shape"):
+        CompareExplorer({"one": model, "other": tiny_model(2, 2, shape=(1, 9, 8))}, tiny_images(8))
+    with pytest.raises(ValueError, match="pass images"):
+        CompareExplorer({"one": model, "other": tiny_model(2, 2)})

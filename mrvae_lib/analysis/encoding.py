@@ -133,12 +133,14 @@ def informative_reals(kl_of_real: Any) -> list[int]:
 
 
 def encoded_examples(model: MRVAE, images: ImageSet, n: int = N_EXAMPLES) -> dict[str, Tensor]:
-    """The first n images as the model keeps them: `mu` (n, D), `bits` (n, K) and, where known, `label` (n,)."""
+    """The first n images as the model keeps them: `mu` (n, D), `bits` (n, K); if known `label`, `factors` (n, F)."""
     few = images.first(n)
     posterior = encode_set(model, few)
     examples = {"mu": posterior.mu.clone(), "bits": posterior.bits.clone()}
     if few.labels is not None:
         examples["label"] = few.labels.clone()
+    if few.factors is not None:
+        examples["factors"] = few.factors.clone()
     return examples
 
 

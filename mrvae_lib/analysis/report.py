@@ -38,6 +38,7 @@ def model_card(config: RunConfig, scores: Evaluation, test: ImageSet, command: s
         "seed": config.train.seed,
         "data": test.name,
         "label_names": list(test.label_names),
+        "factor_names": list(test.factor_names),
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
         "scores": asdict(scores),
         "run": config.model_dump(mode="json", exclude_none=True),

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
-__all__ = ["LatentExplorer", "export_html", "page_frame"]
+_HOMES = {"CompareExplorer": "compare", "LatentExplorer": "explorer", "export_html": "export", "page_frame": "export"}
+__all__ = ["CompareExplorer", "LatentExplorer", "export_html", "page_frame"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "LatentExplorer":
-        from mrvae_lib.interactive.explorer import LatentExplorer
-
-        return LatentExplorer
-    if name in ("export_html", "page_frame"):
-        from mrvae_lib.interactive import export
-
-        return getattr(export, name)
+    if name in _HOMES:
+        return getattr(import_module(f"mrvae_lib.interactive.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'mrvae_lib.interactive' has no attribute {name!r}")

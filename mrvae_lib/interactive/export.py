@@ -71,7 +71,7 @@ def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent |
         "weights": base64.b64encode(_half(weights).tobytes()).decode(),
         "sliders": [{"index": i, "label": label} for i, label in content.reals.items()],
         "range": [*SWEEP, STEP],
-        "bits": [re.sub(r"^b(it )?\d+\W*", "", label) for label in content.bits],
+        "bits": [label.partition(" · ")[2] for label in content.bits],
         "lattice": 0 < model.n_bits <= MAX_LATTICE_BITS,
         "starts": [_shortened(start) for start in content.starts],
         "labels": content.labels,

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from mrvae_lib.data.factors import FactorSet
-from mrvae_lib.interactive.explorer import PICTURE_WIDTH, widget_or_picture
-from mrvae_lib.interactive.state import inline_image, png_bytes
+from mrvae_lib.interactive.picture import PICTURE_WIDTH, widget_or_picture
+from mrvae_lib.interactive.state import as_picture, inline_image, png_bytes
 
 
 class FactorExplorer:
@@ -48,8 +48,7 @@ class FactorExplorer:
         self.caption.value = f"image {number:,} of {len(self.images):,}"
 
     def _pixels(self) -> np.ndarray:
-        pixels = self.images.at(torch.tensor([self.factors]))[0].permute(1, 2, 0).numpy()
-        return pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
+        return as_picture(self.images.at(torch.tensor([self.factors]))[0])
 
     def _slider(self, name: str, values: Sequence[float | str], index: int) -> widgets.SelectionSlider:
         texts = [value if isinstance(value, str) else f"{value:.2f}" for value in values]

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from html import escape
 
 import numpy as np
 import torch
@@ -14,10 +15,11 @@ from PIL import Image
 from torch import Tensor
 
 from mrvae_lib.analysis.encoding import encode_set, encoded_examples, informative_reals
+from mrvae_lib.analysis.naming import bit_swaps, factors_of_reals, labels_of_codes
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.config import MAX_TABLE_BITS
 from mrvae_lib.data.imageset import ImageSet
-from mrvae_lib.model.codes import CodeTable, code_name
+from mrvae_lib.model.codes import CodeTable
 from mrvae_lib.model.vae import MRVAE
 
 STEP = 0.1
@@ -71,18 +73,26 @@ class ExplorerState:
         """The view with one bit set."""
         return replace(self, b=(*self.b[:k], int(value), *self.b[k + 1 :]))
 
+    def latents(self) -> tuple[Tensor, Tensor]:
+        """z (D,) and b (K,) as the decoder takes them."""
+        return torch.tensor(self.z, dtype=torch.float32), torch.tensor(self.b, dtype=torch.float32)
+
     @property
     def code(self) -> str:
         """The bits as text, b0 first."""
-        return code_name(torch.tensor(self.b))
+        return "".join(map(str, self.b))
 
 
 @torch.inference_mode()
 def decode_state(model: MRVAE, state: ExplorerState) -> np.ndarray:
     """The picture of a view, (H, W) or (H, W, 3) uint8."""
-    z = torch.tensor([state.z], dtype=torch.float32).reshape(1, len(state.z))
-    b = torch.tensor([state.b], dtype=torch.float32).reshape(1, len(state.b))
-    picture = model.decode(z, b)[0].mul(255).round().byte().permute(1, 2, 0).numpy()
+    z, b = state.latents()
+    return as_picture(model.decode(z[None], b[None])[0].mul(255).round().byte())
+
+
+def as_picture(pixels: Tensor) -> np.ndarray:
+    """uint8 pixels (C, H, W) as a picture, (H, W) or (H, W, 3)."""
+    picture = pixels.permute(1, 2, 0).numpy()
     return picture[:, :, 0] if picture.shape[2] == 1 else picture
 
 
@@ -95,10 +105,14 @@ def png_bytes(picture: np.ndarray) -> bytes:
 
 def inline_image(picture: np.ndarray, *, alt: str, width: int) -> str:
     """A uint8 picture as an <img> that carries its own data; the browser scales it without smoothing."""
-    data = base64.b64encode(png_bytes(picture)).decode()
     height = round(width * picture.shape[0] / picture.shape[1])
-    return (f'<img alt="{alt}" width="{width}" height="{height}" '
-            f'style="image-rendering:pixelated;border-radius:4px" src="data:image/png;base64,{data}">')
+    return (f'<img alt="{escape(alt)}" width="{width}" height="{height}" '
+            f'style="image-rendering:pixelated;border-radius:4px" src="{data_uri(png_bytes(picture), "image/png")}">')
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """Bytes as an address that holds them, for <img> and download links."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 @dataclass(frozen=True)
@@ -109,9 +123,17 @@ class ExplorerContent:
     labels: tuple[str, ...]
     """The class of each start, where known; else empty."""
     reals: dict[int, str]
-    """The reals worth a slider, most informative first, and what to write beside it."""
+    """The reals worth a slider, most informative first, and what to write beside it: name, KL, the factor it moves."""
     bits: tuple[str, ...]
-    """What to say of each bit."""
+    """What to say of each bit: name, information, the classes it swaps most often."""
+    classes: dict[str, str]
+    """The commonest class of each code, as far as the starts tell; by `ExplorerState.code`."""
+    kl_of_real: tuple[float, ...]
+    """(D,) nats; empty where unknown."""
+
+    def of_class(self, name: str) -> list[int]:
+        """The starts of one class, or all of them for ""."""
+        return [i for i in range(len(self.starts)) if not name or self.labels[i] == name]
 
 
 def explorer_content(model: MRVAE, images: ImageSet | None = None) -> ExplorerContent:
@@ -119,29 +141,46 @@ def explorer_content(model: MRVAE, images: ImageSet | None = None) -> ExplorerCo
 
     With neither, every real gets a slider without a figure and the start is the middle of the prior.
     """
-    examples, names = model.examples, tuple(model.card.get("label_names", ()))
+    examples = model.examples
+    names, factor_names = (tuple(model.card.get(key, ())) for key in ("label_names", "factor_names"))
     if images is not None:
-        examples, names = encoded_examples(model, images), images.label_names
+        examples = encoded_examples(model, images)
+        names, factor_names = images.label_names, images.factor_names
     if not examples:
         examples = {"mu": torch.zeros(1, model.n_reals), "bits": torch.zeros(1, model.n_bits)}
-    kl_of_real, bit_information = _what_latents_tell(model, images)
-    shown = informative_reals(kl_of_real) if kl_of_real else range(model.n_reals)
-    labels = examples["label"].tolist() if "label" in examples else []
+    mu, bits, labels = examples["mu"].float(), examples["bits"].float(), examples.get("label", torch.empty(0))
+    names = names or tuple(str(label) for label in range(int(labels.max()) + 1 if len(labels) else 0))
+    kl_of_real, of_bits = _what_latents_tell(model, images)
+    factors = factors_of_reals(mu, examples["factors"], factor_names) if "factors" in examples else [""] * model.n_reals
+    counts = labels_of_codes(bits, labels) if len(labels) else {}
     return ExplorerContent(
-        starts=tuple(
-            ExplorerState.from_latents(_on_slider(mu), bits, i)
-            for i, (mu, bits) in enumerate(zip(examples["mu"].float(), examples["bits"].float(), strict=True))
-        ),
-        labels=tuple(names[label] if names else str(label) for label in labels),
-        reals={i: f"z{i}" + (f" · {kl_of_real[i]:.2f} nats" if kl_of_real else "") for i in shown},
-        bits=tuple(f"bit {k}" + (f", {bit_information[k]:.2f} nats" if bit_information else "")
+        starts=tuple(ExplorerState.from_latents(z, b, i)
+                     for i, (z, b) in enumerate(zip(on_slider(mu), bits, strict=True))),
+        labels=tuple(names[int(label)] for label in labels),
+        reals={i: _joined(f"z{i}", f"{kl_of_real[i]:.2f} nats" if kl_of_real else "", factors[i])
+               for i in (informative_reals(kl_of_real) if kl_of_real else range(model.n_reals))},
+        bits=tuple(_joined(f"b{k}", f"{of_bits[k]:.2f} nats" if of_bits else "",
+                           _swaps([(names[off], names[on]) for off, on in bit_swaps(counts, model.n_bits, k)]))
                    for k in range(model.n_bits)),
+        classes={format(code, f"0{model.n_bits}b"): names[count.most_common(1)[0][0]]
+                 for code, count in counts.items() if model.n_bits},
+        kl_of_real=tuple(kl_of_real),
     )
 
 
-def _on_slider(mu: Tensor) -> Tensor:
+def on_slider(z: Tensor) -> Tensor:
     """The nearest values that sliders can show, so that the picture is always the one of the readout."""
-    return mu.clamp(*SWEEP).div(STEP).round().mul(STEP)
+    return z.double().clamp(*SWEEP).mul(1 / STEP).round().div(1 / STEP) + 0.0  # no -0
+
+
+def _joined(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)
+
+
+def _swaps(pairs: Sequence[tuple[str, str]]) -> str:
+    """The commonest swap, and the next where names are short."""
+    shown = pairs[: 2 if all(len(name) < 3 for pair in pairs for name in pair) else 1]
+    return ", ".join(f"{off} ↔ {on}" for off, on in shown)
 
 
 def _what_latents_tell(model: MRVAE, images: ImageSet | None) -> tuple[Sequence[float], Sequence[float]]:

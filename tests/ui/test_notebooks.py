@@ -33,6 +33,14 @@ def readout(page):
     return model, ExplorerState(state.z, tuple(int(re.match(r"b\d+ = (\d)", text)[1]) for text in bits))
 
 
+def sheet_tile(page, button):
+    """The pixels of the small picture above a button."""
+    row, place = button.evaluate("""button => [button.closest('.widget-vbox').querySelector('img').src,
+                                               [...button.parentElement.children].indexOf(button)]""")
+    side = shown(page).shape[1]
+    return np.array(Image.open(io.BytesIO(base64.b64decode(row.split(",")[1]))))[:, place * side : (place + 1) * side]
+
+
 def picture_is_of_the_readout(page):
     model, state = readout(page)
     return np.abs(shown(page).astype(int) - decode_state(model, state)).max() <= 1
@@ -90,6 +98,10 @@ def test_slider_bit_and_keyboard_each_show_the_picture_of_the_readout(front_end,
     assert picture_changes_and_is_of_the_readout(page, page.locator("button.mrvae-bit-2").click)
     assert page.locator(".widget-slider .widget-readout").all_inner_texts() == values
 
+    for tile in (page.locator(".mrvae-tiles:not(.mrvae-sweep) button").nth(3), page.locator(".mrvae-sweep button").nth(3)):
+        assert picture_changes_and_is_of_the_readout(page, tile.click)
+        assert np.abs(sheet_tile(page, tile).astype(int) - shown(page)).max() <= 1
+
     real = page.locator(".widget-slider .widget-label").first.inner_text().split(" ")[0]
     for direction in ("up", "down"):
         page.locator(f"button[title='{real} {direction}']").focus()
@@ -97,6 +109,7 @@ def test_slider_bit_and_keyboard_each_show_the_picture_of_the_readout(front_end,
     if name == "JupyterLab 4":  # Notebook 7 keeps arrow keys for itself: there the buttons stand in
         handle.focus()
         assert picture_changes_and_is_of_the_readout(page, lambda: page.keyboard.press("ArrowLeft"))
+    page.locator(".mrvae").first.evaluate("panel => panel.scrollIntoView()")
     screenshot(page, f"explorer-{'lab' if name == 'JupyterLab 4' else 'notebook7'}.png")
 
     track = page.locator(".widget-slider .noUi-target").first.bounding_box()["width"]
