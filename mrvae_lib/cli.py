@@ -1,4 +1,4 @@
-"""The command line: train, evaluate, traverse, explore, data, presets."""
+"""The command line: train, sweep, evaluate, traverse, explore, data, presets."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from rich.table import Table
 from mrvae_lib.config import ConfigError, RunConfig, load_config, preset_names
 from mrvae_lib.data.imageset import ImageSet
 from mrvae_lib.model.vae import MRVAE
+from mrvae_lib.sweep.command import sweep
 
 app = typer.Typer(
     help="Train, measure and explore variational autoencoders with bits beside reals.",
@@ -74,7 +75,8 @@ def train(
         console.print(_table(scores))
         if scores["kmeans_accuracy"] is not None:
             console.print(_verdict(scores["code_accuracy"], scores["kmeans_accuracy"], config.data.name))
-        written = ", ".join(sorted(path.name for path in folder.iterdir() if path.name != "checkpoints"))
+        written = ", ".join(sorted(path.name for path in folder.iterdir()
+                                   if path.name != "checkpoints" and not path.name.startswith(".")))
         console.print(f"\nWritten to {folder}: {written}", soft_wrap=True)
         console.print(f"Next: look at {folder / 'traversals.png'}, open sliders with [bold]{_program()} explore "
                       f"{folder}[/], or the notebooks with [bold]make lab[/].", soft_wrap=True)
@@ -181,6 +183,9 @@ def _one_line_errors() -> Iterator[None]:
     except (ConfigError, DataError, CheckpointError, TrainingError) as error:
         print(f"mrvae: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
+
+
+app.command()(_one_line_errors()(sweep))
 
 
 def _config_and_folder(source: str, out: Path | None, quick: bool, overrides: list[str]) -> tuple[RunConfig, Path]:

@@ -8,7 +8,8 @@ import pytest
 
 from tests.conftest import ROOT
 
-STAGES = ["config", "data", "model", "objective", "training", "analysis", "interactive", "pretrained", "cli"]
+STAGES = ["config", "data", "model", "objective", "training", "analysis", "interactive", "pretrained", "sweep",
+          "cli"]
 PACKAGE = ROOT / "mrvae_lib"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem not in
                  ("__init__", "__main__"))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -20,10 +21,37 @@ from mrvae_lib.model.vae import MRVAE
 
 PARTIAL = ".partial-"
 """How the names of files and folders begin while they are being written."""
+LOCK = ".lock"
+"""The file in a run's folder that its process holds locked."""
 
 
 class CheckpointError(RuntimeError):
     """A model or checkpoint that cannot be read; the message is one line naming the file and what was expected."""
+
+
+@contextmanager
+def only_process(folder: Path) -> Iterator[None]:
+    """Keep a run's folder to ourselves; the system lets go of the lock when its process ends, however it ends.
+
+    Raises:
+        CheckpointError: another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            yield
+    except Timeout:
+        raise CheckpointError(f"{folder}: another process is training here; wait for it or stop it, or choose another "
+                              f"folder with --out") from None
+
+
+def in_use(folder: Path) -> bool:
+    """Whether a process is training in this folder."""
+    try:
+        with only_process(folder):
+            return False
+    except CheckpointError:
+        return True
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import math
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from mrvae_lib.data.imageset import as_floats, shuffled_batches
 from mrvae_lib.model.codes import CodeTable
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import Terms, Weights, loss_terms, total_loss
-from mrvae_lib.training.checkpoints import save_model
+from mrvae_lib.training.checkpoints import only_process, save_model
 from mrvae_lib.training.run import Run, TrainingError, save, start
 from mrvae_lib.training.schedules import value_at, weights_at
 
@@ -64,6 +64,12 @@ def train(
         ConfigError: the folder holds a run of another configuration, or the device is not there.
         DataError: the images cannot be had.
     """
+    with only_process(Path(folder)) if folder is not None else nullcontext():
+        return _train(config, folder, callbacks, images)
+
+
+def _train(config: RunConfig, folder: str | Path | None, callbacks: Sequence[Callback], images: ImageSet | None
+           ) -> MRVAE:
     run = start(config, folder, images)
     for callback in callbacks:
         callback.on_start(run)
