@@ -51,6 +51,7 @@ def train(
     from mrvae_lib.data import load_dataset
     from mrvae_lib.training.checkpoints import load_run
     from mrvae_lib.training.loop import train as train_model
+    from mrvae_lib.training.parallel import is_first
     from mrvae_lib.training.trackers import JsonLines, ProgressBar, TensorBoard
 
     with _one_line_errors():
@@ -63,6 +64,8 @@ def train(
             config, folder, images=images,
             callbacks=[ProgressBar(), JsonLines(folder / "metrics.jsonl"), tensorboard, PictureLog(tensorboard, test)],
         )
+        if not is_first():
+            return
         if not (folder / "model" / "config.json").is_file():
             console.print(f"Stopped. To go on: {_program()} train {folder}")
             raise typer.Exit(130)
@@ -180,7 +183,7 @@ def _one_line_errors() -> Iterator[None]:
 
     try:
         yield
-    except (ConfigError, DataError, CheckpointError, TrainingError) as error:
+    except (ConfigError, DataError, CheckpointError, TrainingError, OSError) as error:
         print(f"mrvae: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
 
@@ -240,9 +243,10 @@ def _table(scores: dict[str, Any]) -> Table:
 
 
 def _verdict(code: float, kmeans: float, data: str) -> str:
+    points = f"by {100 * abs(code - kmeans):.1f} points."
     if code > kmeans:
-        return f"The code beats k-means by {100 * (code - kmeans):.1f} points."
-    verdict = f"k-means beats the code by {100 * (kmeans - code):.1f} points."
+        return f"The code beats k-means {points}"
+    verdict = f"k-means beats the code {points}"
     if data == "digits":
         verdict += " These are few images: with MNIST's 60,000 the code wins (make run DATA=mnist)."
     return verdict
@@ -263,6 +267,4 @@ def _label_counts(images: ImageSet) -> str:
 def _program() -> str:
     """How to call this program again: by name, or by its place where no environment is active (after `make run`)."""
     here = Path(sys.argv[0])
-    if shutil.which("mrvae") or here.stem != "mrvae":
-        return "mrvae"
-    return os.path.relpath(here)
+    return "mrvae" if shutil.which("mrvae") or here.stem != "mrvae" else os.path.relpath(here)

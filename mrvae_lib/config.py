@@ -13,14 +13,18 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-NonNegative = Annotated[float, Field(ge=0)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Points = tuple[tuple[Annotated[float, Field(ge=0, le=1)], NonNegative], ...]
-Schedule = Annotated[float, Field(ge=0)] | Points
+Schedule = NonNegative | Points
 """A number, or points [progress, value] joined by straight lines; progress runs from 0 to 1 over the run."""
 
 
 MAX_TABLE_BITS = 12
 """The widest code whose 2^K table we write down: 4,096 columns per image."""
+
+
+MAX_MESSAGE = 600
+"""Letters of an error that quotes what it received."""
 
 
 class ConfigError(ValueError):
@@ -148,7 +152,7 @@ def load_config(
     origin, text = _read(source)
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also a number of 5,000 digits, or brackets a thousand deep
         raise ConfigError(f"{origin}: not valid TOML: {error}") from None
     shrink = table.pop("quick", {})
     if not isinstance(shrink, dict):
@@ -169,7 +173,8 @@ def parse_config(table: Mapping[str, Any], *, origin: str = "configuration") -> 
     try:
         return RunConfig.model_validate(table)
     except ValidationError as error:
-        raise ConfigError(f"{origin}: {_one_line(error)}") from None
+        message = _one_line(error).replace("\n", "\\n")
+        raise ConfigError(f"{origin}: {message[:MAX_MESSAGE]}") from None
 
 
 def dump_config(config: RunConfig) -> str:

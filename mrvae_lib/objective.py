@@ -18,6 +18,7 @@ from torch import Tensor
 
 from mrvae_lib.config import ObjectiveConfig
 from mrvae_lib.data.pose import random_pose
+from mrvae_lib.data.shared import whole_batch
 from mrvae_lib.model.codes import log_code_probs
 from mrvae_lib.model.latents import Estimator, expected_loss, sample_normal
 from mrvae_lib.model.vae import MRVAE, Posterior
@@ -98,12 +99,14 @@ def loss_terms(
         temperature=config.temperature,
         generator=generator,
     )
-    information = aggregate = consistency = None
+    changed = None
+    if model.n_bits and weights.lambda_consistency:
+        changed = model.encode(random_pose(x, config.pose, generator)).bit_logits
+    # Where processes share the batch, each has now done its part; what follows is about the whole batch.
+    posterior, reconstruction, changed = whole_batch((posterior, reconstruction, changed))
+    information = aggregate = None
     if model.n_bits and (weights.lambda_information or weights.lambda_aggregate):
         information, aggregate = split_code_kl(posterior.bit_logits, pool)
-    if model.n_bits and weights.lambda_consistency:
-        changed = model.encode(random_pose(x, config.pose, generator))
-        consistency = code_divergence(posterior.bit_logits, changed.bit_logits)
     return Terms(
         posterior=posterior,
         reconstruction=reconstruction,
@@ -111,7 +114,7 @@ def loss_terms(
         kl_b=posterior.kl_bits().sum(dim=1),
         information=information,
         aggregate=aggregate,
-        consistency=consistency,
+        consistency=None if changed is None else code_divergence(posterior.bit_logits, changed),
     )
 
 
