@@ -5,9 +5,9 @@
 The rival trains the same network on the same loss in fp32: torchvision's MNIST through `Resize(32)` and `ToTensor` (or
 dSprites as an array of bytes through `ToTensor`), `DataLoader(batch_size=64, shuffle=True)` without workers, plain
 Adam, contiguous memory. Ours is `mrvae train` with its log and its checkpoints, in the precision that this machine
-takes by itself. The bare step is ours on one batch that never changes. All are timed in turns, several rounds; figures are
-medians. The floor is what the step's multiply-adds would take at the rate of a large matrix product. Full: 8 minutes on
-2 cores; --quick: under one.
+takes by itself. The bare step is ours on one batch that never changes. All are timed in turns, several rounds; figures
+are medians. The floor is what the step's multiply-adds would take at the rate of a large matrix product. Full: 8
+minutes on 2 cores; --quick: under one.
 """
 
 from __future__ import annotations

@@ -59,9 +59,8 @@ def writing_to(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.filename is None and error.errno is None:
             raise  # an error of another kind that inherits from OSError
-        reason = error.strerror or str(error)
-        if not folder.is_dir():
-            reason = "the folder is gone"
+        gone = error.errno == errno.ENOENT and not folder.is_dir()
+        reason = "the folder is gone" if gone else error.strerror or str(error)
         found = latest_checkpoint(folder)
         rest = f"{found} stays, and the same command goes on from there" if found else "no checkpoint was written yet"
         raise CheckpointError(f"{folder}: cannot be written to ({reason}); {rest}") from None
