@@ -196,7 +196,10 @@ def formats() -> dict[str, Format]:
                              lambda path: load_npz(str(path), "train"), wrap=zipped),
     }
     if ini:
-        found["ini"] = Format(".ini", [path.read_bytes() for path in ini], load_config, is_text=True)
+        from mrvae_lib.ini import IniFile
+
+        found["ini"] = Format(".ini", [path.read_bytes() for path in ini], lambda path: IniFile.read(path).run(),
+                              is_text=True)
     return found
 
 

@@ -33,6 +33,7 @@ from mrvae_lib.data.imageset import as_floats
 from mrvae_lib.data.vision import data_folder
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import loss_terms, total_loss
+from mrvae_lib.training.devices import use_bf16
 from mrvae_lib.training.loop import Callback, train
 from mrvae_lib.training.run import Run, start
 from mrvae_lib.training.schedules import weights_at
@@ -180,12 +181,12 @@ def flops_per_image(preset: str, images: ImageSet, batch: int) -> float:
 
 def matrix_rate(dtype: torch.dtype) -> float:
     """Operations per second of a product of two large matrices."""
-    a, b = torch.randn(2, 1536, 1536).to(dtype)
+    a, b = torch.randn(2, 1024, 1024).to(dtype)
     rates = []
-    for _ in range(8):
+    for _ in range(5):
         began = time.perf_counter()
         a @ b
-        rates.append(2 * 1536**3 / (time.perf_counter() - began))
+        rates.append(2 * 1024**3 / (time.perf_counter() - began))
     return max(rates)
 
 
@@ -204,14 +205,14 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true", help="also try torch.compile, which takes a minute to begin")
     arguments = parser.parse_args()
     n_rounds, n_steps = (1, 6) if arguments.quick else (5, 40)
-    rate_of = {dtype: matrix_rate(dtype) for dtype in (torch.float32, torch.bfloat16)}
+    bf16 = use_bf16("auto", torch.device("cpu"))
     print(f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}, "
-          f"torch {torch.__version__}, CPU; {n_rounds} rounds of {n_steps} steps")
+          f"torch {torch.__version__}, CPU; {n_rounds} rounds of {n_steps} steps", flush=True)
+    rate_of = {dtype: matrix_rate(dtype) for dtype in (torch.float32, *([torch.bfloat16] if bf16 else []))}
     print("matrix product: " + ", ".join(f"{str(dtype).removeprefix('torch.')} {rate / 1e9:.0f} GFLOP/s"
                                          for dtype, rate in rate_of.items()))
     for preset, title in PRESETS.items():
         images = load_dataset("mnist" if preset.startswith("mnist") else "dsprites").first(20_000)
-        bf16 = start(configured(preset, RIVAL_BATCH), images=images.first(RIVAL_BATCH)).bf16
         flops = flops_per_image(preset, images, RIVAL_BATCH)
         print(f"\n{title} ({preset}), ours in {'bf16' if bf16 else 'fp32'}; {flops / 1e6:.0f} MFLOP per image, floor "
               + ", ".join(f"{rate / flops:,.0f} img/s {str(dtype).removeprefix('torch.')}"
