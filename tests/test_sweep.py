@@ -21,8 +21,9 @@ from mrvae_lib.sweep.table import write_sweep
 from mrvae_lib.sweep.trials import Trial, as_overrides, grid, parse_over
 from mrvae_lib.training.checkpoints import only_process
 
-SMALL = ["--set", "model.hidden=[16]", "--set", "train.epochs=2", "--set", "data.limit=100", "--set",
-         "train.batch_size=50", "--set", "train.device=cpu", "--set", "train.precision=fp32"]
+SMALL = [part for setting in ("model.hidden=[16]", "model.n_bits=1", "model.n_reals=1", "train.epochs=2", "data.limit=100",
+                              "train.batch_size=50", "train.device=cpu", "train.precision=fp32")
+         for part in ("--set", setting)]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
