@@ -1,6 +1,6 @@
 """Kill a training run at random moments, resume it each time, and compare its weights with an undisturbed run's.
 
-    python benchmarks/kill_and_resume.py [--kills 10] [--seed 0]
+    python benchmarks/kill_and_resume.py [--kills 20] [--seed 0]
 
 The last line says how many kills were survived; the exit code is 1 if the weights differ in a single bit.
 """
@@ -48,7 +48,7 @@ def timed(folder: Path) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     draw = random.Random(arguments.seed)

@@ -1,4 +1,4 @@
-"""The command line: train, evaluate, traverse, explore, export, data, presets, convert."""
+"""The command line: train, sweep, evaluate, traverse, explore, export, data, presets, convert."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from rich.table import Table
 
 from mrvae_lib.config import ConfigError, RunConfig, changed, load_config
 from mrvae_lib.ini import IniFile, convert, example_names
-from mrvae_lib.model.vae import MRVAE
-from mrvae_lib.wording import label_counts, program, verdict
+from mrvae_lib.sweep.command import sweep
+from mrvae_lib.wording import program
 
 app = typer.Typer(
     help="Train, measure and explore variational autoencoders with bits beside reals.",
@@ -54,6 +54,7 @@ def train(
     from mrvae_lib.data import load_dataset
     from mrvae_lib.training.checkpoints import load_run
     from mrvae_lib.training.loop import train as train_model
+    from mrvae_lib.training.parallel import is_first
     from mrvae_lib.training.trackers import JsonLines, ProgressBar, TensorBoard
 
     with _one_line_errors():
@@ -69,6 +70,8 @@ def train(
             config, folder, images=images,
             callbacks=[ProgressBar(), JsonLines(folder / "metrics.jsonl"), tensorboard, PictureLog(tensorboard, test)],
         )
+        if not is_first():
+            return
         if not (folder / "model" / "config.json").is_file():
             console.print(f"Stopped. To go on: {program()} train {folder}")
             raise typer.Exit(130)
@@ -82,7 +85,8 @@ def train(
         _print_table(("", "", ""), score_rows(scores), title)
         if scores["kmeans_accuracy"] is not None:
             console.print(verdict(scores["code_accuracy"], scores["kmeans_accuracy"], config.data.name))
-        written = ", ".join(sorted(path.name for path in folder.iterdir() if path.name != "checkpoints"))
+        written = ", ".join(sorted(path.name for path in folder.iterdir()
+                                   if path.name != "checkpoints" and not path.name.startswith(".")))
         console.print(f"\nWritten to {folder}: {written}", soft_wrap=True)
         console.print(f"Next: look at {folder / 'traversals.png'}, open sliders with [bold]{program()} explore "
                       f"{folder}[/], or the notebooks with [bold]make lab[/].", soft_wrap=True)
@@ -247,9 +251,12 @@ def _one_line_errors() -> Iterator[None]:
 
     try:
         yield
-    except (ConfigError, DataError, CheckpointError, ExportError, TrainingError) as error:
+    except (ConfigError, DataError, CheckpointError, ExportError, TrainingError, OSError) as error:
         print(f"mrvae: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
+
+
+app.command()(_one_line_errors()(sweep))
 
 
 def _config_and_folder(source: str, out: Path | None, quick: bool, overrides: list[str]) -> tuple[RunConfig, Path]:

@@ -16,7 +16,7 @@ from mrvae_lib.conventions import Source
 from mrvae_lib.messages import ConfigError, one_line, suggestion
 from mrvae_lib.notation import read_layers
 
-NonNegative = Annotated[float, Field(ge=0)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Points = tuple[tuple[Annotated[float, Field(ge=0, le=1)], NonNegative], ...]
 Schedule = Annotated[
     NonNegative | Points, Field(description="a number >= 0, or points [[progress 0..1, value >= 0], ...]")
@@ -178,7 +178,7 @@ def load_config(
     origin, text = _read(source)
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also a number of 5,000 digits, or brackets a thousand deep
         raise ConfigError(f"{origin}: not valid TOML: {error}") from None
     shrink = table.pop("quick", {})
     if not isinstance(shrink, dict):
@@ -242,7 +242,7 @@ def _parse_override(override: str) -> dict[str, Any]:
         raise ConfigError(f"--set {override}: must be section.key=value, for example train.epochs=3")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text.strip()
     table: dict[str, Any] = {}
     inner = table

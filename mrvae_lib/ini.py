@@ -35,7 +35,7 @@ from mrvae_lib.config import (
     dump_config,
     load_config,
 )
-from mrvae_lib.messages import ConfigError, one_line
+from mrvae_lib.messages import ConfigError, one_line, shortened
 from mrvae_lib.notation import Shape, mirrored_layers, read_layers
 
 Variation = Literal["VAE", "B-VAE"]
@@ -53,7 +53,7 @@ SUFFIXES = (".ini", ".cfg", ".conf")
 def _value(text: Any) -> Any:
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
 
 
@@ -129,7 +129,7 @@ class IniFile(Section):
             raise ConfigError(f"{source}: cannot be read; give an INI file or one of the examples "
                               f"{', '.join(example_names())}") from None
         except configparser.Error as error:
-            raise ConfigError(f"{source}: not a valid INI file: {' '.join(str(error).split())}") from None
+            raise ConfigError(f"{source}: not a valid INI file: {shortened(' '.join(str(error).split()))}") from None
         except ValidationError as error:
             raise ConfigError(f"{source}: {one_line(error, cls)}") from None
 

@@ -9,6 +9,9 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+MAX_LETTERS = 600
+"""Of an error that quotes what it received."""
+
 
 class ConfigError(ValueError):
     """A configuration that cannot be used; the message is one line naming the key, the value and what is accepted."""
@@ -20,7 +23,21 @@ def one_line(error: ValidationError, root: type[BaseModel]) -> str:
     Args:
         root: the model that was validated; a field's description, where it has one, says what it accepts.
     """
-    first = error.errors()[0]
+    return shortened(_complaint(error.errors()[0], root))
+
+
+def shortened(message: str) -> str:
+    """A message on one line and of bearable length, whatever it quotes."""
+    return message.replace("\n", "\\n")[:MAX_LETTERS]
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """` (did you mean ...?)` if a known name is close."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _complaint(first: Any, root: type[BaseModel]) -> str:
     key: list[Any] = []
     field: FieldInfo | None = None
     model: type[BaseModel] | None = root
@@ -40,12 +57,6 @@ def one_line(error: ValidationError, root: type[BaseModel]) -> str:
     if first["type"] == "value_error":
         return str(first["ctx"]["error"])
     return f"{name} must be {_accepted(first['msg'], field)}, got {first['input']!r}"
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """` (did you mean ...?)` if a known name is close."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _accepted(message: str, field: FieldInfo | None) -> str:

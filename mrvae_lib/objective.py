@@ -20,6 +20,7 @@ from torch import Tensor
 
 from mrvae_lib.config import ObjectiveConfig
 from mrvae_lib.data.pose import random_pose
+from mrvae_lib.data.shared import whole_batch
 from mrvae_lib.model.codes import log_code_probs
 from mrvae_lib.model.correlation import Discriminator, stratified_tc
 from mrvae_lib.model.latents import Estimator, expected_loss, sample_normal
@@ -109,16 +110,18 @@ def loss_terms(
         temperature=config.temperature,
         generator=generator,
     )
-    tc = information = aggregate = consistency = None
+    changed = None
+    if model.n_bits and weights.lambda_consistency:
+        changed = model.encode(random_pose(x, config.pose, generator)).bit_logits
+    # Where processes share the batch, each has now done its part; what follows is about the whole batch.
+    posterior, z, reconstruction, changed = whole_batch((posterior, z, reconstruction, changed))
+    tc = information = aggregate = None
     if weights.lambda_tc and discriminator:
         tc = discriminator.fixed(z)
     elif weights.lambda_tc:
         tc = stratified_tc(z, posterior.mu, posterior.logvar, n_images or len(x))
     if model.n_bits and (weights.lambda_information or weights.lambda_aggregate):
         information, aggregate = split_code_kl(posterior.bit_logits, pool)
-    if model.n_bits and weights.lambda_consistency:
-        changed = model.encode(random_pose(x, config.pose, generator))
-        consistency = code_divergence(posterior.bit_logits, changed.bit_logits)
     return Terms(
         posterior=posterior,
         z=z,
@@ -128,7 +131,7 @@ def loss_terms(
         tc=tc,
         information=information,
         aggregate=aggregate,
-        consistency=consistency,
+        consistency=None if changed is None else code_divergence(posterior.bit_logits, changed),
     )
 
 

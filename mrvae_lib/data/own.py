@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import os
 import statistics
 import warnings
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -23,6 +26,8 @@ RESIZED_SIDE = 64
 CHANNELS = {"1": 1, "L": 1, "LA": 1, "I;16": 1, "RGB": 3, "RGBA": 3, "P": 3, "PA": 3, "CMYK": 3, "YCbCr": 3}
 """How many channels an image of each of Pillow's modes gets."""
 N_LISTED = 5
+MAX_UNPACKED, MAX_RATIO = 2**30, 500
+"""More bytes than this may unpack to so many times the archive's size; the published dSprites have a ratio of 115."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ def load_folder(name: str, split: str) -> ImageSet:
                         f"...), one sub-folder per class or none")
     _refuse_mixed(name, pictures)
     side = _side([picture.size for picture in pictures])
-    read: list[tuple[_Picture, Tensor]] = []
+    read = list[tuple[_Picture, Tensor]]()
     for picture in pictures:
         try:
             with Image.open(picture.path) as image:
@@ -99,7 +104,7 @@ def load_npz(name: str, split: str) -> ImageSet:
         raise DataError(f"{name}: needs an array 'images', or 'train_images' and 'test_images'; "
                         f"it has {', '.join(arrays) or 'none'}")
     source = split_arrays[0] if len(split_arrays) == 1 else split if split_arrays else ""
-    prefix = f"{source}_" if source else ""
+    prefix = source and f"{source}_"
     pixels = _as_pixels(name, f"{prefix}images", arrays[f"{prefix}images"])
     if len(split_arrays) == 2:
         shapes = {_as_pixels(name, f"{part}_images", arrays[f"{part}_images"][:1]).shape[1:] for part in split_arrays}
@@ -111,7 +116,7 @@ def load_npz(name: str, split: str) -> ImageSet:
         order = _part(name, len(pixels), split)
     values = {what: _whole_numbers(name, f"{prefix}{what}", arrays.get(f"{prefix}{what}"), len(pixels), n_dims)
               for what, n_dims in (("labels", 1), ("factors", 2))}
-    names = {what: tuple(map(str, arrays.get(what, ()))) for what in ("label_names", "factor_names")}
+    names = {what: tuple(map(str, np.ravel(arrays.get(what, ())))) for what in ("label_names", "factor_names")}
     labels, factors = (None if found is None else found[order] for found in values.values())
     return ImageSet(name, _squares(pixels[order.numpy()]), labels, names["label_names"], factors, names["factor_names"])
 
@@ -186,17 +191,34 @@ def _squares(pixels: np.ndarray) -> Tensor:
 
 def _read_npz(name: str) -> dict[str, np.ndarray]:
     try:
-        with open(name, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}
+        with open(name, "rb") as stream:
+            _refuse_false_sizes(stream)
+            with np.load(stream, allow_pickle=False) as file:
+                return {key: file[key] for key in file.files}
     except FileNotFoundError:
         raise DataError(f"{name}: no such file") from None
-    except ValueError as error:
+    except Exception as error:  # a damaged archive can fail in any of its layers, with any error
         if "allow_pickle" in str(error):
             raise DataError(f"{name}: not an .npz file of plain arrays (it holds Python objects, which are never "
                             f"unpickled); save arrays of numbers with np.savez") from None
-        raise DataError(f"{name}: damaged or incomplete ({error})") from None
-    except (OSError, EOFError, KeyError, zipfile.BadZipFile, AttributeError, TypeError) as error:
-        raise DataError(f"{name}: damaged, incomplete or not an .npz file ({error})") from None
+        raise DataError(f"{name}: damaged or not an .npz file ({' '.join(str(error).split())[:300]})") from None
+
+
+def _refuse_false_sizes(stream: BinaryIO) -> None:
+    """Look at what an archive announces, before any memory is set aside for it."""
+    packed = stream.seek(0, os.SEEK_END)
+    with zipfile.ZipFile(stream) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > max(MAX_UNPACKED, MAX_RATIO * packed):
+            raise ValueError(f"{packed:,} bytes that would unpack to {unpacked:,}")
+        for member in archive.infolist():
+            with archive.open(member) as file:
+                header = np.lib.format.read_magic(file)[0]
+                read = np.lib.format.read_array_header_1_0 if header == 1 else np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(file)
+            if math.prod(shape) * dtype.itemsize > member.file_size:
+                raise ValueError(f"{member.filename} announces {shape} {dtype} in {member.file_size:,} bytes")
+    stream.seek(0)
 
 
 def _as_pixels(name: str, key: str, array: np.ndarray) -> np.ndarray:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mrvae_lib.config import PoseConfig
+from mrvae_lib.data.shared import draw
 
 WARP_SIDE = 4
 """The elastic warp is drawn on this many points a side and smoothed between them."""
@@ -24,7 +26,7 @@ def random_pose(x: Tensor, config: PoseConfig, generator: torch.Generator | None
     Returns:
         (B, C, H, W), bilinear samples of x.
     """
-    draws = 2 * torch.rand(6, len(x), generator=generator, device=x.device) - 1  # (6, B) in [-1, 1]
+    draws = 2 * draw(torch.rand, (6, len(x)), generator, dim=1, device=x.device) - 1  # (6, B) in [-1, 1]
     angle = draws[0] * math.radians(config.rotation)
     cos, sin, shear = angle.cos(), angle.sin(), draws[1] * config.shear
     width, height = 1 + draws[2] * config.scale, 1 + draws[3] * config.scale
@@ -35,15 +37,15 @@ def random_pose(x: Tensor, config: PoseConfig, generator: torch.Generator | None
     ]
     affine = torch.stack(rows, dim=1)  # (B, 2, 3)
     if config.mirror:
-        sign = torch.randint(0, 2, (len(x),), generator=generator, device=x.device) * 2.0 - 1
+        sign = draw(partial(torch.randint, 0, 2), (len(x),), generator, device=x.device) * 2.0 - 1
         affine = torch.cat([affine[:, :1] * sign[:, None, None], affine[:, 1:]], dim=1)
     grid = F.affine_grid(affine, list(x.shape), align_corners=False)
     if config.elastic:
-        coarse = torch.randn(len(x), 2, WARP_SIDE, WARP_SIDE, generator=generator, device=x.device)
+        coarse = draw(torch.randn, (len(x), 2, WARP_SIDE, WARP_SIDE), generator, device=x.device)
         warp = F.interpolate(coarse * config.elastic, size=x.shape[2:], mode="bicubic", align_corners=False)
         grid = grid + warp.permute(0, 2, 3, 1)
     moved = F.grid_sample(x, grid, align_corners=False)
     if config.contrast:
-        gain = torch.rand(len(x), generator=generator, device=x.device) * 2 - 1
+        gain = draw(torch.rand, (len(x),), generator, device=x.device) * 2 - 1
         moved = (moved * (1 + config.contrast * gain)[:, None, None, None]).clamp(max=1)
     return moved

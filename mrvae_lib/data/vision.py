@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import tempfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from mrvae_lib.data.imageset import DataError, ImageSet
 
 OFFLINE = "the data set 'digits' works without a network"
 N_DIGITS_TRAIN = 1437
+MAX_IDX_BYTES = 2**30
 FASHION_NAMES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 DIGIT_NAMES = tuple("0123456789")
 
@@ -106,9 +108,23 @@ def _fetch(name: str, folder: Path, file: str, md5: str, urls: list[str]) -> Non
 
 
 def _read_idx(path: Path) -> Tensor:
-    """An IDX file of bytes: 2 zeros, type 8, number of dimensions, each size as 4 bytes, then the values."""
-    content = gzip.decompress(path.read_bytes())
-    n_dims = content[3]
-    shape = np.frombuffer(content, dtype=">i4", count=n_dims, offset=4)
-    values = np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * n_dims)
-    return torch.from_numpy(values.reshape(shape).copy())
+    """An IDX file of bytes: 2 zeros, type 8, number of dimensions, each size as 4 bytes, then the values.
+
+    Raises:
+        DataError: anything else; no more is unpacked than the header announces.
+    """
+    try:
+        with gzip.open(path) as file:
+            start = file.read(4)
+            if len(start) < 4 or start[:3] != b"\0\0\x08" or not 1 <= start[3] <= 4:
+                raise ValueError(f"begins with {start!r}, expected bytes 0 0 8 and a number of dimensions")
+            shape = np.frombuffer(file.read(4 * start[3]), dtype=">u4").astype(object)
+            size = int(shape.prod())
+            if len(shape) < start[3] or not 1 <= size <= MAX_IDX_BYTES:
+                raise ValueError(f"announces {size:,} values; accepted are 1 to {MAX_IDX_BYTES:,}")
+            content = file.read(size + 1)
+        if len(content) != size:
+            raise ValueError(f"announces {size:,} values and has {'more' if len(content) > size else len(content)}")
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise DataError(f"{path}: not an IDX file of bytes ({error})") from None
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8).reshape(tuple(shape))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -12,18 +13,66 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from mrvae_lib.config import ConfigError, parse_config
 from mrvae_lib.model.vae import MRVAE
 
 PARTIAL = ".partial-"
 """How the names of files and folders begin while they are being written."""
+LOCK = ".lock"
+"""The file in a run's folder that its process holds locked."""
 
 
 class CheckpointError(RuntimeError):
     """A model or checkpoint that cannot be read; the message is one line naming the file and what was expected."""
+
+
+@contextmanager
+def only_process(folder: Path) -> Iterator[None]:
+    """Keep a run's folder to ourselves; the system lets go of the lock when its process ends, however it ends.
+
+    Raises:
+        CheckpointError: another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            yield
+    except Timeout:
+        raise CheckpointError(f"{folder}: another process is training here; wait for it or stop it, or choose another "
+                              f"folder with --out") from None
+
+
+@contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """What goes wrong when a run's files are written, in one line that says what remains.
+
+    Raises:
+        CheckpointError: the disk is full, the folder is read-only or gone, or the like.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is None:
+            raise  # an error of another kind that inherits from OSError
+        gone = error.errno == errno.ENOENT and not folder.is_dir()
+        reason = "the folder is gone" if gone else error.strerror or str(error)
+        found = latest_checkpoint(folder)
+        rest = f"{found} stays, and the same command goes on from there" if found else "no checkpoint was written yet"
+        raise CheckpointError(f"{folder}: cannot be written to ({reason}); {rest}") from None
+
+
+def in_use(folder: Path) -> bool:
+    """Whether a process is training in this folder."""
+    try:
+        with only_process(folder):
+            return False
+    except CheckpointError:
+        return True
 
 
 @contextmanager
@@ -72,6 +121,15 @@ def save_model(model: MRVAE, folder: Path, *, half: bool = False) -> None:
         write_model(model, partial, half=half)
 
 
+@contextmanager
+def _system_errors(path: Path) -> Iterator[None]:
+    """safetensors and torch write files by means of their own, and wrap what the system said."""
+    try:
+        yield
+    except (SafetensorError, RuntimeError) as error:
+        raise OSError(errno.EIO, f"{path.name}: {_short(error)}", str(path)) from None
+
+
 def write_model(model: MRVAE, folder: Path, *, half: bool = False) -> None:
     """As `save_model`, into a folder that exists."""
     config = {
@@ -83,9 +141,10 @@ def write_model(model: MRVAE, folder: Path, *, half: bool = False) -> None:
     weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     if half:
         weights = {name: value.half() for name, value in weights.items()}
-    save_file(weights, folder / "model.safetensors")
-    if model.examples:
-        save_file(model.examples, folder / "examples.safetensors")
+    with _system_errors(folder / "model.safetensors"):
+        save_file(weights, folder / "model.safetensors")
+        if model.examples:
+            save_file(model.examples, folder / "examples.safetensors")
     for path in folder.glob("*.safetensors"):
         path.chmod(0o644)  # safetensors makes its files readable by their owner alone
 
@@ -103,27 +162,59 @@ def load_model(folder: Path) -> MRVAE:
     try:
         config = json.loads(config_path.read_text(encoding="utf-8"))
         settings = parse_config({"model": config["model"]}, origin=str(config_path)).model
-        model = MRVAE(tuple(config["image_shape"]), settings)
-        model.card = config.get("card", {})
-    except (ValueError, KeyError, TypeError) as error:
+        card, shape = config.get("card", {}), config["image_shape"]
+        if not isinstance(card, dict) or not all(type(side) is int for side in shape):
+            raise TypeError(f"image_shape {shape!r} and card must be three whole numbers and a table")
+        with torch.device("meta"):  # shapes alone: a damaged file may ask for any amount of memory
+            model = MRVAE(tuple(shape), settings)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
         if isinstance(error, ConfigError):
             raise
-        raise CheckpointError(f"{config_path}: not a model's config.json ({error!r})") from None
+        raise CheckpointError(f"{config_path}: not a model's config.json ({_short(error)})") from None
+    # Copies, because sums over memory that is not aligned may differ in their last bit.
+    weights = {name: value.float().clone() for name, value in _tensors(weights_path).items()}
     try:
-        model.load_state_dict({name: value.float() for name, value in load_file(weights_path).items()})
-        if (folder / "examples.safetensors").is_file():
-            model.examples = load_file(folder / "examples.safetensors")
-    except (SafetensorError, RuntimeError) as error:
-        raise CheckpointError(f"{weights_path}: does not hold this model's weights ({error})") from None
+        model.load_state_dict(weights, assign=True)
+    except RuntimeError as error:
+        raise CheckpointError(f"{weights_path}: does not hold this model's weights ({_short(error)})") from None
+    for name, value in weights.items():
+        if not torch.isfinite(value).all():
+            raise CheckpointError(f"{weights_path}: {name} is not finite; no model can be made of it")
+    model.card = card
+    if (folder / "examples.safetensors").is_file():
+        model.examples = _tensors(folder / "examples.safetensors")
+        for name, width in (("mu", model.n_reals), ("bits", model.n_bits)):
+            if model.examples.get(name, torch.empty(0, width)).shape[1:] != (width,):
+                raise CheckpointError(f"{folder / 'examples.safetensors'}: {name} must be (N, {width}), "
+                                      f"got {tuple(model.examples[name].shape)}")
     return model.eval()
 
 
+def _tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, RuntimeError, KeyError, ValueError, OSError) as error:
+        raise CheckpointError(f"{path}: does not hold this model's weights ({_short(error)})") from None
+
+
+def _short(error: Exception) -> str:
+    """An error of another library in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
 def save_checkpoint(folder: Path, model: MRVAE, state: dict[str, Any], step: int) -> Path:
-    """Write `folder/step-N` whole, then drop the older checkpoints."""
+    """Write `folder/step-N` whole, then drop the older checkpoints.
+
+    Raises:
+        FileNotFoundError: the run's folder was taken away; it is not made anew.
+    """
+    if not folder.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder.parent))
     path = folder / f"step-{step:08d}"
     with atomic_folder(path) as partial:
         write_model(model, partial)
-        torch.save(state, partial / "state.pt")
+        with _system_errors(partial / "state.pt"):
+            torch.save(state, partial / "state.pt")
     for older in checkpoints(folder)[:-1]:
         shutil.rmtree(older)
     return path
@@ -132,6 +223,11 @@ def save_checkpoint(folder: Path, model: MRVAE, state: dict[str, Any], step: int
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints in a folder, oldest first."""
     return sorted(path for path in folder.glob("step-*") if path.is_dir())
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint of a run's folder, if any."""
+    return next(reversed(checkpoints(folder / "checkpoints")), None)
 
 
 def load_state(path: Path) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from mrvae_lib.data.imageset import as_floats, shuffled_batches
 from mrvae_lib.model.codes import CodeTable
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import Terms, Weights, loss_terms, total_loss
-from mrvae_lib.training.checkpoints import save_model
+from mrvae_lib.training.checkpoints import only_process, save_model, writing_to
+from mrvae_lib.training.parallel import add_gradients, any_process, is_first, own_part, process_group
 from mrvae_lib.training.run import Run, TrainingError, save, start
 from mrvae_lib.training.schedules import value_at, weights_at
 
@@ -63,19 +64,32 @@ def train(
         TrainingError: the loss stopped being finite; the last good checkpoint stays.
         ConfigError: the folder holds a run of another configuration, or the device is not there.
         DataError: the images cannot be had.
+        CheckpointError: the folder cannot be written to, or another process trains there.
     """
+    with process_group(config.train.device):
+        if not is_first():
+            return _train(config, folder, (), images)
+        if folder is None:
+            return _train(config, None, callbacks, images)
+        with writing_to(Path(folder)), only_process(Path(folder)):
+            return _train(config, folder, callbacks, images)
+
+
+def _train(config: RunConfig, folder: str | Path | None, callbacks: Sequence[Callback], images: ImageSet | None
+           ) -> MRVAE:
     run = start(config, folder, images)
     for callback in callbacks:
         callback.on_start(run)
     try:
         with stop_request() as stop:
-            while not run.finished and not stop.is_set():
+            stopping = any_process(stop.is_set())
+            while not run.finished and not stopping:
                 for indices in batches_left(run):
                     weights = weights_at(config.objective, run.progress)
                     terms = train_step(run, indices, weights)
                     for callback in callbacks:
                         callback.on_step(run, terms, weights)
-                    if stop.is_set():
+                    if stopping := any_process(stop.is_set()):
                         break
                 if run.step % run.steps_per_epoch == 0:
                     end_epoch(run, callbacks)
@@ -94,7 +108,7 @@ def train_step(run: Run, indices: Tensor, weights: Weights) -> Terms:
     """One step of the optimiser on the images at `indices`."""
     run.model.train()
     run.optimizer.param_groups[0]["lr"] = value_at(run.config.train.lr, run.progress)
-    x = as_floats(run.images.take(indices.to(run.device)))
+    x = as_floats(run.images.take(own_part(indices).to(run.device)))
     with torch.autocast(run.device.type, dtype=torch.bfloat16, enabled=run.bf16):
         terms = loss_terms(
             run.model, x, run.config.objective, weights, generator=run.noise, pool=run.pool, n_images=len(run.images),
@@ -105,6 +119,7 @@ def train_step(run: Run, indices: Tensor, weights: Weights) -> Terms:
         raise TrainingError(_not_finite(run, terms))
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()
+    add_gradients(run.model)
     run.optimizer.step()
     run.model.eval()  # callbacks may look at the model, and batch norm must not learn from what they show it
     run.step += 1

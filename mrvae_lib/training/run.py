@@ -17,13 +17,14 @@ from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import CodePool
 from mrvae_lib.training.checkpoints import (
     atomic_write,
-    checkpoints,
+    latest_checkpoint,
     load_model,
     load_state,
     remove_partial,
     save_checkpoint,
 )
 from mrvae_lib.training.devices import choose_device, use_bf16
+from mrvae_lib.training.parallel import is_first, shared_noise, wait_for_all
 from mrvae_lib.training.schedules import value_at
 
 
@@ -104,7 +105,10 @@ def start(config: RunConfig, folder: str | Path | None = None, images: ImageSet 
     if not len(images):
         raise ConfigError(f"data.name {config.data.name!r} has no images to train on")
     folder = Path(folder) if folder is not None else None
-    newest = _claim(folder, config) if folder else None
+    newest = _claim(folder, config) if folder and is_first() else None
+    wait_for_all()
+    if folder and not is_first():
+        newest, folder = latest_checkpoint(folder), None
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
@@ -120,7 +124,7 @@ def start(config: RunConfig, folder: str | Path | None = None, images: ImageSet 
         images=images.to(device),
         device=device,
         bf16=use_bf16(config.train.precision, device),
-        noise=torch.Generator(device).manual_seed(config.train.seed),
+        noise=shared_noise(device, config.train.seed, min(config.train.batch_size, len(images))),
         pool=CodePool(config.model.n_bits, min(config.train.batch_size, len(images))),
         adversary=adversary,
         folder=folder,
@@ -175,8 +179,7 @@ def _claim(folder: Path, config: RunConfig) -> Path | None:
     else:
         atomic_write(path, dump_config(config))
     remove_partial(folder)
-    found = checkpoints(folder / "checkpoints")
-    return found[-1] if found else None
+    return latest_checkpoint(folder)
 
 
 def _restore(run: Run, state: dict[str, Any]) -> None:

@@ -1,0 +1,184 @@
+"""What can go wrong around a run: a full disk, a folder that is read-only or gone or taken, hostile files."""
+
+import json
+import resource
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from benchmarks import fuzz
+from mrvae_lib.config import ConfigError, load_config
+from mrvae_lib.training.checkpoints import CheckpointError, checkpoints, load_run, only_process
+from mrvae_lib.training.loop import Callback, train
+from mrvae_lib.training.run import start
+from mrvae_lib.training.trackers import JsonLines
+from tests.conftest import tiny_images, tiny_run
+from tests.test_training import StopAfter, weights_of
+
+
+def goes_on(folder, epochs):
+    """A run that failed ends, once it can write again, in the weights of one that was never disturbed."""
+    expected = train(tiny_run(epochs=epochs), images=tiny_images())
+    return torch.equal(weights_of(train(tiny_run(epochs=epochs), folder, images=tiny_images())), weights_of(expected))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 256 kB, which only root can mount."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("a small tmpfs cannot be mounted here")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_full_disk_stops_the_run_with_one_line_and_leaves_the_last_checkpoint(small_disk):
+    filler = small_disk / "filler"
+    folder = small_disk / "run"
+    train(tiny_run(epochs=1), small_disk / "other", images=tiny_images())
+    shutil.rmtree(small_disk / "other")
+
+    class FillUp(Callback):
+        def on_step(self, run, terms, weights):
+            if run.step == 10:
+                try:
+                    with filler.open("wb") as file:
+                        while True:
+                            file.write(bytes(4096))
+                            file.flush()
+                except OSError:
+                    pass
+
+    with pytest.raises(CheckpointError, match=r"cannot be written to \(.*; .*step-00000008 stays") as caught:
+        train(tiny_run(), folder, images=tiny_images(), callbacks=[FillUp(), JsonLines(folder / "metrics.jsonl")])
+    assert "\n" not in str(caught.value)
+    filler.unlink()
+    assert goes_on(folder, 4)
+
+
+def test_a_file_size_limit_stops_the_run_with_one_line(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
+    try:
+        with pytest.raises(CheckpointError, match=r"cannot be written to \(.*; no checkpoint was written yet") as caught:
+            train(tiny_run(), tmp_path / "run", images=tiny_images())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "\n" not in str(caught.value)
+    assert goes_on(tmp_path / "run", 4)
+
+
+def test_a_folder_that_became_read_only_is_one_line_and_keeps_its_last_checkpoint(small_disk):
+    train(tiny_run(), small_disk / "run", images=tiny_images(), callbacks=[StopAfter(6)])
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(CheckpointError, match=r"Read-only file system.*step-00000006 stays"):
+        train(tiny_run(), small_disk / "run", images=tiny_images())
+    with pytest.raises(CheckpointError, match=r"Read-only file system.*no checkpoint was written yet"):
+        train(tiny_run(), small_disk / "another", images=tiny_images())
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    assert goes_on(small_disk / "run", 4)
+
+
+def test_a_folder_that_cannot_be_one_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CheckpointError, match=r"cannot be written to \(.*no checkpoint was written yet"):
+        train(tiny_run(), tmp_path / "file" / "run", images=tiny_images())
+
+
+def test_a_folder_deleted_in_the_middle_of_a_run_is_not_made_anew(tmp_path):
+    folder = tmp_path / "run"
+
+    class Delete(Callback):
+        def on_step(self, run, terms, weights):
+            if run.step == 6:
+                shutil.rmtree(folder)
+
+    with pytest.raises(CheckpointError, match=r"the folder is gone"):
+        train(tiny_run(), folder, images=tiny_images(), callbacks=[Delete()])
+    assert not folder.exists()
+
+
+def test_a_second_process_is_kept_out_of_a_run_and_the_first_is_not_disturbed(tmp_path):
+    class Intrude(Callback):
+        def on_step(self, run, terms, weights):
+            if run.step == 5:
+                with pytest.raises(CheckpointError, match="another process is training here"):
+                    train(tiny_run(), tmp_path, images=tiny_images())
+
+    disturbed = train(tiny_run(), tmp_path, images=tiny_images(), callbacks=[Intrude()])
+    assert torch.equal(weights_of(disturbed), weights_of(train(tiny_run(), images=tiny_images())))
+
+
+def test_the_lock_of_a_killed_process_does_not_outlive_it(tmp_path):
+    code = ("import sys, time\nfrom pathlib import Path\nfrom mrvae_lib.training.checkpoints import only_process\n"
+            "with only_process(Path(sys.argv[1])):\n    print('locked', flush=True)\n    time.sleep(60)\n")
+    process = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"locked\n"
+    with pytest.raises(CheckpointError, match="another process"), only_process(tmp_path):
+        pass
+    process.kill()
+    process.wait()
+    with only_process(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("name", fuzz.formats())
+def test_300_damaged_files_of_each_kind_are_read_or_refused_with_one_line(name):
+    with fuzz.memory_limit(fuzz.MEMORY):
+        ends = fuzz.fuzz(name, fuzz.formats()[name], 300, seed=1)
+    assert set(ends) <= {"read", "refused"}, ends
+    assert ends["refused"] > 100
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    train(tiny_run(epochs=1), tmp_path, images=tiny_images())
+    path = tmp_path / "model" / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-4:] = b"\x00\x00\xc0\x7f"  # NaN
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"model.safetensors: .* is not finite"):
+        load_run(tmp_path)
+
+
+def test_a_config_that_asks_for_a_huge_model_takes_no_memory(tmp_path):
+    train(tiny_run(epochs=1), tmp_path, images=tiny_images())
+    path = tmp_path / "model" / "config.json"
+    config = json.loads(path.read_text())
+    config["model"]["hidden"] = [10**9, 10**9]
+    path.write_text(json.dumps(config))
+    with fuzz.memory_limit(2**28), pytest.raises(CheckpointError, match="does not hold this model's weights"):
+        load_run(tmp_path)
+
+
+def test_a_label_that_no_image_has_is_no_obstacle():
+    images = tiny_images()
+    few = images.subset(images.labels == 0)
+    assert len(few.label_names) == 2
+    assert torch.isfinite(weights_of(train(tiny_run(epochs=1), images=few))).all()
+
+
+def test_one_image_in_batches_of_any_size_trains():
+    assert torch.isfinite(weights_of(train(tiny_run(epochs=2, batch_size=64), images=tiny_images(1)))).all()
+
+
+def test_no_image_at_all_is_a_clear_error():
+    with pytest.raises(ConfigError, match="has no images to train on"):
+        start(tiny_run(), images=tiny_images(4).first(0))
+
+
+def test_no_latents_at_all_is_a_clear_error():
+    with pytest.raises(ConfigError, match=r"n_reals \+ n_bits must be >= 1, got 0"):
+        load_config("digits", overrides=["model.n_reals=0", "model.n_bits=0"])
+
+
+@pytest.mark.parametrize(("n_reals", "n_bits"), [(0, 3), (2, 0)])
+def test_bits_alone_and_reals_alone_train(n_reals, n_bits, tmp_path):
+    model = tiny_run().model.model_copy(update={"n_reals": n_reals, "n_bits": n_bits})
+    config = tiny_run(epochs=1).model_copy(update={"model": model})
+    assert torch.isfinite(weights_of(train(config, tmp_path, images=tiny_images()))).all()
+    assert len(checkpoints(tmp_path / "checkpoints")) == 1
