@@ -1,4 +1,4 @@
-"""What a finished run leaves behind: its scores, the model card, and pictures."""
+"""What a finished run leaves behind: its scores, the model card, pictures, and the page that gathers them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from typing import Any
 import torch
 
 from mrvae_lib.analysis.encoding import Evaluation, encoded_examples, evaluate
-from mrvae_lib.analysis.figures import plot_reconstructions, plot_traversals, save_figure, save_traversal_gif, tile
+from mrvae_lib.analysis.figures import plot_reconstructions, plot_traversals, save_figure, save_traversal_gif
+from mrvae_lib.analysis.page import write_page
 from mrvae_lib.config import RunConfig
 from mrvae_lib.data import ImageSet
 from mrvae_lib.data.imageset import as_floats
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.checkpoints import save_model
-from mrvae_lib.training.loop import Callback, Run
-from mrvae_lib.training.trackers import TensorBoard
 
 N_SHOWN = 12
 
@@ -44,7 +43,8 @@ def write_report(model: MRVAE, config: RunConfig, folder: Path, train: ImageSet,
     shown = as_floats(test.first(N_SHOWN).take())
     save_figure(plot_reconstructions(model, shown), folder / "reconstructions.png")
     write_traversals(model, folder)
-    save_model(model, folder / "model")  # last: a card with scores says that the report is whole
+    save_model(model, folder / "model")
+    write_page(folder)
 
 
 def write_traversals(model: MRVAE, folder: Path) -> list[Path]:
@@ -56,16 +56,3 @@ def write_traversals(model: MRVAE, folder: Path) -> list[Path]:
         save_figure(plot_traversals(model, mu, bits, kl_of_real, of_bits), folder / "traversals.png"),
         save_traversal_gif(model, mu[0], bits[0], kl_of_real, folder / "traversals.gif"),
     ]
-
-
-class PictureLog(Callback):
-    """A few images above their reconstructions, in TensorBoard, after each epoch."""
-
-    def __init__(self, tracker: TensorBoard, images: ImageSet) -> None:
-        self.tracker, self.x = tracker, as_floats(images.first(N_SHOWN).take())
-
-    def on_epoch(self, run: Run, metrics: dict[str, float]) -> None:
-        assert self.tracker.writer is not None
-        with torch.inference_mode():
-            pair = torch.cat([self.x, run.model.reconstruct(self.x.to(run.device)).cpu()])
-        self.tracker.writer.add_image("reconstructions", tile(pair, N_SHOWN), run.step, dataformats="HWC")

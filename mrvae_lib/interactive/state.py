@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from mrvae_lib.analysis.encoding import encode_set, encoded_examples, informative_reals
+from mrvae_lib.analysis.sheets import png_bytes
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.config import MAX_TABLE_BITS
 from mrvae_lib.data.imageset import ImageSet
@@ -84,13 +83,6 @@ def decode_state(model: MRVAE, state: ExplorerState) -> np.ndarray:
     b = torch.tensor([state.b], dtype=torch.float32).reshape(1, len(state.b))
     picture = model.decode(z, b)[0].mul(255).round().byte().permute(1, 2, 0).numpy()
     return picture[:, :, 0] if picture.shape[2] == 1 else picture
-
-
-def png_bytes(picture: np.ndarray) -> bytes:
-    """A uint8 picture as PNG, at its own size."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG", compress_level=1)
-    return buffer.getvalue()
 
 
 def inline_image(picture: np.ndarray, *, alt: str, width: int) -> str:
