@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import torch.nn.functional as F
+from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
@@ -106,6 +108,14 @@ def png_bytes(picture: np.ndarray) -> bytes:
     """A uint8 picture as PNG, at its own size."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def figure_png(figure: Figure) -> bytes:
+    """A matplotlib figure as PNG; lets the figure go."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=96, bbox_inches="tight", facecolor="white")
+    plt.close(figure)
     return buffer.getvalue()
 
 
