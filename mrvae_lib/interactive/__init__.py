@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["LatentExplorer", "TrainingMonitor", "export_html"]
+__all__ = ["ConfigPanel", "LatentExplorer", "TrainingMonitor", "export_html"]
 
 
 def __getattr__(name: str) -> Any:
@@ -12,6 +12,10 @@ def __getattr__(name: str) -> Any:
         from mrvae_lib.interactive.explorer import LatentExplorer
 
         return LatentExplorer
+    if name == "ConfigPanel":
+        from mrvae_lib.interactive.settings import ConfigPanel
+
+        return ConfigPanel
     if name == "TrainingMonitor":
         from mrvae_lib.interactive.monitor import TrainingMonitor
 
