@@ -8,16 +8,17 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mrvae_lib.conventions import Source
 
 NonNegative = Annotated[float, Field(ge=0)]
 Points = tuple[tuple[Annotated[float, Field(ge=0, le=1)], NonNegative], ...]
 Schedule = Annotated[float, Field(ge=0)] | Points
 """A number, or points [progress, value] joined by straight lines; progress runs from 0 to 1 over the run."""
-
 
 MAX_TABLE_BITS = 12
 """The widest code whose 2^K table we write down: 4,096 columns per image."""
@@ -113,6 +114,7 @@ class RunConfig(Section):
     model: ModelConfig = ModelConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
     train: TrainConfig = TrainConfig()
+    source: Source | None = None
 
     @model_validator(mode="after")
     def _code_table_fits(self) -> RunConfig:
@@ -248,6 +250,7 @@ def _annotation(keys: list[Any]) -> Any:
     annotation: Any = RunConfig
     for key in keys:
         annotation = annotation.model_fields[key].annotation
+        annotation = next((part for part in get_args(annotation) if hasattr(part, "model_fields")), annotation)
     return annotation
 
 

@@ -1,4 +1,4 @@
-"""Imports point one way: config, data, model, objective, training, analysis, interactive, then what wires them."""
+"""Imports point one way: conventions, config, data, model, objective, training, analysis, interactive, the rest."""
 
 import ast
 import subprocess
@@ -8,7 +8,8 @@ import pytest
 
 from tests.conftest import ROOT
 
-STAGES = ["config", "data", "model", "objective", "training", "analysis", "interactive", "pretrained", "cli"]
+STAGES = ["conventions", "config", "data", "model", "objective", "training", "analysis", "interactive", "pretrained",
+          "cli"]
 PACKAGE = ROOT / "mrvae_lib"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem not in
                  ("__init__", "__main__"))

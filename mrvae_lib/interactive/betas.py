@@ -1,0 +1,71 @@
+"""BetaPanel: what a project's beta is in ours, live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets as widgets
+
+from mrvae_lib.conventions import CONVENTIONS, ImageShape, Source, beta_norm
+
+WIDE = {"description_width": "110px"}
+
+
+class BetaPanel:
+    """A stated beta, what it multiplied, batch and data set size; beside them `beta_eff` and `beta_norm`.
+
+    Args:
+        source: the setting to open; 0.1 as in AxelNathanson's FashionMNIST CNN if None.
+        image_shape: (C, H, W) of the images there.
+        n_reals: D there, which only `beta_norm` needs.
+    """
+
+    def __init__(self, source: Source | None = None, *, image_shape: ImageShape = (1, 28, 28), n_reals: int = 3) -> None:
+        source = source or Source(beta=0.1, convention="dataset-size", batch_size=256, n_images=48_000)
+        self.image_shape = image_shape
+        self.beta = widgets.BoundedFloatText(value=source.beta, min=0, max=1e9, description="stated beta", style=WIDE)
+        self.convention = widgets.Dropdown(options=list(CONVENTIONS), value=source.convention,
+                                           description="convention", style=WIDE)
+        self.batch_size, self.n_images, self.n_reals = (
+            widgets.BoundedIntText(value=value, min=1, max=10**9, description=name, style=WIDE)
+            for name, value in (("batch size", source.batch_size), ("training images", source.n_images),
+                                ("reals", n_reals))
+        )
+        self.answer = widgets.HTML()
+        controls = [self.beta, self.convention, self.batch_size, self.n_images, self.n_reals]
+        for control in controls:
+            control.observe(self._show, names="value")
+        self.panel = widgets.HBox([widgets.VBox(controls), self.answer], layout=widgets.Layout(flex_flow="row wrap"))
+        self._show()
+
+    @property
+    def source(self) -> Source:
+        """The setting now."""
+        return Source(beta=self.beta.value, convention=self.convention.value,
+                      batch_size=self.batch_size.value, n_images=self.n_images.value)
+
+    @property
+    def beta_eff(self) -> float:
+        """The beta of our loss that does the same: what to write into `objective.beta_z`."""
+        return self.source.beta_eff(self.image_shape)
+
+    @property
+    def beta_norm(self) -> float:
+        """`beta_eff` per real and pixel."""
+        return beta_norm(self.beta_eff, self.n_reals.value, self.image_shape)
+
+    def _show(self, _: Any = None) -> None:
+        shape = " x ".join(map(str, self.image_shape))
+        self.answer.value = (
+            f"<div style='margin-left:24px; max-width:340px; line-height:1.5'>"
+            f"<b>beta_eff {self.beta_eff:.4g}</b> in our loss<br>beta_norm {self.beta_norm:.4g} "
+            f"({self.n_reals.value} reals, images {shape})<br><small>{CONVENTIONS[self.convention.value]}</small></div>"
+        )
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.panel.model_id}
+        return {
+            "text/plain": f"BetaPanel(beta_eff {self.beta_eff:.4g}, beta_norm {self.beta_norm:.4g})",
+            "text/html": self.answer.value,
+            "application/vnd.jupyter.widget-view+json": view,
+        }

@@ -1,0 +1,35 @@
+"""The beta panel: every control moves the answer, and the answer is the converter's."""
+
+import pytest
+
+from mrvae_lib.conventions import CONVENTIONS, Source, beta_norm
+from mrvae_lib.interactive.betas import BetaPanel
+
+
+def test_it_opens_on_the_setting_it_is_given():
+    source = Source(beta=5000, convention="kl-batch-mean", batch_size=16, n_images=100)
+    panel = BetaPanel(source, image_shape=(3, 256, 256), n_reals=10)
+    assert panel.source == source
+    assert panel.beta_eff == 312.5
+    assert panel.beta_norm == beta_norm(312.5, 10, (3, 256, 256))
+    assert "312.5" in panel.answer.value
+
+
+@pytest.mark.parametrize(("control", "value"), [("beta", 0.2), ("batch_size", 64), ("n_images", 1000), ("n_reals", 7),
+                                                ("convention", "batch-sum")])
+def test_each_control_changes_what_is_shown(control, value):
+    panel = BetaPanel()
+    before = panel.answer.value
+    getattr(panel, control).value = value
+    assert panel.answer.value != before
+
+
+def test_every_convention_says_what_it_does():
+    panel = BetaPanel()
+    for name, description in CONVENTIONS.items():
+        panel.convention.value = name
+        assert description in panel.answer.value
+
+
+def test_where_there_is_no_kernel_the_answer_is_text():
+    assert "beta_eff 0.4181" in BetaPanel()._repr_mimebundle_()["text/html"]
