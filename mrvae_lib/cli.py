@@ -48,8 +48,8 @@ def train(
                                                     "offline unless WANDB_MODE says otherwise.")] = None,
 ) -> None:
     """Train a model, or go on with a run that was stopped; then score it and draw its pictures."""
+    from mrvae_lib.analysis.epochs import EpochPictures, HeldOut
     from mrvae_lib.analysis.page import write_page
-    from mrvae_lib.analysis.pictures import EpochPictures, HeldOut
     from mrvae_lib.analysis.report import write_report
     from mrvae_lib.data import load_dataset
     from mrvae_lib.training.checkpoints import load_run

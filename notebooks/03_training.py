@@ -46,7 +46,7 @@ from IPython import get_ipython
 
 from mrvae_lib import as_floats, load_config, load_dataset, load_run, train
 from mrvae_lib.analysis.page import write_page
-from mrvae_lib.analysis.pictures import EpochPictures, HeldOut
+from mrvae_lib.analysis.epochs import EpochPictures, HeldOut
 from mrvae_lib.interactive import ConfigPanel, TrainingMonitor
 from mrvae_lib.interactive.betas import BetaPanel
 from mrvae_lib.interactive.exercises import check

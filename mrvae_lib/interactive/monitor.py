@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -15,8 +16,8 @@ from torch import Tensor
 
 from mrvae_lib.analysis.curves import bar_chart, line_chart
 from mrvae_lib.analysis.encoding import INFORMATIVE_KL
+from mrvae_lib.analysis.epochs import evaluating
 from mrvae_lib.analysis.figures import show_pictures
-from mrvae_lib.analysis.pictures import evaluating
 from mrvae_lib.analysis.sheets import Sheet, figure_png, png_bytes
 from mrvae_lib.data.imageset import ImageSet, as_floats
 from mrvae_lib.interactive.explorer import widget_or_picture
@@ -180,7 +181,7 @@ def carried_bars(kl_of_real: Sequence[float], information_of_bit: Sequence[float
     """What each latent carries, as bars: reals by KL, bits by I(x; b_k), nats per image."""
     values = {f"z{i}": value for i, value in enumerate(kl_of_real)}
     values |= {f"b{k}": value for k, value in enumerate(information_of_bit)}
-    return bar_chart(values, title="carried by each latent, nats", most=max(values.values())) if values else ""
+    return bar_chart(values, title="carried by each latent, nats", most=max([math.log(2), *values.values()]))
 
 
 def collapse_message(kl_of_real: Sequence[float], information_of_bit: Sequence[float]) -> str:

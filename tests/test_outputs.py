@@ -14,9 +14,7 @@ from PIL import Image
 
 from mrvae_lib.analysis import page as report_page
 from mrvae_lib.analysis.curves import bar_chart, line_chart, nice_ticks
-from mrvae_lib.analysis.figures import plot_scatter
-from mrvae_lib.analysis.page import write_page
-from mrvae_lib.analysis.pictures import (
+from mrvae_lib.analysis.epochs import (
     N_HISTORY,
     PAIRS_ACROSS,
     EpochPictures,
@@ -26,6 +24,8 @@ from mrvae_lib.analysis.pictures import (
     picture_epochs,
     sweep_sheet,
 )
+from mrvae_lib.analysis.page import write_page
+from mrvae_lib.analysis.scatter import plot_scatter
 from mrvae_lib.analysis.sheets import Sheet, side_by_side
 from mrvae_lib.analysis.traversals import data_sweep
 from mrvae_lib.config import ConfigError, TrainConfig

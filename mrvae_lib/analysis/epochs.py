@@ -23,7 +23,8 @@ from PIL import Image
 from torch import Tensor
 
 from mrvae_lib.analysis.encoding import encode_set
-from mrvae_lib.analysis.figures import plot_scatter, save_figure
+from mrvae_lib.analysis.figures import save_figure
+from mrvae_lib.analysis.scatter import plot_scatter
 from mrvae_lib.analysis.sheets import Sheet, png_bytes, side_by_side, stacked
 from mrvae_lib.analysis.traversals import bit_flips, data_sweep, real_sweep
 from mrvae_lib.config import TrainConfig
