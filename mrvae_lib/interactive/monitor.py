@@ -164,7 +164,7 @@ class TrainingMonitor(Callback):
 
     def _curves(self, names: Sequence[str]) -> dict[str, list[tuple[float, float]]]:
         wanted = [prefix + name for name in names for prefix in ("", "test/")]
-        return {name: self.curves[name] for name in wanted if name in self.curves}
+        return {name: self.curves[name] for name in wanted if any(y for _, y in self.curves.get(name, ()))}
 
     def _made(self, run: Run) -> Tensor:
         with evaluating(run.model):
