@@ -47,15 +47,19 @@ def train(
     quick: Annotated[bool, typer.Option(help="Use the preset's [quick] table: a small run for a first look.")] = False,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
     precision: Annotated[str | None, typer.Option(help="auto, bf16 or fp32.")] = None,
+    track: Annotated[list[str] | None, typer.Option(metavar="SERVICE", help="Track the run elsewhere too: wandb, "
+                                                    "offline unless WANDB_MODE says otherwise.")] = None,
 ) -> None:
     """Train a model, or go on with a run that was stopped; then score it and draw its pictures."""
-    from mrvae_lib.analysis.report import PictureLog, write_report
+    from mrvae_lib.analysis.epochs import EpochPictures, HeldOut
+    from mrvae_lib.analysis.page import write_page
+    from mrvae_lib.analysis.report import write_report
     from mrvae_lib.analysis.tables import score_rows, verdict
     from mrvae_lib.data import load_dataset
     from mrvae_lib.training.checkpoints import load_run
     from mrvae_lib.training.loop import train as train_model
     from mrvae_lib.training.parallel import is_first
-    from mrvae_lib.training.trackers import JsonLines, ProgressBar, TensorBoard
+    from mrvae_lib.training.trackers import JsonLines, ProgressBar, TensorBoard, make_trackers
 
     with _one_line_errors():
         flags = {"train.device": device, "train.precision": precision}
@@ -65,15 +69,17 @@ def train(
         else:
             named, config, folder = _from_ini(source, ini, variation, out, quick, overrides)
         images, test = load_dataset(config.data.name, "train"), load_dataset(config.data.name, "test")
-        tensorboard = TensorBoard(folder / "tensorboard")
+        trackers = [TensorBoard(folder / "tensorboard"), *make_trackers(track or [], folder)]
         model = train_model(
             config, folder, images=images,
-            callbacks=[ProgressBar(), JsonLines(folder / "metrics.jsonl"), tensorboard, PictureLog(tensorboard, test)],
+            callbacks=[ProgressBar(), HeldOut(test), JsonLines(folder / "metrics.jsonl"), *trackers,
+                       EpochPictures(folder / "pictures", test, trackers)],
         )
         if not is_first():
             return
         if not (folder / "model" / "config.json").is_file():
-            console.print(f"Stopped. To go on: {program()} train {folder}")
+            console.print(f"Stopped; so far: {write_page(folder)}. To go on: {program()} train {folder}",
+                          soft_wrap=True)
             raise typer.Exit(130)
         card = load_run(folder).card
         if "scores" not in card:
@@ -88,7 +94,7 @@ def train(
         written = ", ".join(sorted(path.name for path in folder.iterdir()
                                    if path.name != "checkpoints" and not path.name.startswith(".")))
         console.print(f"\nWritten to {folder}: {written}", soft_wrap=True)
-        console.print(f"Next: look at {folder / 'traversals.png'}, open sliders with [bold]{program()} explore "
+        console.print(f"Next: look at {folder / 'report.html'}, open sliders with [bold]{program()} explore "
                       f"{folder}[/], or the notebooks with [bold]make lab[/].", soft_wrap=True)
 
 

@@ -125,6 +125,8 @@ class TrainConfig(Section):
     seed: Annotated[int, Field(ge=0)] = 0
     checkpoint_every: Annotated[int, Field(ge=1)] = 1
     """Epochs between checkpoints."""
+    pictures: Literal["few", "all", "none"] | tuple[Annotated[int, Field(ge=1)], ...] = "few"
+    """After which epochs to draw: `few` is 1, 2, 5, 10, 20, 50, ... and the last, or a list of epochs."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 

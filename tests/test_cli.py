@@ -34,7 +34,8 @@ def run(tmp_path_factory):
 def test_training_writes_all_that_it_says(run):
     folder, output = run
     for name in ("config.toml", "metrics.jsonl", "model/config.json", "model/model.safetensors",
-                 "model/examples.safetensors", "reconstructions.png", "traversals.png", "traversals.gif"):
+                 "model/examples.safetensors", "reconstructions.png", "traversals.png", "traversals.gif", "report.html",
+                 "pictures/scatter.png", "pictures/sweep/0002.png"):
         assert (folder / name).is_file(), name
     events = EventAccumulator(str(folder / "tensorboard")).Reload()
     assert len(events.Images("reconstructions")) == 2
@@ -138,6 +139,8 @@ def test_presets_are_listed_with_what_they_are_about():
         (["train", "digits", "--set", "train.epochs=-3"], "train.epochs must be >= 1, got -3"),
         (["train", "digits", "--set", "data.name=letters"], "no data set 'letters'; there are digits"),
         (["data", "nowhere.npz"], "nowhere.npz"),
+        (["train", "digits", "--track", "neptune"], "--track neptune: no such tracker; there is wandb"),
+        (["train", "digits", "--set", "train.pictures=sometimes"], "train.pictures must be"),
         (["train", "digits", "--device", "tpu"], "train.device must be 'auto', 'cpu', 'cuda' or 'mps', got 'tpu'"),
         (["evaluate", "nowhere"], "nowhere: no such run folder or shipped model; shipped:"),
         (["explore", "nowhere"], "nowhere: no such run folder or shipped model"),

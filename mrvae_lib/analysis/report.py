@@ -1,4 +1,4 @@
-"""What a finished run leaves behind: its scores, the model card, and pictures."""
+"""What a finished run leaves behind: its scores, the model card, pictures, and the page that gathers them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ from mrvae_lib.analysis.figures import (
     save_figure,
     show_pictures,
 )
-from mrvae_lib.analysis.pictures import save_real_gifs, save_strip, save_traversal_gif, tile
+from mrvae_lib.analysis.page import write_page
+from mrvae_lib.analysis.pictures import save_real_gifs, save_strip, save_traversal_gif
 from mrvae_lib.analysis.traversals import RANGES, bit_by_real, interpolate, prior_start, real_sweep, sweep_values
 from mrvae_lib.config import ConfigError, RunConfig
 from mrvae_lib.data import ImageSet
 from mrvae_lib.data.imageset import as_floats
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.checkpoints import save_model
-from mrvae_lib.training.loop import Callback, Run
-from mrvae_lib.training.trackers import TensorBoard
 
 N_SHOWN = 12
 
@@ -54,7 +53,8 @@ def write_report(model: MRVAE, config: RunConfig, folder: Path, train: ImageSet,
     shown = as_floats(test.first(N_SHOWN).take())
     save_figure(plot_reconstructions(model, shown), folder / "reconstructions.png")
     write_traversals(model, folder)
-    save_model(model, folder / "model")  # last: a card with scores says that the report is whole
+    save_model(model, folder / "model")
+    write_page(folder)
 
 
 def write_traversals(model: MRVAE, folder: Path) -> list[Path]:
@@ -112,16 +112,3 @@ def write_reconstructions(model: MRVAE, images: ImageSet, path: Path) -> Path:
     with torch.inference_mode():
         pairs = torch.stack([x, model.reconstruct(x)], dim=1).flatten(0, 1)
     return save_strip(pairs, path, columns=6)
-
-
-class PictureLog(Callback):
-    """A few images above their reconstructions, in TensorBoard, after each epoch."""
-
-    def __init__(self, tracker: TensorBoard, images: ImageSet) -> None:
-        self.tracker, self.x = tracker, as_floats(images.first(N_SHOWN).take())
-
-    def on_epoch(self, run: Run, metrics: dict[str, float]) -> None:
-        assert self.tracker.writer is not None
-        with torch.inference_mode():
-            pair = torch.cat([self.x, run.model.reconstruct(self.x.to(run.device)).cpu()])
-        self.tracker.writer.add_image("reconstructions", tile(pair, N_SHOWN), run.step, dataformats="HWC")

@@ -5,8 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_HOMES = {"CompareExplorer": "compare", "LatentExplorer": "explorer", "export_html": "export", "page_frame": "export"}
-__all__ = ["CompareExplorer", "LatentExplorer", "export_html", "page_frame"]
+_HOMES = {
+    "CompareExplorer": "compare", "ConfigPanel": "settings", "LatentExplorer": "explorer", "TrainingMonitor": "monitor",
+    "export_html": "export", "page_frame": "export",
+}
+__all__ = ["CompareExplorer", "ConfigPanel", "LatentExplorer", "TrainingMonitor", "export_html", "page_frame"]
 
 
 def __getattr__(name: str) -> Any:

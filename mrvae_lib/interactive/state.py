@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -11,11 +10,11 @@ from html import escape
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from mrvae_lib.analysis.encoding import encode_set, encoded_examples, informative_reals
 from mrvae_lib.analysis.naming import bit_swaps, factors_of_reals, labels_of_codes
+from mrvae_lib.analysis.sheets import png_bytes
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.config import MAX_TABLE_BITS
 from mrvae_lib.data.imageset import ImageSet
@@ -94,13 +93,6 @@ def as_picture(pixels: Tensor) -> np.ndarray:
     """uint8 pixels (C, H, W) as a picture, (H, W) or (H, W, 3)."""
     picture = pixels.permute(1, 2, 0).numpy()
     return picture[:, :, 0] if picture.shape[2] == 1 else picture
-
-
-def png_bytes(picture: np.ndarray) -> bytes:
-    """A uint8 picture as PNG, at its own size."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG", compress_level=1)
-    return buffer.getvalue()
 
 
 def inline_image(picture: np.ndarray, *, alt: str, width: int) -> str:

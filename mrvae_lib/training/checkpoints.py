@@ -94,11 +94,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def atomic_write(path: Path, text: str) -> None:
-    """Replace a text file whole: a reader sees the old content or the new one."""
+def atomic_write(path: Path, content: str | bytes) -> None:
+    """Replace a file whole: a reader sees the old content or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
-    partial.write_text(text, encoding="utf-8")
+    partial.write_bytes(content.encode() if isinstance(content, str) else content)
     os.replace(partial, path)
 
 

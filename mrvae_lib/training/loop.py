@@ -53,7 +53,8 @@ def train(
 ) -> MRVAE:
     """Train a model; with a folder, leave checkpoints there and go on from the newest one.
 
-    Ctrl-C, or a notebook's stop button, ends the run after the current step with a checkpoint.
+    Ctrl-C, a notebook's interrupt, or a callback that sets `run.stop` ends the run after the current step with a
+    checkpoint.
 
     Args:
         folder: gets `config.toml`, `checkpoints/` and, at the end, `model/`; None keeps everything in memory.
@@ -81,15 +82,15 @@ def _train(config: RunConfig, folder: str | Path | None, callbacks: Sequence[Cal
     for callback in callbacks:
         callback.on_start(run)
     try:
-        with stop_request() as stop:
-            stopping = any_process(stop.is_set())
+        with interrupt_sets(run.stop):
+            stopping = any_process(run.stop.is_set())
             while not run.finished and not stopping:
                 for indices in batches_left(run):
                     weights = weights_at(config.objective, run.progress)
                     terms = train_step(run, indices, weights)
                     for callback in callbacks:
                         callback.on_step(run, terms, weights)
-                    if stopping := any_process(stop.is_set()):
+                    if stopping := any_process(run.stop.is_set()):
                         break
                 if run.step % run.steps_per_epoch == 0:
                     end_epoch(run, callbacks)
@@ -169,21 +170,20 @@ def batches_left(run: Run) -> Iterator[Tensor]:
 
 
 @contextmanager
-def stop_request() -> Iterator[threading.Event]:
+def interrupt_sets(stop: threading.Event) -> Iterator[None]:
     """Turn the first Ctrl-C into a request that the loop answers between two steps; a second one interrupts at once."""
-    requested = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield requested
+        yield
         return
     previous = signal.getsignal(signal.SIGINT)
 
     def on_interrupt(*_: Any) -> None:
-        requested.set()
+        stop.set()
         signal.signal(signal.SIGINT, previous)
 
     signal.signal(signal.SIGINT, on_interrupt)
     try:
-        yield requested
+        yield
     finally:
         signal.signal(signal.SIGINT, previous)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,8 @@ class Run:
     """This epoch's terms so far, summed over its steps."""
     recent_bits: list[Tensor] = field(default_factory=list)
     """The logits of this epoch's last codes, oldest first."""
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set it, from any thread, to end the run after its current step with a checkpoint."""
 
     @property
     def batch_size(self) -> int:
