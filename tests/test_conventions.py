@@ -6,12 +6,12 @@ import torch.nn.functional as F
 from typer.testing import CliRunner
 
 from mrvae_lib.cli import app
+from mrvae_lib.cli.presets import setting_lines
 from mrvae_lib.config import ConfigError, load_config, parse_config, preset_names
 from mrvae_lib.conventions import CONVENTIONS, Source, beta_norm
 from mrvae_lib.data import IMAGE_SHAPES, LOADERS, load_dataset
 from mrvae_lib.model.latents import kl_normal
 from mrvae_lib.model.likelihoods import Bernoulli
-from mrvae_lib.tables import setting_lines
 
 BATCH, N_IMAGES, SHAPE, N_REALS = 7, 90, (3, 8, 6), 4
 

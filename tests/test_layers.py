@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import ROOT
 
 STAGES = ["messages", "notation", "conventions", "config", "ini", "data", "model", "objective", "training", "analysis",
-          "interactive", "pretrained", "sweep", "wording", "tables", "cli"]
+          "interactive", "pretrained", "sweep", "cli"]
 PACKAGE = ROOT / "mrvae_lib"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem not in
                  ("__init__", "__main__"))

@@ -1,17 +1,34 @@
-"""Presets and what their betas mean, as tables for the terminal."""
+"""`mrvae presets`: the experiments that ship, their settings, and what their betas mean."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
 from itertools import groupby
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.table import Table
 
+from mrvae_lib.cli.terminal import console, one_line_errors
 from mrvae_lib.config import RunConfig, Schedule, load_config, preset_names
 from mrvae_lib.conventions import CONVENTIONS, beta_norm
-from mrvae_lib.data import IMAGE_SHAPES, load_dataset
+from mrvae_lib.ini import example_names
+
+
+def presets(
+    name: Annotated[str | None, typer.Argument(metavar="[PRESET|FILE]", help="Show this one's settings.")] = None,
+) -> None:
+    """List the experiments that can be trained by name, or show the settings of one and what its beta means."""
+    with one_line_errors():
+        if name is None:
+            console.print(preset_table())
+            console.print(f"INI files, for train -c NAME -v VAE|B-VAE: {', '.join(example_names())}")
+            return
+        config = load_config(name)
+        console.print("\n".join(setting_lines(config)), highlight=False, markup=False, soft_wrap=True)
+        console.print()
+        console.print(beta_table(config))
 
 
 def preset_table() -> Table:
@@ -34,6 +51,8 @@ def beta_table(config: RunConfig) -> Table:
     Raises:
         DataError: the image size of the reader's own images is asked for and they cannot be read.
     """
+    from mrvae_lib.data import IMAGE_SHAPES, load_dataset
+
     name, key = config.data.name, "gamma_z" if config.objective.gamma_z != 0 else "beta_z"
     shape = IMAGE_SHAPES[name] if name in IMAGE_SHAPES else load_dataset(name).image_shape
     values = _values(getattr(config.objective, key))
