@@ -39,6 +39,7 @@ IMAGE_SHAPES: dict[str, tuple[int, int, int]] = {
     "dsprites": (1, 64, 64),
     "xys": (3, 64, 64),
     "xys-full": (1, 64, 64),
+    "xys-256": (3, 256, 256),
 }
 """(C, H, W) of each, known without loading it."""
 

@@ -137,6 +137,9 @@ def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]
                 add("linear", module.weight, module.bias, **{"in": module.in_features}, out=module.out_features)
             case nn.ConvTranspose2d():
                 assert module.bias is not None
+                sizes = (module.kernel_size, module.stride, module.padding, module.output_padding)
+                if any(len(set(size)) > 1 for size in sizes):
+                    raise ExportError(f"the page draws square transposed convolutions only, not {module}")
                 # The page keeps a pixel's channels together: (kernel, kernel, out, in).
                 add("deconv", module.weight.permute(2, 3, 1, 0), module.bias, **{"in": module.in_channels},
                     out=module.out_channels, kernel=module.kernel_size[0], stride=module.stride[0],
