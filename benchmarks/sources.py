@@ -85,13 +85,14 @@ def reals(runs: Path) -> None:
     """Source 004's question: how many reals, and what a beta that acts does to them."""
     for beta in (1, 4):
         for n_reals in (1, 2, 8, 16):
-            settings = [f"model.n_reals={n_reals}", f"objective.beta_z={beta}", "train.epochs=5", EVEN_LR]
+            settings = [f"model.n_reals={n_reals}", f"objective.beta_z={beta}", "train.batch_size=128",
+                        "train.epochs=5", EVEN_LR]
             LINES.run({"finding": "reals", "n_reals": n_reals, "beta": beta}, "vae-conv", settings, costs, runs)
 
 
 def capacity(runs: Path) -> None:
     """Source 002's table of latents."""
-    settings = ["objective.capacity_z=[[0, 0], [0.6, 20], [1, 20]]", "train.epochs=1",
+    settings = ["objective.capacity_z=[[0, 0], [0.6, 20], [1, 20]]", "data.limit=256000", "train.epochs=1",
                 "train.lr=[[0, 1e-3], [0.8, 1e-3], [1, 1e-4]]"]
     LINES.run({"finding": "capacity", "seed": 0}, "dsprites-capacity", settings, latents, runs)
 

@@ -122,6 +122,8 @@ class TrainConfig(Section):
     lr: Schedule = 1e-3
     weight_decay: NonNegative = 0.0
     """Of Adam: so much of each weight is added to its gradient."""
+    plateau: Annotated[int, Field(ge=0)] | None = None
+    """Epochs that the mean loss may go without falling; one more, and `lr` is a tenth from there on."""
     seed: Annotated[int, Field(ge=0)] = 0
     checkpoint_every: Annotated[int, Field(ge=1)] = 1
     """Epochs between checkpoints."""

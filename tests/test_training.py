@@ -14,6 +14,7 @@ from mrvae_lib.training.checkpoints import CheckpointError, checkpoints, load_mo
 from mrvae_lib.training.devices import choose_device, use_bf16
 from mrvae_lib.training.loop import Callback, train
 from mrvae_lib.training.run import TrainingError, start
+from mrvae_lib.training.schedules import Plateau
 from mrvae_lib.training.trackers import JsonLines, ProgressBar, TensorBoard
 from tests.conftest import tiny_images, tiny_model, tiny_run
 
@@ -278,3 +279,28 @@ def test_a_run_in_bf16_stays_finite_and_learns():
     model = train(tiny_run(precision="bf16", epochs=30, lr=0.01), images=tiny_images(128), callbacks=[history])
     assert history.rows[-1]["reconstruction"] < history.rows[0]["reconstruction"]
     assert torch.isfinite(model.reconstruct(as_floats(tiny_images().images))).all()
+
+
+@pytest.mark.parametrize("patience", [0, 2])
+def test_the_plateau_cuts_the_learning_rate_when_torchs_scheduler_does(patience):
+    losses = [3.0, 2.0, 2.0, 1.9999, 2.5, 1.5, 1.6, 1.7, 1.8, 1.9, 1.4, 1.4, 1.4, 1.4, 1.0, 0.99995, 5, 5, 5, 5]
+    optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=1.0)
+    theirs, ours = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=patience), Plateau()
+    factors = []
+    for loss in losses:
+        theirs.step(loss)
+        ours.watch(loss, patience)
+        factors.append((ours.factor, optimizer.param_groups[0]["lr"]))
+    assert len({mine for mine, _ in factors}) >= 3
+    assert all(mine == pytest.approx(torchs) for mine, torchs in factors if torchs > 1e-7)
+
+
+def test_a_run_on_a_plateau_goes_on_at_a_tenth_of_its_rate_also_after_a_stop(tmp_path):
+    config = tiny_run(epochs=5, lr=1e-9, plateau=0)
+    whole, first, second = History(), History(), History()
+    train(config, images=tiny_images(), callbacks=[whole])
+    train(config, tmp_path, images=tiny_images(), callbacks=[first, StopAfter(start(config, images=tiny_images()).n_steps * 4 // 5)])
+    train(config, tmp_path, images=tiny_images(), callbacks=[second])
+    rates = [row["lr"] for row in whole.rows]
+    assert [row["lr"] for row in first.rows + second.rows] == rates
+    assert rates[-1] < rates[0] / 5

@@ -108,7 +108,7 @@ def _train(config: RunConfig, folder: str | Path | None, callbacks: Sequence[Cal
 def train_step(run: Run, indices: Tensor, weights: Weights) -> Terms:
     """One step of the optimiser on the images at `indices`."""
     run.model.train()
-    run.optimizer.param_groups[0]["lr"] = value_at(run.config.train.lr, run.progress)
+    run.optimizer.param_groups[0]["lr"] = value_at(run.config.train.lr, run.progress) * run.plateau.factor
     x = as_floats(run.images.take(own_part(indices).to(run.device)))
     with torch.autocast(run.device.type, dtype=torch.bfloat16, enabled=run.bf16):
         terms = loss_terms(
@@ -135,6 +135,8 @@ def end_epoch(run: Run, callbacks: Sequence[Callback] = ()) -> None:
     """Tell the callbacks the epoch's means, and write a checkpoint when one is due."""
     metrics = epoch_metrics(run)
     run.sums, run.recent_bits = {}, []
+    if run.config.train.plateau is not None:
+        run.plateau.watch(metrics["loss"], run.config.train.plateau)
     for callback in callbacks:
         callback.on_epoch(run, metrics)
     if run.finished or run.epoch % run.config.train.checkpoint_every == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from mrvae_lib.training.checkpoints import (
 )
 from mrvae_lib.training.devices import choose_device, use_bf16
 from mrvae_lib.training.parallel import is_first, shared_noise, wait_for_all
-from mrvae_lib.training.schedules import value_at
+from mrvae_lib.training.schedules import Plateau, value_at
 
 
 class TrainingError(RuntimeError):
@@ -68,6 +68,7 @@ class Run:
     """This epoch's terms so far, summed over its steps."""
     recent_bits: list[Tensor] = field(default_factory=list)
     """The logits of this epoch's last codes, oldest first."""
+    plateau: Plateau = field(default_factory=Plateau)
     stop: threading.Event = field(default_factory=threading.Event)
     """Set it, from any thread, to end the run after its current step with a checkpoint."""
 
@@ -156,6 +157,7 @@ def save(run: Run) -> None:
         "pool": run.pool.past,
         "sums": run.sums,
         "recent_bits": run.recent_bits,
+        "plateau": asdict(run.plateau),
     }
     if run.adversary:
         state["discriminator"] = run.adversary.network.state_dict()
@@ -193,3 +195,4 @@ def _restore(run: Run, state: dict[str, Any]) -> None:
     run.noise.set_state(state["noise"])
     run.step, run.pool.past = state["step"], state["pool"]
     run.sums, run.recent_bits = state["sums"], state["recent_bits"]
+    run.plateau = Plateau(**state["plateau"])

@@ -1,6 +1,9 @@
-"""Numbers that change during a run: pure functions of progress, 0 at the first step and 1 at the last."""
+"""Numbers that change during a run: functions of progress, 0 at the first step and 1 at the last; and the plateau."""
 
 from __future__ import annotations
+
+import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,3 +22,25 @@ def value_at(schedule: Schedule, progress: float) -> float:
 def weights_at(config: ObjectiveConfig, progress: float) -> Weights:
     """Every weight of the objective at one moment."""
     return Weights(**{name: value_at(getattr(config, name), progress) for name in Weights.__dataclass_fields__})
+
+
+@dataclass
+class Plateau:
+    """What the learning rate is multiplied with: a tenth more each time the mean loss has not fallen for too long.
+
+    As torch's ReduceLROnPlateau at its defaults: a fall counts from one part in 10,000.
+    """
+
+    best: float = math.inf
+    n_bad: int = 0
+    """Epochs since the last fall, or since the last cut."""
+    factor: float = 1.0
+
+    def watch(self, loss: float, patience: int) -> None:
+        """Take in an epoch's mean loss."""
+        if loss < self.best - 1e-4 * abs(self.best) or self.best == math.inf:
+            self.best, self.n_bad = loss, 0
+        else:
+            self.n_bad += 1
+        if self.n_bad > patience:
+            self.factor, self.n_bad = self.factor / 10, 0
