@@ -38,6 +38,7 @@ def ship(name: str, runs: list[Path]) -> None:
     data = model.card["run"]["data"]["name"]
     train, test = load_dataset(data, "train"), load_dataset(data, "test")
     model.card |= {
+        "factor_names": list(test.factor_names),
         "scores": asdict(evaluate(model, test, train)),
         "stored_as": "fp16",
         "chosen_by": "lowest mean loss in the last epoch of training",
