@@ -154,14 +154,14 @@ def press(client, comm_id):
 def test_a_press_of_stop_reaches_a_running_cell_and_the_cells_behind_it_keep_their_order(kernel, tmp_path):
     _, client = kernel
     client.execute(TRAIN.format(root=str(ROOT), folder=str(tmp_path)))
-    client.execute("print('next is', model.n_bits)")
-    client.execute("print('after that', 2)")
+    client.execute("order = [model.n_bits]")
+    client.execute("order.append('third')")
+    client.execute("print('order is', order)")
     comm_id = printed(client, "stop is")
     time.sleep(2)
     press(client, comm_id)
     assert "stopped, epoch" in printed(client, "stopped at step")
-    assert printed(client, "next is") == "3"
-    assert printed(client, "after that") == "2"
+    assert printed(client, "order is") == "[3, 'third']"
     assert load_run(tmp_path).n_bits == 3
 
 

@@ -8,7 +8,6 @@ button then waits for the end of the cell, and the notebook's own interrupt work
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from typing import Any
 
@@ -32,11 +31,12 @@ def answer_widgets() -> None:
         for entry in entries:
             if not _handled(kernel, entry[2][0]):
                 kernel.msg_queue.put_nowait(entry)
-    elif (socket := _main_socket(kernel)) is not None:  # ipykernel 7
-        while socket.poll(0):
-            message = socket.recv_multipart(copy=False)
+    elif (stream := _main_stream(kernel)) is not None:  # ipykernel 7
+        while stream.socket.poll(0):
+            message = stream.socket.recv_multipart(copy=False)
             if not _handled(kernel, message):
-                asyncio.get_running_loop().create_task(kernel.shell_main(None, message))
+                # the way that the stream itself would have gone: a shorter one would overtake cells that took it before
+                stream._run_callback(stream._recv_callback, message)
 
 
 def _handled(kernel: Any, message: list[Any]) -> bool:
@@ -52,7 +52,7 @@ def _handled(kernel: Any, message: list[Any]) -> bool:
     return True
 
 
-def _main_socket(kernel: Any) -> Any | None:
+def _main_stream(kernel: Any) -> Any | None:
     """Where the kernel's reading thread leaves messages for the main thread."""
     manager = getattr(getattr(kernel, "shell_channel_thread", None), "manager", None)
-    return getattr(getattr(manager, "_shell_channel_to_main", None), "to_socket", None)
+    return getattr(getattr(manager, "_shell_channel_to_main", None), "to_stream", None)
