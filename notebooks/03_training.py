@@ -357,6 +357,15 @@ except ConfigError as error:
     print(error)
 
 # %% [markdown]
+# An older project kept its runs in INI files, `mrvae train -c FILE -v B-VAE`. The panel reads and writes these as well.
+
+# %% tags=["nbval-check-output"]
+settings.load("ini-fashion-mnist")
+settings.fields["objective.beta_z"].value = "2.5"
+written = settings.save(folder / "mine.ini").read_text()
+print(written[written.index("[hyperparameters]"):])
+
+# %% [markdown]
 # ## What we saw
 #
 # Training moves nats from the reconstruction into the latents for as long as the price allows. A dear latent collapses
