@@ -1,11 +1,11 @@
-# What a user needs: run, lab, test. What a maintainer needs: check, pair, render, links, weights, ui, bench.
+# What a user needs: run, lab, test. What a maintainer needs: check, pair, render, links, ui, bench, faults.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 DATA ?= digits
 RUN := runs/quickstart$(if $(filter-out digits,$(DATA)),-$(DATA))
 
-.PHONY: run lab test check notebooks-test pair render links ui bench
+.PHONY: run lab test check notebooks-test pair render links ui bench faults
 
 run: $(READY)  ## train a model and draw what it learned: make run, or make run DATA=mnist
 	$(BIN)/mrvae train $(if $(wildcard $(RUN)/config.toml),$(RUN),$(DATA) --out $(RUN))
@@ -36,8 +36,11 @@ links: $(READY)  ## write the repository's name into badges and set-up cells: ma
 ui: $(READY)  ## drag, press and type in a real browser; prints how soon the picture follows
 	$(BIN)/pytest -q tests/ui --screenshots docs
 
-bench: $(READY)  ## the figures in docs/performance.md
-	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+bench: $(READY)  ## the figures in docs/performance.md and docs/results.md
+	for name in startup explorer data gaze metrics training growth shipped mixed_models sources; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+faults: $(READY)  ## the counts in docs/reliability.md
+	for name in kill_and_resume fuzz; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12")'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -47,7 +48,7 @@ class Lines:
         if (line := self.find(key)) is not None:
             return line
         config = load_config(preset, overrides=settings)
-        folder = runs / "-".join(str(value) for value in key.values())
+        folder = runs / re.sub(r"[^\w.]+", "-", "-".join(str(value) for value in key.values())).strip("-")
         images, test = load_dataset(config.data.name, "train"), load_dataset(config.data.name, "test")
         began = time.process_time()
         model = train(config, folder, images=images, callbacks=[JsonLines(folder / "metrics.jsonl")])

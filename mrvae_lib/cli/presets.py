@@ -23,7 +23,7 @@ def presets(
     with one_line_errors():
         if name is None:
             console.print(preset_table())
-            console.print(f"INI files, for train -c NAME -v VAE|B-VAE: {', '.join(example_names())}")
+            console.print(f"INI files, for train -c NAME -v VAE|B-VAE: {', '.join(example_names())}", soft_wrap=True)
             return
         config = load_config(name)
         console.print("\n".join(setting_lines(config)), highlight=False, markup=False, soft_wrap=True)
