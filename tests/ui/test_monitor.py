@@ -1,13 +1,14 @@
-"""Stop, pressed with a mouse in JupyterLab while the training cell runs."""
+"""Stop, pressed with a mouse while the training cell runs."""
 
 import json
 import urllib.request
+from urllib.parse import urlsplit
 
 import nbformat
 
 from mrvae_lib.training.checkpoints import load_run
 from tests.conftest import ROOT
-from tests.ui.test_start_here import KERNEL_IS_READY
+from tests.ui.test_notebooks import KERNEL_IS_READY
 
 TRAIN = """
 import sys; sys.path.insert(0, {root!r})
@@ -20,13 +21,14 @@ print("the cell went on with", model.n_bits, "bits")
 """
 
 
-def test_stop_in_jupyterlab_ends_the_cell_with_a_checkpoint(lab, page, tmp_path, screenshot):
+def test_stop_ends_the_running_cell_with_a_checkpoint(front_end, page, tmp_path, screenshot):
+    name, address = front_end
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(TRAIN.format(root=str(ROOT), folder=str(tmp_path)))],
                                         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
     body = json.dumps({"type": "notebook", "content": notebook}).encode()
-    request = urllib.request.Request(f"{lab}/api/contents/stop.ipynb", data=body, method="PUT", headers={"Content-Type": "application/json"})
+    request = urllib.request.Request(f"http://{urlsplit(address).netloc}/api/contents/stop.ipynb", data=body, method="PUT", headers={"Content-Type": "application/json"})
     urllib.request.urlopen(request, timeout=30)
-    page.goto(f"{lab}/lab/tree/stop.ipynb?reset")
+    page.goto(f"{address}/stop.ipynb?reset")
     page.wait_for_function(KERNEL_IS_READY, timeout=300_000)
     page.add_locator_handler(page.get_by_text("official Jupyter news"),
                              lambda: page.get_by_role("button", name="No", exact=True).click())
@@ -36,7 +38,8 @@ def test_stop_in_jupyterlab_ends_the_cell_with_a_checkpoint(lab, page, tmp_path,
     picture = page.locator("img[alt='originals above reconstructions']")
     picture.wait_for(timeout=60_000)
     assert page.locator("svg[aria-label^='reconstruction'] polyline").count() == 1
-    screenshot("monitor-lab.png")
+    if name == "JupyterLab 4":
+        screenshot(page, "monitor-lab.png")
     stop.click()
     page.get_by_text("the cell went on with 3 bits").wait_for(timeout=60_000)
     assert page.get_by_text("stopped, epoch").first.is_visible()
