@@ -145,8 +145,8 @@ def test_presets_are_listed_with_what_they_are_about():
         (["evaluate", "nowhere"], "nowhere: no such run folder or shipped model; shipped:"),
         (["explore", "nowhere"], "nowhere: no such run folder or shipped model"),
         (["export", "nowhere"], "nowhere: no such run folder or shipped model"),
-        (["export"], "export takes a run's folder, a shipped model (fashion-mrvae"),
-        (["export", "mnist-mrvae", "--all"], "export takes a run's folder, a shipped model (fashion-mrvae"),
+        (["export"], "export takes a run's folder, a shipped model (dsprites-mrvae"),
+        (["export", "mnist-mrvae", "--all"], "export takes a run's folder, a shipped model (dsprites-mrvae"),
         (["traverse", "nowhere"], "nowhere: no such run folder or shipped model"),
     ],
 )
