@@ -58,6 +58,10 @@ class ModelConfig(Section):
     """Of `layers`: one after another as in `notation`, without the linear layer to the statistics, which is added."""
     decoder: Layers = ()
     """Of `layers`: from the vector of latents to the image's own shape."""
+    frame: Literal["image", "upright", "round"] = "image"
+    """In which the bits see an image: as it is, or in its own frame (`model/frame.py`), by a network of their own."""
+    posed: bool = False
+    """Whether the decoder draws in a frame that the first five reals place (`model/frame.py`)."""
     likelihood: Literal["bernoulli", "gaussian", "mse-tanh"] = "bernoulli"
 
     @model_validator(mode="after")
@@ -67,6 +71,11 @@ class ModelConfig(Section):
         for key in ("encoder", "decoder"):
             if read_layers(getattr(self, key), f"model.{key}") and self.network != "layers":
                 raise ValueError(f"model.{key} needs model.network = 'layers', got {self.network!r}")
+        if self.network == "layers" and (self.frame != "image" or self.posed):
+            raise ValueError("model.frame and model.posed need model.network = 'mlp' or 'conv', got 'layers'")
+        if self.posed and (self.n_reals < 5 or self.n_reals + self.n_bits < 6):
+            raise ValueError(f"model.posed takes five reals and one latent more to draw with, "
+                             f"got n_reals {self.n_reals} and n_bits {self.n_bits}")
         return self
 
 

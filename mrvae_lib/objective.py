@@ -112,7 +112,7 @@ def loss_terms(
     )
     changed = None
     if model.n_bits and weights.lambda_consistency:
-        changed = model.encode(random_pose(x, config.pose, generator)).bit_logits
+        changed = model.bit_logits(random_pose(x, config.pose, generator))
     # Where processes share the batch, each has now done its part; what follows is about the whole batch.
     posterior, z, reconstruction, changed = whole_batch((posterior, z, reconstruction, changed))
     tc = information = aggregate = None

@@ -35,10 +35,11 @@ def mnist_folder() -> Path:
 
 
 def tiny_model(n_reals: int = 2, n_bits: int = 3, *, shape: tuple[int, int, int] = (1, 8, 8), network: str = "mlp",
-               likelihood: str = "bernoulli", seed: int = 0) -> MRVAE:
+               likelihood: str = "bernoulli", posed: bool = False, seed: int = 0) -> MRVAE:
     """A model small enough to enumerate."""
     hidden = (16,) if network == "mlp" else (4, 16)
-    config = ModelConfig(n_reals=n_reals, n_bits=n_bits, network=network, hidden=hidden, likelihood=likelihood)
+    config = ModelConfig(n_reals=n_reals, n_bits=n_bits, network=network, hidden=hidden, likelihood=likelihood,
+                         posed=posed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return MRVAE(shape, config).eval()

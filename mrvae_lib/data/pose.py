@@ -39,7 +39,8 @@ def random_pose(x: Tensor, config: PoseConfig, generator: torch.Generator | None
     if config.mirror:
         sign = draw(partial(torch.randint, 0, 2), (len(x),), generator, device=x.device) * 2.0 - 1
         affine = torch.cat([affine[:, :1] * sign[:, None, None], affine[:, 1:]], dim=1)
-    grid = F.affine_grid(affine, list(x.shape), align_corners=False)
+    with torch.autocast(x.device.type, enabled=False):  # places need more digits than bf16 has
+        grid = F.affine_grid(affine.float(), list(x.shape), align_corners=False)
     if config.elastic:
         coarse = draw(torch.randn, (len(x), 2, WARP_SIDE, WARP_SIDE), generator, device=x.device)
         warp = F.interpolate(coarse * config.elastic, size=x.shape[2:], mode="bicubic", align_corners=False)

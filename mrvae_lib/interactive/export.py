@@ -25,6 +25,7 @@ from mrvae_lib.interactive.state import (
     explorer_content,
     png_bytes,
 )
+from mrvae_lib.model.frame import HALF_WIDTH, POSE_REALS, REACH, STRETCH, PosedDecoder
 from mrvae_lib.model.networks import ConvDecoder
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.checkpoints import atomic_write
@@ -131,7 +132,11 @@ def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]
         layers.append({"op": op, **sizes})
         weights.extend(tensor.detach().cpu().float().numpy().ravel() for tensor in tensors)
 
-    for module in _in_order(model.decoder):
+    decoder = model.decoder
+    drawing = decoder.drawing if isinstance(decoder, PosedDecoder) else decoder
+    if isinstance(decoder, PosedDecoder):
+        add("skip", n=POSE_REALS)
+    for module in _in_order(drawing):
         match module:
             case nn.Linear():
                 add("linear", module.weight, module.bias, **{"in": module.in_features}, out=module.out_features)
@@ -162,8 +167,12 @@ def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]
             case _:
                 raise ExportError(f"the page cannot hold a {type(module).__name__}; it knows Linear, ConvTranspose2d, "
                                   f"BatchNorm, ReLU, LeakyReLU, SELU, Tanh, Flatten, Unflatten and ZeroPad2d")
-    if isinstance(model.decoder, ConvDecoder):
-        add("pad", amounts=[-amount for amount in model.decoder.padding])
+    if isinstance(drawing, ConvDecoder):
+        add("pad", amounts=[-amount for amount in drawing.padding])
+    if isinstance(decoder, PosedDecoder):
+        channels, *sides = decoder.image_shape
+        add("place", decoder.around, channels=channels, shape=sides, reach=REACH, stretch=STRETCH,
+            halfWidth=HALF_WIDTH)
     return layers, weights
 
 

@@ -98,6 +98,17 @@ def test_grey_or_colour_dense_or_convolutional_without_bits_or_reals(n_reals, n_
     assert offline.locator("#reals-block").is_visible() == bool(n_reals)
 
 
+@pytest.mark.parametrize(("shape", "network"), [((1, 40, 33), "conv"), ((3, 20, 20), "mlp")])
+def test_a_placed_drawing_lands_where_torch_puts_it(shape, network, offline, tmp_path, generator):
+    model = tiny_model(6, 2, shape=shape, network=network, posed=True)
+    offline.goto(export_html(model, tmp_path / "page.html").as_uri())
+    for _ in range(5):
+        z, b = torch.randn(1, 6, generator=generator), torch.randint(0, 2, (1, 2), generator=generator).float()
+        with torch.inference_mode():
+            expected = model.decode(z, b)[0].permute(1, 2, 0).flatten().numpy()
+        assert np.abs(decoded(offline, z[0], b[0]) - expected).max() * 255 <= 2
+
+
 def test_every_layer_that_can_be_exported_computes_what_torch_computes(offline, tmp_path, generator):
     model = tiny_model(2, 2, shape=(3, 11, 12))
     model.decoder = nn.Sequential(

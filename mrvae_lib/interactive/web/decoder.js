@@ -38,7 +38,8 @@ function dense(rows, width, out) {
 
 const each = f => ({ values, shape }) => ({ values: values.map(v => f(v)), shape });
 
-// Each makes, from a layer's sizes and a function that takes its weights, a function from { values, shape } to the same.
+// Each makes, from a layer's sizes and a function that takes its weights, a function from { values, shape } to the same;
+// it is also given all latents.
 const LAYERS = {
   linear({ in: width, out }, take) {
     const apply = dense(take(width * out), width, out), bias = take(out);
@@ -95,6 +96,30 @@ const LAYERS = {
       next.set(values.subarray((y * width + from) * channels, (y * width + to) * channels), ((y + top) * w + from + left) * channels);
     return { values: next, shape: [h, w, channels] };
   },
+
+  // Without the latents that place what the others draw
+  skip: ({ n }) => ({ values }) => ({ values: values.subarray(n), shape: [values.length - n] }),
+
+  // What was drawn, moved, sized and turned by the first five latents; between pixels straight lines, `around` outside.
+  place({ channels, shape: [h, w], reach, stretch, halfWidth }, take) {
+    const around = take(channels);
+    return ({ values, shape: [height, width] }, [across, down, size, east, south]) => {
+      const perSize = Math.exp(-stretch * Math.tanh(size / 2)) / halfWidth / Math.sqrt(east * east + south * south + 1e-4);
+      const cos = perSize * east, sin = perSize * south, next = new Float64Array(h * w * channels);
+      for (let i = 0; i < next.length; i += channels) next.set(around, i);
+      for (let row = 0; row < h; row++) for (let column = 0; column < w; column++) {
+        const u = (2 * column + 1) / w - 1 - reach * across, v = (2 * row + 1) / h - 1 - reach * down;
+        const x = ((cos * u + sin * v + 1) * width - 1) / 2, y = ((cos * v - sin * u + 1) * height - 1) / 2;
+        const left = Math.floor(x), top = Math.floor(y), to = (row * w + column) * channels;
+        for (const [j, i] of [[left, top], [left + 1, top], [left, top + 1], [left + 1, top + 1]]) {
+          if (j < 0 || j >= width || i < 0 || i >= height) continue;
+          const share = (1 - Math.abs(x - j)) * (1 - Math.abs(y - i)), from = (i * width + j) * channels;
+          for (let c = 0; c < channels; c++) next[to + c] += share * (values[from + c] - around[c]);
+        }
+      }
+      return { values: next, shape: [h, w, channels] };
+    };
+  },
 };
 
 // z and b to pixels in [0, 1], pixel by pixel
@@ -104,5 +129,8 @@ function makeDecoder({ layers, weights, likelihood }) {
   const take = n => numbers.subarray(at, at += n);
   const steps = layers.map(layer => LAYERS[layer.op](layer, take));
   const pixel = likelihood === "mse-tanh" ? v => (Math.tanh(v) + 1) / 2 : v => 1 / (1 + Math.exp(-v));
-  return (z, b) => steps.reduce((x, step) => step(x), { values: Float64Array.of(...z, ...b) }).values.map(pixel);
+  return (z, b) => {
+    const latents = Float64Array.of(...z, ...b);
+    return steps.reduce((x, step) => step(x, latents), { values: latents }).values.map(pixel);
+  };
 }

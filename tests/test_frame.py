@@ -1,0 +1,167 @@
+"""The frame of an image: what its moments take away and what they leave; what reals that place a drawing do to it."""
+
+import math
+
+import pytest
+import torch
+
+from mrvae_lib.config import ConfigError, parse_config
+from mrvae_lib.data.imageset import as_floats
+from mrvae_lib.data.sprites import render
+from mrvae_lib.model.frame import HALF_WIDTH, MAX_SIDE, REACH, SPREAD, STRETCH, PosedDecoder, frame_side, own_frame
+from mrvae_lib.model.vae import MRVAE
+
+SQUARE, ELLIPSE, HEART = range(3)
+
+
+def sprite(shape, scale=5, orientation=0, x=16, y=16):
+    return as_floats(render([[shape, scale, orientation, x, y]]))
+
+
+def strip(slant):
+    """A bar 24 pixels high and 6 wide whose rows move right by `slant` pixels a row going down, drawn with soft edges."""
+    down, across = torch.meshgrid(torch.arange(40.0), torch.arange(40.0), indexing="ij")
+    inside = (3.5 - (across - 19.5 - slant * (down - 19.5)).abs()).clamp(0, 1) * ((down - 19.5).abs() < 12)
+    return inside[None, None]
+
+
+def unlike(a, b):
+    """The share of the pixels of either picture in which two pictures differ."""
+    return ((a - b).abs().sum() / torch.maximum(a, b).sum()).item()
+
+
+@pytest.mark.parametrize("frame", ["upright", "round"])
+@pytest.mark.parametrize("shape", [SQUARE, ELLIPSE, HEART])
+def test_place_and_size_are_gone_from_the_frame(frame, shape):
+    here, there = (own_frame(sprite(shape, **pose), frame) for pose in ({}, {"scale": 3, "x": 3, "y": 29}))
+    assert unlike(here, there) < 0.1
+
+
+def test_slant_is_gone_from_the_upright_frame():
+    straight, slanted = strip(0.0), strip(0.5)
+    assert unlike(straight, slanted) > 0.4
+    assert unlike(own_frame(straight, "upright"), own_frame(slanted, "upright")) < 0.1
+
+
+def test_a_turn_of_the_image_is_a_turn_of_the_round_frame():
+    image = sprite(HEART, orientation=4)
+    turned = own_frame(torch.rot90(image, 1, (2, 3)), "round")
+    torch.testing.assert_close(turned, torch.rot90(own_frame(image, "round"), 1, (2, 3)), atol=1e-4, rtol=0)
+
+
+def test_shapes_stay_apart_in_the_round_frame():
+    square, ellipse, heart = (own_frame(sprite(shape), "round") for shape in (SQUARE, ELLIPSE, HEART))
+    for a, b in ((square, ellipse), (square, heart), (ellipse, heart)):
+        assert unlike(a, b) > 0.15
+
+
+def test_an_image_fills_the_round_frame_with_equal_spread():
+    frame = own_frame(sprite(ELLIPSE, orientation=7), "round")[0, 0]
+    places = (torch.arange(MAX_SIDE) + 0.5) / MAX_SIDE * 2 - 1
+    share = frame / frame.sum()
+    for profile in (share.sum(0), share.sum(1)):
+        assert (profile * places).sum().abs() < 0.01
+        assert (profile * places.square()).sum().sqrt().item() == pytest.approx(SPREAD, abs=0.02)
+
+
+@pytest.mark.parametrize("frame", ["upright", "round"])
+def test_a_black_image_and_a_single_dot_have_a_finite_frame(frame):
+    images = torch.zeros(2, 3, 28, 28)
+    images[1, :, 5, 9] = 1
+    seen = own_frame(images, frame)
+    assert seen.isfinite().all()
+    assert seen[0].abs().sum() == 0
+    assert seen[1].sum() > 0
+
+
+def test_bits_of_a_model_with_a_frame_do_not_see_place_and_reals_do():
+    model = MRVAE((1, 64, 64), parse_config({"model": {"frame": "round", "n_bits": 3}}).model).eval()
+    image = sprite(HEART)
+    here, there = model.encode(image), model.encode(image.roll((9, -13), (2, 3)))
+    torch.testing.assert_close(here.bit_logits, there.bit_logits, atol=1e-4, rtol=0)
+    assert (here.mu - there.mu).abs().max() > 0.01
+
+
+def test_bit_logits_are_those_of_the_posterior():
+    image = sprite(SQUARE)
+    for frame in ("image", "upright", "round"):
+        model = MRVAE((1, 64, 64), parse_config({"model": {"frame": frame, "network": "conv", "hidden": [8, 16]}}).model)
+        torch.testing.assert_close(model.bit_logits(image), model.encode(image).bit_logits)
+
+
+def test_without_bits_a_frame_adds_nothing():
+    shape = (1, 28, 28)
+    plain, framed = (MRVAE(shape, parse_config({"model": {"n_bits": 0, "frame": frame}}).model)
+                     for frame in ("image", "upright"))
+    assert framed.state_dict().keys() == plain.state_dict().keys()
+
+
+def test_a_frame_has_at_most_32_points_a_side():
+    assert (frame_side(28, 20), frame_side(64, 64)) == (28, 32)
+    assert own_frame(torch.rand(2, 3, 40, 64), "round").shape == (2, 3, 32, 32)
+
+
+def test_a_frame_beside_listed_layers_is_refused_in_one_line():
+    with pytest.raises(ConfigError, match=r"model.frame and model.posed need model.network = 'mlp' or 'conv', got 'layers'"):
+        parse_config({"model": {"network": "layers", "frame": "round"}})
+
+
+class Drawn(torch.nn.Module):
+    """Draws the same map whatever it is told."""
+
+    def __init__(self, picture):
+        super().__init__()
+        self.picture = picture
+
+    def forward(self, rest):
+        return self.picture.expand(len(rest), -1, -1, -1)
+
+
+def placed(picture, *pose):
+    """A map placed by five reals, on a black ground of 64 x 64."""
+    decoder = PosedDecoder(Drawn(picture), (1, 64, 64))
+    with torch.no_grad():
+        decoder.around.zero_()
+        return decoder(torch.tensor([[*pose, 0.0]]))
+
+
+def middle(image):
+    """The centre of brightness, across and down, in half widths."""
+    places = (torch.arange(64) + 0.5) / 32 - 1
+    share = image[0, 0] / image.sum()
+    return torch.stack([(share.sum(0) * places).sum(), (share.sum(1) * places).sum()])
+
+
+def test_two_reals_move_a_drawing_across_and_down():
+    dot = torch.ones(1, 1, 8, 8)
+    torch.testing.assert_close(middle(placed(dot, 1.0, -2.0, 0.0, 1.0, 0.0)), torch.tensor([REACH, -2 * REACH]),
+                               atol=1e-3, rtol=0)
+
+
+def test_a_real_sizes_a_drawing_within_bounds():
+    areas = [placed(torch.ones(1, 1, 16, 16), 0.0, 0.0, size, 1.0, 0.0).sum().item() for size in (0.0, 1.0, 99.0)]
+    assert areas[0] == pytest.approx((64 * HALF_WIDTH) ** 2, rel=0.1)
+    assert areas[1] / areas[0] == pytest.approx(math.exp(2 * STRETCH * math.tanh(0.5)), rel=0.05)
+    assert areas[2] / areas[0] == pytest.approx(math.exp(2 * STRETCH), rel=0.05)
+
+
+def test_the_direction_of_two_reals_turns_a_drawing_and_their_length_does_not_matter():
+    picture = torch.zeros(1, 1, 16, 16)
+    picture[..., 6:10, 10:] = 1  # to the right of the middle
+    right, below = (placed(picture, 0.0, 0.0, 0.0, *turn) for turn in ((1.0, 0.0), (0.0, 1.0)))
+    torch.testing.assert_close(below, right.transpose(2, 3), atol=1e-3, rtol=0)  # a symmetric bar
+    assert middle(below)[1] > 0.1
+    torch.testing.assert_close(placed(picture, 0.0, 0.0, 0.0, 3.0, 4.0), placed(picture, 0.0, 0.0, 0.0, 0.6, 0.8),
+                               atol=1e-3, rtol=0)
+
+
+def test_only_what_does_not_place_a_drawing_reaches_the_network_that_draws():
+    model = MRVAE((1, 40, 40), parse_config({"model": {"posed": True, "n_reals": 6, "n_bits": 2}}).model)
+    assert next(model.decoder.drawing.parameters()).shape[1] == 3
+    assert model.decode(torch.randn(4, 6), torch.ones(4, 2)).shape == (4, 1, 40, 40)
+
+
+def test_a_placed_drawing_needs_five_reals_and_something_to_draw_with():
+    for reals, bits in ((4, 2), (5, 0)):
+        with pytest.raises(ConfigError, match=f"model.posed takes five reals .* got n_reals {reals} and n_bits {bits}"):
+            parse_config({"model": {"posed": True, "n_reals": reals, "n_bits": bits}})
