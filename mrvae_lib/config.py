@@ -59,7 +59,7 @@ class ModelConfig(Section):
     decoder: Layers = ()
     """Of `layers`: from the vector of latents to the image's own shape."""
     frame: Literal["image", "upright", "round"] = "image"
-    """In which the bits see an image: as it is, or in its own frame (`model/frame.py`), by a network of their own."""
+    """In which the encoder looks at an image: as it is, or in its own frame (`model/frame.py`)."""
     posed: bool = False
     """Whether the decoder draws in a frame that the first five reals place (`model/frame.py`)."""
     likelihood: Literal["bernoulli", "gaussian", "mse-tanh"] = "bernoulli"

@@ -7,8 +7,19 @@ import torch
 
 from mrvae_lib.config import ConfigError, parse_config
 from mrvae_lib.data.imageset import as_floats
+from mrvae_lib.data.pose import affine_places
 from mrvae_lib.data.sprites import render
-from mrvae_lib.model.frame import HALF_WIDTH, MAX_SIDE, REACH, SPREAD, STRETCH, PosedDecoder, frame_side, own_frame
+from mrvae_lib.model.frame import (
+    HALF_WIDTH,
+    MAX_SIDE,
+    REACH,
+    SIZE,
+    SPREAD,
+    STRETCH,
+    PosedDecoder,
+    frame_side,
+    own_frame,
+)
 from mrvae_lib.model.vae import MRVAE
 
 SQUARE, ELLIPSE, HEART = range(3)
@@ -16,6 +27,10 @@ SQUARE, ELLIPSE, HEART = range(3)
 
 def sprite(shape, scale=5, orientation=0, x=16, y=16):
     return as_floats(render([[shape, scale, orientation, x, y]]))
+
+
+def seen(x, frame):
+    return own_frame(x, frame)[0]
 
 
 def strip(slant):
@@ -33,30 +48,30 @@ def unlike(a, b):
 @pytest.mark.parametrize("frame", ["upright", "round"])
 @pytest.mark.parametrize("shape", [SQUARE, ELLIPSE, HEART])
 def test_place_and_size_are_gone_from_the_frame(frame, shape):
-    here, there = (own_frame(sprite(shape, **pose), frame) for pose in ({}, {"scale": 3, "x": 3, "y": 29}))
+    here, there = (seen(sprite(shape, **pose), frame) for pose in ({}, {"scale": 3, "x": 3, "y": 29}))
     assert unlike(here, there) < 0.1
 
 
 def test_slant_is_gone_from_the_upright_frame():
     straight, slanted = strip(0.0), strip(0.5)
     assert unlike(straight, slanted) > 0.4
-    assert unlike(own_frame(straight, "upright"), own_frame(slanted, "upright")) < 0.1
+    assert unlike(seen(straight, "upright"), seen(slanted, "upright")) < 0.1
 
 
 def test_a_turn_of_the_image_is_a_turn_of_the_round_frame():
     image = sprite(HEART, orientation=4)
-    turned = own_frame(torch.rot90(image, 1, (2, 3)), "round")
-    torch.testing.assert_close(turned, torch.rot90(own_frame(image, "round"), 1, (2, 3)), atol=1e-4, rtol=0)
+    turned = seen(torch.rot90(image, 1, (2, 3)), "round")
+    torch.testing.assert_close(turned, torch.rot90(seen(image, "round"), 1, (2, 3)), atol=1e-4, rtol=0)
 
 
 def test_shapes_stay_apart_in_the_round_frame():
-    square, ellipse, heart = (own_frame(sprite(shape), "round") for shape in (SQUARE, ELLIPSE, HEART))
+    square, ellipse, heart = (seen(sprite(shape), "round") for shape in (SQUARE, ELLIPSE, HEART))
     for a, b in ((square, ellipse), (square, heart), (ellipse, heart)):
         assert unlike(a, b) > 0.15
 
 
 def test_an_image_fills_the_round_frame_with_equal_spread():
-    frame = own_frame(sprite(ELLIPSE, orientation=7), "round")[0, 0]
+    frame = seen(sprite(ELLIPSE, orientation=7), "round")[0, 0]
     places = (torch.arange(MAX_SIDE) + 0.5) / MAX_SIDE * 2 - 1
     share = frame / frame.sum()
     for profile in (share.sum(0), share.sum(1)):
@@ -68,10 +83,11 @@ def test_an_image_fills_the_round_frame_with_equal_spread():
 def test_a_black_image_and_a_single_dot_have_a_finite_frame(frame):
     images = torch.zeros(2, 3, 28, 28)
     images[1, :, 5, 9] = 1
-    seen = own_frame(images, frame)
-    assert seen.isfinite().all()
-    assert seen[0].abs().sum() == 0
-    assert seen[1].sum() > 0
+    view, affine = own_frame(images, frame)
+    assert view.isfinite().all()
+    assert affine.isfinite().all()
+    assert view[0].abs().sum() == 0
+    assert view[1].sum() > 0
 
 
 def test_bits_of_a_model_with_a_frame_do_not_see_place_and_reals_do():
@@ -89,16 +105,15 @@ def test_bit_logits_are_those_of_the_posterior():
         torch.testing.assert_close(model.bit_logits(image), model.encode(image).bit_logits)
 
 
-def test_without_bits_a_frame_adds_nothing():
-    shape = (1, 28, 28)
-    plain, framed = (MRVAE(shape, parse_config({"model": {"n_bits": 0, "frame": frame}}).model)
-                     for frame in ("image", "upright"))
-    assert framed.state_dict().keys() == plain.state_dict().keys()
+def test_where_the_frame_lies_is_where_the_image_is():
+    image = sprite(HEART)
+    (_, here), (_, there) = (own_frame(moved, "round") for moved in (image, image.roll((8, -16), (2, 3))))
+    torch.testing.assert_close(there - here, torch.tensor([[[0.0, 0.0, -0.5], [0.0, 0.0, 0.25]]]), atol=1e-4, rtol=0)
 
 
 def test_a_frame_has_at_most_32_points_a_side():
     assert (frame_side(28, 20), frame_side(64, 64)) == (28, 32)
-    assert own_frame(torch.rand(2, 3, 40, 64), "round").shape == (2, 3, 32, 32)
+    assert seen(torch.rand(2, 3, 40, 64), "round").shape == (2, 3, 32, 32)
 
 
 def test_a_frame_beside_listed_layers_is_refused_in_one_line():
@@ -134,25 +149,43 @@ def middle(image):
 
 def test_two_reals_move_a_drawing_across_and_down():
     dot = torch.ones(1, 1, 8, 8)
-    torch.testing.assert_close(middle(placed(dot, 1.0, -2.0, 0.0, 1.0, 0.0)), torch.tensor([REACH, -2 * REACH]),
+    torch.testing.assert_close(middle(placed(dot, 1.0, -2.0, 0.0, 0.0, 0.0)), torch.tensor([REACH, -2 * REACH]),
                                atol=1e-3, rtol=0)
 
 
 def test_a_real_sizes_a_drawing_within_bounds():
-    areas = [placed(torch.ones(1, 1, 16, 16), 0.0, 0.0, size, 1.0, 0.0).sum().item() for size in (0.0, 1.0, 99.0)]
+    areas = [placed(torch.ones(1, 1, 16, 16), 0.0, 0.0, size, 0.0, 0.0).sum().item() for size in (0.0, 1.0, 99.0)]
     assert areas[0] == pytest.approx((64 * HALF_WIDTH) ** 2, rel=0.1)
-    assert areas[1] / areas[0] == pytest.approx(math.exp(2 * STRETCH * math.tanh(0.5)), rel=0.05)
-    assert areas[2] / areas[0] == pytest.approx(math.exp(2 * STRETCH), rel=0.05)
+    assert areas[1] / areas[0] == pytest.approx(math.exp(2 * SIZE * math.tanh(0.5)), rel=0.05)
+    assert areas[2] / areas[0] == pytest.approx(math.exp(2 * SIZE), rel=0.05)
 
 
-def test_the_direction_of_two_reals_turns_a_drawing_and_their_length_does_not_matter():
-    picture = torch.zeros(1, 1, 16, 16)
-    picture[..., 6:10, 10:] = 1  # to the right of the middle
-    right, below = (placed(picture, 0.0, 0.0, 0.0, *turn) for turn in ((1.0, 0.0), (0.0, 1.0)))
-    torch.testing.assert_close(below, right.transpose(2, 3), atol=1e-3, rtol=0)  # a symmetric bar
-    assert middle(below)[1] > 0.1
-    torch.testing.assert_close(placed(picture, 0.0, 0.0, 0.0, 3.0, 4.0), placed(picture, 0.0, 0.0, 0.0, 0.6, 0.8),
-                               atol=1e-3, rtol=0)
+def spread_of(image):
+    """Covariance of brightness over places, (2, 2)."""
+    places = (torch.arange(64) + 0.5) / 32 - 1
+    share, centre = image[0, 0] / image.sum(), middle(image)
+    across, down = places - centre[0], places - centre[1]
+    xx, yy = (share.sum(0) * across.square()).sum(), (share.sum(1) * down.square()).sum()
+    xy = (share * down[:, None] * across).sum()
+    return torch.stack([torch.stack([xx, xy]), torch.stack([xy, yy])])
+
+
+def test_two_reals_stretch_a_drawing_along_the_axes_and_along_the_diagonals():
+    disc = ((torch.arange(16) - 7.5).square()[:, None] + (torch.arange(16) - 7.5).square() < 50).float()[None, None]
+    round_spread = spread_of(placed(disc, 0.0, 0.0, 0.0, 0.0, 0.0))[0, 0]
+    along, slanted = (spread_of(placed(disc, 0.0, 0.0, 0.0, *pose)) / round_spread for pose in ((1.5, 0.0), (0.0, 1.5)))
+    longer, shorter = math.exp(3 * STRETCH), math.exp(-3 * STRETCH)
+    torch.testing.assert_close(along, torch.tensor([[longer, 0.0], [0.0, shorter]]), atol=0.05, rtol=0)
+    mean, half = (longer + shorter) / 2, (longer - shorter) / 2
+    torch.testing.assert_close(slanted, torch.tensor([[mean, half], [half, mean]]), atol=0.05, rtol=0)
+
+
+@pytest.mark.parametrize("pose", [(0.0,) * 5, (1.0, -0.5, 0.7, 1.0, -1.0)])
+def test_placing_undoes_the_round_frame(pose):
+    square = torch.zeros(1, 1, 32, 32)
+    square[..., 6:26, 6:26] = 1
+    upright = seen(placed(square, 0.0, 0.0, 0.0, 0.0, 0.0), "round")
+    assert unlike(seen(placed(square, *pose), "round"), upright) < 0.12
 
 
 def test_only_what_does_not_place_a_drawing_reaches_the_network_that_draws():
@@ -165,3 +198,9 @@ def test_a_placed_drawing_needs_five_reals_and_something_to_draw_with():
     for reals, bits in ((4, 2), (5, 0)):
         with pytest.raises(ConfigError, match=f"model.posed takes five reals .* got n_reals {reals} and n_bits {bits}"):
             parse_config({"model": {"posed": True, "n_reals": reals, "n_bits": bits}})
+
+
+def test_places_are_those_of_torch_s_affine_grid(generator):
+    affine = torch.randn(5, 2, 3, generator=generator)
+    expected = torch.nn.functional.affine_grid(affine, [5, 1, 6, 9], align_corners=False)
+    torch.testing.assert_close(affine_places(affine, 6, 9), expected, atol=1e-5, rtol=0)

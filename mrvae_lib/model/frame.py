@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mrvae_lib.data.pose import affine_places
+
 Frame = Literal["upright", "round"]
 SPREAD = 0.42
 """Standard deviation of the brightness in its frame, in half widths; a square then just fits, however it is turned."""
@@ -17,8 +19,9 @@ THINNEST = 1e-2
 """Standard deviations, in half widths, below which a line counts as no thinner; it keeps a dot from filling the frame."""
 
 POSE_REALS = 5
-REACH, STRETCH, HALF_WIDTH = 0.3, 0.5, 0.3
-"""Of a placed frame: half widths that a unit moves it, the log of the most it is enlarged by, and its own half width."""
+HALF_WIDTH, REACH, SIZE, STRETCH = 0.3, 0.3, 0.5, 0.2
+"""Of a placed frame: its half width; how far a real of 1 moves it; the log of the most it is enlarged or shrunk by, since
+without a bound it soon covers the image and the drawing stays small in it; the log of what a real of 1 stretches by."""
 
 
 def frame_side(height: int, width: int) -> int:
@@ -26,8 +29,8 @@ def frame_side(height: int, width: int) -> int:
     return min(MAX_SIDE, max(height, width))
 
 
-def own_frame(x: Tensor, frame: Frame) -> Tensor:
-    """Each image seen from its own centre, at its own scale, without its own slant.
+def own_frame(x: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
+    """Each image seen from its own centre, at its own scale, without its own slant; and where that frame lies.
 
     Args:
         x: (B, C, H, W) in [0, 1].
@@ -35,27 +38,53 @@ def own_frame(x: Tensor, frame: Frame) -> Tensor:
             lie over rows below: size, place and slant are gone. `round` stretches until the spread is `SPREAD` in every
             direction: any linear change of the image is gone but for a turn.
     Returns:
-        (B, C, S, S) with S = `frame_side(H, W)`, bilinear samples of x; black where x is.
+        (B, C, S, S) with S = `frame_side(H, W)`, bilinear samples of x, black where x is; and (B, 2, 3), the affine map
+        from the frame's places to the image's.
     Source: deskewing by moments, as in LeCun et al., Gradient-Based Learning Applied to Document Recognition (1998).
     """
-    with torch.autocast(x.device.type, enabled=False):  # places need more digits than bf16 has
+    with torch.autocast(x.device.type, enabled=False):  # moments need more digits than bf16 has
         affine = _to_image(x.float(), frame)
         side = frame_side(*x.shape[2:])
-        grid = F.affine_grid(affine, [*x.shape[:2], side, side], align_corners=False)
-        return F.grid_sample(x.float(), grid, align_corners=False)
+        return F.grid_sample(x.float(), affine_places(affine, side, side), align_corners=False), affine
+
+
+class FramedEncoder(nn.Module):
+    """Looks at each image in its own frame: the bits are told what is in it, the reals also where it lies.
+
+    Bits and reals have a network each, or what the reals need to know would shape what the bits are about.
+
+    Args:
+        bits: (B, C, S, S) to (B, K) log-odds.
+        body: (B, C, S, S) to (B, width) features, from which the reals are told.
+    """
+
+    def __init__(self, frame: Frame, bits: nn.Module, body: nn.Module, width: int, n_reals: int) -> None:
+        super().__init__()
+        self.frame: Frame = frame
+        self.bits, self.body = bits, body
+        self.reals = nn.Sequential(nn.Linear(width + 6, width), nn.ReLU(), nn.Linear(width, 2 * n_reals))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The (B, 2 D + K) statistics of any encoder."""
+        seen, affine = own_frame(x, self.frame)
+        told = torch.cat([self.body(seen), affine.flatten(1) * 4], dim=1)  # of the size of a feature
+        return torch.cat([self.reals(told), self.bits(seen)], dim=1)
+
+    def bit_logits(self, x: Tensor) -> Tensor:
+        """The last K of them alone."""
+        return self.bits(own_frame(x, self.frame)[0])
 
 
 class PosedDecoder(nn.Module):
-    """Draws in a frame of its own, which the first five reals then place in the image.
+    """Draws in a frame of its own, which the first five reals then place in the image: the way back from `round`.
 
-    z0 moves across and z1 down, `REACH` a unit. z2 is size, by a factor of at most e^`STRETCH` either way: without a bound
-    the frame soon covers the image, and the drawing stays small in it. The direction of (z3, z4) is the turn, uniform for
-    reals from the prior. Around the frame lies one learned value.
+    z0 moves the frame across and z1 down; z2 sizes it; z3 stretches it across or down, z4 along one diagonal or the
+    other. Around the frame lies one learned value.
 
     Args:
         drawing: (B, D - 5 + K) latents to (B, C, S, S), what the other latents draw.
         image_shape: (C, H, W).
-    Source: spatial-VAE, Bepler et al. (2019), with a frame of samples in the place of their function of coordinates.
+    Source: after spatial-VAE, Bepler et al. (2019), which moves and turns.
     """
 
     def __init__(self, drawing: nn.Module, image_shape: tuple[int, int, int]) -> None:
@@ -68,16 +97,21 @@ class PosedDecoder(nn.Module):
         pose, rest = latents.split([POSE_REALS, latents.shape[1] - POSE_REALS], dim=1)
         drawn = self.drawing(rest)
         with torch.autocast(latents.device.type, enabled=False):
-            grid = F.affine_grid(_to_frame(pose.float()), [len(latents), *self.image_shape], align_corners=False)
-            return F.grid_sample(drawn.float() - self.around, grid, align_corners=False) + self.around
+            places = affine_places(_to_frame(pose.float()), *self.image_shape[1:])
+            return F.grid_sample(drawn.float() - self.around, places, align_corners=False) + self.around
 
 
 def _to_frame(pose: Tensor) -> Tensor:
-    """The map from the image's places to the frame's that five reals (B, 5) name, (B, 2, 3)."""
+    """The map from the image's places to the frame's that five reals (B, 5) name, (B, 2, 3).
+
+    Its inverse scales by the exponential of the symmetric [[s + p, q], [q, s - p]]: it stretches, and never turns.
+    """
     across, down = REACH * pose[:, 0], REACH * pose[:, 1]
-    per_size = torch.exp(-STRETCH * torch.tanh(pose[:, 2] / 2)) / HALF_WIDTH / (pose[:, 3:5].square().sum(dim=1) + 1e-4).sqrt()
-    cos, sin = per_size * pose[:, 3], per_size * pose[:, 4]
-    rows = [[cos, sin, -cos * across - sin * down], [-sin, cos, sin * across - cos * down]]
+    s, p, q = SIZE * torch.tanh(pose[:, 2] / 2), STRETCH * pose[:, 3], STRETCH * pose[:, 4]
+    r = (p.square() + q.square() + 1e-12).sqrt()
+    even, odd = torch.exp(-s) / HALF_WIDTH * r.cosh(), torch.exp(-s) / HALF_WIDTH * r.sinh() / r
+    xx, xy, yy = even - odd * p, -odd * q, even + odd * p
+    rows = [[xx, xy, -xx * across - xy * down], [xy, yy, -xy * across - yy * down]]
     return torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
 
 

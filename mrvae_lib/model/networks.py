@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mrvae_lib.config import ConfigError, ModelConfig
-from mrvae_lib.model.frame import POSE_REALS, PosedDecoder, frame_side
+from mrvae_lib.model.frame import POSE_REALS, FramedEncoder, PosedDecoder, frame_side
 from mrvae_lib.model.layers import layered_decoder, layered_encoder
 
 ImageShape = tuple[int, int, int]
@@ -26,7 +26,7 @@ def build_networks(config: ModelConfig, image_shape: ImageShape) -> tuple[nn.Mod
             whose `encoder` and `decoder` are written out.
         image_shape: (C, H, W), C 1 or 3, sides 8 to 256.
     Returns:
-        encoder (B, C, H, W) -> (B, 2 D + K), or (B, 2 D) where the bits have one of their own; decoder (B, D + K) -> (B, C, H, W) of unbounded outputs.
+        encoder (B, C, H, W) -> (B, 2 D + K), decoder (B, D + K) -> (B, C, H, W) of unbounded outputs.
     Raises:
         ConfigError: an image shape outside these, or a network that cannot take it.
     """
@@ -34,27 +34,24 @@ def build_networks(config: ModelConfig, image_shape: ImageShape) -> tuple[nn.Mod
     if channels not in (1, 3) or not all(MIN_SIDE <= side <= MAX_SIDE for side in (height, width)):
         raise ConfigError(f"image shape must be (1 or 3, {MIN_SIDE}..{MAX_SIDE}, {MIN_SIDE}..{MAX_SIDE}), "
                           f"got {image_shape}")
-    n_stats, n_latents = 2 * config.n_reals, config.n_reals + config.n_bits
+    n_stats, n_latents = 2 * config.n_reals + config.n_bits, config.n_reals + config.n_bits
+    if config.network == "layers":
+        return (layered_encoder(config.encoder, image_shape, n_stats),
+                layered_decoder(config.decoder, image_shape, n_latents))
+    dense, hidden = config.network == "mlp", config.hidden
+    encoder, decoder = (mlp_encoder, mlp_decoder) if dense else (ConvEncoder, ConvDecoder)
+    side = frame_side(height, width)
+    in_frame = (channels, side, side)
     if config.frame == "image":
-        n_stats += config.n_bits
-    if config.network != "layers":
-        encoder, decoder = (mlp_encoder, mlp_decoder) if config.network == "mlp" else (ConvEncoder, ConvDecoder)
-        if not config.posed:
-            return encoder(image_shape, n_stats, config.hidden), decoder(image_shape, n_latents, config.hidden)
-        side = frame_side(height, width)
-        drawing = decoder((channels, side, side), n_latents - POSE_REALS, config.hidden)
-        return encoder(image_shape, n_stats, config.hidden), PosedDecoder(drawing, image_shape)
-    return (layered_encoder(config.encoder, image_shape, n_stats),
-            layered_decoder(config.decoder, image_shape, n_latents))
-
-
-def build_bit_encoder(config: ModelConfig, image_shape: ImageShape) -> nn.Module | None:
-    """The network from an image in its own frame to the (B, K) log-odds of its bits, if the frame is its own."""
-    if config.frame == "image" or not config.n_bits:
-        return None
-    side = frame_side(*image_shape[1:])
-    encoder = mlp_encoder if config.network == "mlp" else ConvEncoder
-    return encoder((image_shape[0], side, side), config.n_bits, config.hidden)
+        looking = encoder(image_shape, n_stats, hidden)
+    else:
+        body = nn.Sequential(encoder(in_frame, hidden[-1], hidden), nn.ReLU())
+        looking = FramedEncoder(config.frame, encoder(in_frame, config.n_bits, hidden), body, hidden[-1], config.n_reals)
+    if not config.posed:
+        return looking, decoder(image_shape, n_latents, hidden)
+    # What stays in its place is drawn best by dense layers.
+    drawing = mlp_decoder(in_frame, n_latents - POSE_REALS, hidden if dense else hidden[-1:] * 2)
+    return looking, PosedDecoder(drawing, image_shape)
 
 
 def mlp_encoder(image_shape: ImageShape, n_stats: int, hidden: tuple[int, ...]) -> nn.Sequential:

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from mrvae_lib.config import ModelConfig
-from mrvae_lib.model.frame import own_frame
+from mrvae_lib.model.frame import FramedEncoder
 from mrvae_lib.model.latents import kl_bernoulli, kl_normal
 from mrvae_lib.model.likelihoods import LIKELIHOODS
-from mrvae_lib.model.networks import ImageShape, build_bit_encoder, build_networks
+from mrvae_lib.model.networks import ImageShape, build_networks
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,6 @@ class MRVAE(nn.Module):
         self.config = config
         self.n_reals, self.n_bits = config.n_reals, config.n_bits
         self.encoder, self.decoder = build_networks(config, self.image_shape)
-        self.bit_encoder = build_bit_encoder(config, self.image_shape)
-        """Sees the image in its own frame; None where the encoder tells reals and bits from the image as it is."""
         self.likelihood = LIKELIHOODS[config.likelihood]()
         self.card: dict[str, Any] = {}
         """The model card: training command, seed and measured figures; empty until a run is scored."""
@@ -71,19 +69,15 @@ class MRVAE(nn.Module):
             ValueError: another shape or kind of number, or, in evaluation mode, another range; says what to do.
         """
         self._check(x)
-        statistics = self.encoder(x).float()
-        if self.bit_encoder is not None:
-            statistics = torch.cat([statistics, self.bit_logits(x)], dim=1)
-        mu, logvar, bit_logits = statistics.split([self.n_reals, self.n_reals, self.n_bits], dim=1)
+        mu, logvar, bit_logits = self.encoder(x).float().split([self.n_reals, self.n_reals, self.n_bits], dim=1)
         return Posterior(mu, logvar, bit_logits)
 
     def bit_logits(self, x: Tensor) -> Tensor:
-        """What `encode` says of the bits, (B, K) log-odds, at less cost where they have a network of their own."""
-        if self.bit_encoder is None:
+        """What `encode` says of the bits, (B, K) log-odds, without the work that only the reals need."""
+        if not isinstance(self.encoder, FramedEncoder):
             return self.encode(x).bit_logits
         self._check(x)
-        assert self.config.frame != "image"
-        return self.bit_encoder(own_frame(x, self.config.frame)).float()
+        return self.encoder.bit_logits(x).float()
 
     def _check(self, x: Tensor) -> None:
         if x.shape[1:] != self.image_shape or not x.is_floating_point():

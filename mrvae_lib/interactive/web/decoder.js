@@ -100,16 +100,18 @@ const LAYERS = {
   // Without the latents that place what the others draw
   skip: ({ n }) => ({ values }) => ({ values: values.subarray(n), shape: [values.length - n] }),
 
-  // What was drawn, moved, sized and turned by the first five latents; between pixels straight lines, `around` outside.
-  place({ channels, shape: [h, w], reach, stretch, halfWidth }, take) {
+  // What was drawn, moved, sized and stretched by the first five latents; straight lines between pixels, `around` outside.
+  place({ channels, shape: [h, w], halfWidth, reach, size, stretch }, take) {
     const around = take(channels);
-    return ({ values, shape: [height, width] }, [across, down, size, east, south]) => {
-      const perSize = Math.exp(-stretch * Math.tanh(size / 2)) / halfWidth / Math.sqrt(east * east + south * south + 1e-4);
-      const cos = perSize * east, sin = perSize * south, next = new Float64Array(h * w * channels);
+    return ({ values, shape: [height, width] }, latents) => {
+      const [across, down] = [latents[0] * reach, latents[1] * reach], scale = Math.exp(-size * Math.tanh(latents[2] / 2)) / halfWidth;
+      const [p, q] = [latents[3] * stretch, latents[4] * stretch], r = Math.sqrt(p * p + q * q + 1e-12);
+      const even = scale * Math.cosh(r), odd = scale * Math.sinh(r) / r, next = new Float64Array(h * w * channels);
       for (let i = 0; i < next.length; i += channels) next.set(around, i);
       for (let row = 0; row < h; row++) for (let column = 0; column < w; column++) {
-        const u = (2 * column + 1) / w - 1 - reach * across, v = (2 * row + 1) / h - 1 - reach * down;
-        const x = ((cos * u + sin * v + 1) * width - 1) / 2, y = ((cos * v - sin * u + 1) * height - 1) / 2;
+        const u = (2 * column + 1) / w - 1 - across, v = (2 * row + 1) / h - 1 - down;
+        const x = (((even - odd * p) * u - odd * q * v + 1) * width - 1) / 2;
+        const y = (((even + odd * p) * v - odd * q * u + 1) * height - 1) / 2;
         const left = Math.floor(x), top = Math.floor(y), to = (row * w + column) * channels;
         for (const [j, i] of [[left, top], [left + 1, top], [left, top + 1], [left + 1, top + 1]]) {
           if (j < 0 || j >= width || i < 0 || i >= height) continue;
