@@ -17,7 +17,7 @@ from mrvae_lib.ini import IniFile, example_names, is_ini
 
 
 def presets(
-    name: Annotated[str | None, typer.Argument(metavar="[PRESET|FILE]", help="Show this one's settings; TOML or INI.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[PRESET|FILE]", help="Show the settings of this one.")] = None,
 ) -> None:
     """List the experiments that can be trained by name, or show the settings of one and what its beta means."""
     with one_line_errors():
