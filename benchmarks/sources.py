@@ -234,8 +234,8 @@ def latents_table(kept: list[Line]) -> list[str]:
         active = sum(real.posterior_variance < 0.1 for real in reals)
         idle = sum(real.posterior_variance > 0.8 for real in reals)
         total = sum(real.kl for real in reals)
-        rows += [f"reconstruction {line['reconstruction']:.2f}, KL_z {line['kl_z']:.2f}{told}; the KLs of the reals sum "
-                 f"to {total:.2f}; {active} reals have a variance below 0.1, {idle} above 0.8",
+        rows += [f"reconstruction {line['reconstruction']:.2f}, KL_z {line['kl_z']:.2f}{told}; the KLs of the reals "
+                 f"sum to {total:.2f}; {active} reals have a variance below 0.1, {idle} above 0.8",
                  "", markdown(*real_table(reals)), ""]
         if bits:
             rows += [markdown(*bit_table(bits, ())), ""]
