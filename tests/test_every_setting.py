@@ -37,7 +37,7 @@ CHANGES = {
     *(f"objective.pose.{name}" for name in ("rotation", "shear", "scale", "shift", "elastic", "contrast")),
     "train.lr", "train.weight_decay",
 )} | {"train.seed": "train.seed=1"}
-SEEN_ELSEWHERE = {"about": "test_cli", "data.name": "test_cli", "train.pictures": "test_outputs", "train.device": "test_training"}
+SEEN_ELSEWHERE = {"about": "test_outputs", "data.name": "test_cli", "train.pictures": "test_outputs", "train.device": "test_training"}
 
 
 class Watch(Callback):

@@ -245,6 +245,14 @@ def test_the_page_carries_every_picture_and_asks_the_network_for_nothing(run):
     assert [attrs["data-epoch"] for _, attrs in page.tags if "data-epoch" in attrs] == ["1", "2", "3", "4"]
 
 
+def test_the_pages_curves_show_training_and_test_images_for_the_loss_its_parts_and_the_kl(run):
+    loss, carried = write_page(run[0]).read_text().split('<svg role="img"')[1:3]
+    assert (loss.count("<polyline"), loss.count("stroke-dasharray")) == (4, 2)
+    assert all(name in loss for name in ("−ELBO", "reconstruction", "dashed: test images"))
+    assert (carried.count("<polyline"), carried.count("stroke-dasharray")) == (5, 2)  # information has no twin
+    assert all(name in carried for name in ("KL of z", "KL of b", "dashed: test images"))
+
+
 def test_names_from_outside_are_text_on_the_page(tmp_path):
     evil = "<script>alert(1)</script>"
     folder = tmp_path / "a<b>&"
