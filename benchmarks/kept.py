@@ -58,10 +58,14 @@ class Lines:
         last = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["loss"]
         line = {**key, "preset": preset, "settings": settings, **scores(model, test, images),
                 "last_epoch_loss": round(last, 4), "cpu_seconds": seconds, "threads": torch.get_num_threads()}
+        self.add(line)
+        return line
+
+    def add(self, line: Line) -> None:
+        """Keep a line and print it."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         print(json.dumps(line), flush=True)
-        return line
 
 
 def rounded(values: Any) -> Any:

@@ -5,6 +5,7 @@
     python benchmarks/sources.py --train capacity    source 002: KL held at C on dSprites
     python benchmarks/sources.py --train stack       source 001: gaze from the face alone or with both eyes enlarged
     python benchmarks/sources.py --train bits        source 000: bits that are used, and bits that are not
+    python benchmarks/sources.py --train samples     003 and 004: samples of those runs, by a classifier of real images
     python benchmarks/sources.py
 
 Without --train it prints the tables of docs/sources.jsonl. Schedules are shorter than the originals'; each line names
@@ -14,25 +15,38 @@ its preset and every setting that differs. Done runs are skipped, killed ones go
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
-from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 
+import torch
 from kept import DOCS, Line, Lines, rounded
 from sklearn.linear_model import LinearRegression
 
 from mrvae_lib.analysis.encoding import encode_set, encoded, evaluate
-from mrvae_lib.analysis.latent_table import bit_rows, real_rows
+from mrvae_lib.analysis.latent_table import NAMED, BitRow, RealRow, bit_rows, real_rows
 from mrvae_lib.analysis.probes import knn_accuracy
 from mrvae_lib.analysis.proxies import targets
-from mrvae_lib.data import ImageSet
+from mrvae_lib.analysis.samples import Judge, class_samples, prior_samples
+from mrvae_lib.analysis.tables import bit_table, markdown, real_table
+from mrvae_lib.config import load_config
+from mrvae_lib.data import ImageSet, load_dataset
 from mrvae_lib.model.vae import MRVAE
+from mrvae_lib.training.checkpoints import load_run
 
 LINES = Lines(DOCS / "sources.jsonl")
 STATED_BETAS = (0.01, 0.1, 1, 2)
 BETA_EFF = 256 / 48_000 * 784
 """Of source 003 per unit of its stated beta."""
+FASHION_EPOCHS = 5
+PUBLISHED_FASHION = (("0.01", "0.0418", "fc, published", "248.5", "validation, 30 epochs", "42.0", "", "", "29 to 43"),
+                     ("0.1", "0.418", "cnn, published", "254.8", "validation, 10 epochs", "10.3", "", "", "150 to 250"))
+PUBLISHED_VARIANCES = ("Published variances (miyosuda/disentangled_vae, one image, named by eye): z0 .9216, z1 .9216, "
+                       "z2 .0011 rotation, z3 .0038 rotation?, z4 .0002 posX, z5 .9384, z6 .0004 scale?, z7 .8991, "
+                       "z8 .9483, z9 .0004 posY; 20 nats in all.")
 EVEN_LR = "train.lr=[[0, 1e-3], [0.7, 1e-3], [1, 1e-4]]"
 
 
@@ -75,8 +89,8 @@ def fashion(runs: Path) -> None:
     for stated in STATED_BETAS:
         for seed in range(3):
             for network in ("fc", "cnn"):
-                settings = [f"objective.beta_z={BETA_EFF * stated:.6g}", f"train.seed={seed}", "train.epochs=5",
-                            EVEN_LR]
+                settings = [f"objective.beta_z={BETA_EFF * stated:.6g}", f"train.seed={seed}",
+                            f"train.epochs={FASHION_EPOCHS}", EVEN_LR]
                 LINES.run({"finding": "fashion", "network": network, "stated_beta": stated, "seed": seed},
                           f"fashion-{network}", settings, costs_and_neighbours, runs)
 
@@ -114,6 +128,38 @@ def bits(runs: Path) -> None:
     LINES.run({"finding": "bits", "seed": 0}, "mnist", settings, latents, runs)
 
 
+def samples(runs: Path) -> None:
+    """How sure a classifier of real images is of prior samples, and how pure draws of a class are beside them."""
+    for line in LINES.all():
+        folder = runs / "-".join(str(line[key]) for key in RUN_KEYS.get(line["finding"], ()))
+        key = {"finding": "samples", "run": folder.name}
+        if line["finding"] in RUN_KEYS and (folder / "model").is_dir() and LINES.find(key) is None:
+            LINES.add(key | judged(load_run(folder), load_config(folder / "config.toml").data.name))
+
+
+RUN_KEYS = {"fashion": ("finding", "network", "stated_beta", "seed"), "reals": ("finding", "n_reals", "beta")}
+"""What names the folders of the runs whose samples are judged."""
+
+
+@cache
+def judge_of(data: str) -> Judge:
+    return Judge.of(load_dataset(data))
+
+
+def judged(model: MRVAE, data: str) -> Line:
+    """1,000 draws from the prior, and as many from each class of the test images."""
+    judge, test = judge_of(data), load_dataset(data, "test")
+    assert test.labels is not None
+    generator, posterior = torch.Generator().manual_seed(0), encode_set(model, test)
+    from_prior = prior_samples(model, 1000, generator)
+    of_class = [class_samples(model, posterior, test.labels, label, 1000, generator) for label in range(10)]
+    right = [(judge.classes(pictures) == label).float().mean() for label, pictures in enumerate(of_class)]
+    x = test.take().float() / 255
+    return rounded({"judge_accuracy": float((judge.classes(x) == test.labels).float().mean()),
+                    "sure_of_real": judge.confidence(x), "sure_of_prior": judge.confidence(from_prior),
+                    "purity_of_prior": judge.purity(from_prior), "purity_of_class": float(torch.stack(right).mean())})
+
+
 def row(values: Iterable[object]) -> str:
     """One line of a Markdown table."""
     return "| " + " | ".join(f"{value:.3f}" if isinstance(value, float) else str(value) for value in values) + " |"
@@ -124,17 +170,55 @@ def head(*names: str) -> list[str]:
     return [row(names), row("---" for _ in names)]
 
 
+def falls(values: Sequence[float]) -> bool:
+    return all(a > b for a, b in itertools.pairwise(values))
+
+
 def fashion_table(kept: list[Line]) -> list[str]:
-    rows = head("stated beta", "beta_eff", "network", "reconstruction", "every seed", "KL_z", "5-NN", "labels shuffled")
+    rows = head("stated beta", "beta_eff", "network", "reconstruction", "every seed", "KL_z", "5-NN", "labels shuffled",
+                "s per epoch")
+    groups = {(stated, network): [line for line in kept if (line["stated_beta"], line["network"]) == (stated, network)]
+              for stated in STATED_BETAS for network in ("fc", "cnn")}
+    means = {key: {name: statistics.mean(line[name] for line in group)
+                   for name in ("reconstruction", "kl_z", "knn", "knn_shuffled")}
+             for key, group in groups.items() if group}
+    for (stated, network), mean in means.items():
+        group = groups[stated, network]
+        seeds = ", ".join(f"{line['reconstruction']:.1f}" for line in group)
+        seconds = [line["cpu_seconds"] / FASHION_EPOCHS for line in group if line["cpu_seconds"]]
+        rows.append(row([f"{stated:g}", f"{BETA_EFF * stated:.3g}", network, f"{mean['reconstruction']:.1f}", seeds,
+                         f"{mean['kl_z']:.1f}", mean["knn"], mean["knn_shuffled"],
+                         f"{statistics.mean(seconds):.0f}" if seconds else ""]))
+    rows += [*map(row, PUBLISHED_FASHION), ""]
     for stated in STATED_BETAS:
-        for network in ("fc", "cnn"):
-            group = [line for line in kept if (line["stated_beta"], line["network"]) == (stated, network)]
-            if group:
-                means = {key: statistics.mean(line[key] for line in group)
-                         for key in ("reconstruction", "kl_z", "knn", "knn_shuffled")}
-                seeds = ", ".join(f"{line['reconstruction']:.1f}" for line in group)
-                rows.append(row([stated, f"{BETA_EFF * stated:.3g}", network, f"{means['reconstruction']:.1f}", seeds,
-                                 f"{means['kl_z']:.1f}", means["knn"], means["knn_shuffled"]]))
+        if (stated, "fc") in means and (stated, "cnn") in means:
+            more = means[stated, "cnn"]["reconstruction"] - means[stated, "fc"]["reconstruction"]
+            rows.append(f"- at {stated}, cnn's reconstruction minus fc's: {more:+.1f} nats")
+    for network in ("fc", "cnn"):
+        sweeps = [[line for stated in STATED_BETAS for line in groups[stated, network] if line["seed"] == seed]
+                  for seed in range(3)]
+        whole = [sweep for sweep in sweeps if len(sweep) == len(STATED_BETAS)]
+        good = sum(falls([line["kl_z"] for line in sweep]) and falls([-line["reconstruction"] for line in sweep])
+                   for sweep in whole)
+        rows.append(f"- {network}: with every step to a larger beta KL falls and reconstruction rises, in {good} of "
+                    f"{len(whole)} seeds")
+    return rows
+
+
+def reals_table(kept: list[Line]) -> list[str]:
+    betas = sorted({line["beta"] for line in kept})
+    lines = {(line["n_reals"], line["beta"]): line for line in kept}
+    columns = ("reconstruction", "KL_z", "reals in use")
+    rows = head("reals", *(f"{column}, beta {beta}" for beta in betas for column in columns))
+    for n_reals in sorted({line["n_reals"] for line in kept}):
+        group = [lines.get((n_reals, beta)) for beta in betas]
+        rows.append(row([n_reals, *(cell for line in group for cell in (
+            (f"{line['reconstruction']:.1f}", f"{line['kl_z']:.1f}", sum(kl >= NAMED for kl in line["kl_of_real"]))
+            if line else ("", "", "")))]))
+    for beta in betas:
+        curve = [lines[key]["reconstruction"] for key in sorted(lines) if key[1] == beta]
+        rows += [""] * (beta == betas[0])
+        rows.append(f"- beta {beta}: reconstruction falls with every step to more reals: {falls(curve)}")
     return rows
 
 
@@ -142,24 +226,50 @@ def latents_table(kept: list[Line]) -> list[str]:
     rows: list[str] = []
     for line in kept:
         told = f", gamma {line['gamma']}" if "gamma" in line else ""
-        rows += [f"reconstruction {line['reconstruction']:.2f}, KL_z {line['kl_z']:.2f}{told}", ""]
-        for letter in "zb":
-            latents = [{key: value for key, value in entry.items() if value != []} for entry in line["latents"]
-                       if entry["name"].startswith(letter)]
-            if latents:
-                rows += [*head(*latents[0]), *(row(entry.values()) for entry in latents), ""]
+        reals = [RealRow(**entry) for entry in line["latents"] if entry["name"].startswith("z")]
+        bits = [BitRow(**entry) for entry in line["latents"] if entry["name"].startswith("b")]
+        # Lines kept before latents that tell nothing went without a name.
+        reals = [real if min(real.kl, real.information) >= NAMED else replace(real, about="") for real in reals]
+        bits = [bit if min(bit.information, bit.about_information) >= NAMED else replace(bit, about="") for bit in bits]
+        active = sum(real.posterior_variance < 0.1 for real in reals)
+        idle = sum(real.posterior_variance > 0.8 for real in reals)
+        total = sum(real.kl for real in reals)
+        rows += [f"reconstruction {line['reconstruction']:.2f}, KL_z {line['kl_z']:.2f}{told}; the KLs of the reals "
+                 f"sum to {total:.2f}; {active} reals have a variance below 0.1, {idle} above 0.8",
+                 "", markdown(*real_table(reals)), ""]
+        if bits:
+            rows += [markdown(*bit_table(bits, ())), ""]
+    return [*rows, PUBLISHED_VARIANCES] if "gamma" in kept[0] else rows
+
+
+def stack_table(kept: list[Line]) -> list[str]:
+    names = ("r2_x", "r2_y", "r2_scale", "kl_z")
+    rows = head("data", "seed", "R^2 of X", "of Y", "of S", "KL_z")
+    for data, told in (("xys", "stacked"), ("xys-full", "face alone")):
+        group = [line for line in kept if line["data"] == data]
+        rows += [row([told, line["seed"], *(line[name] for name in names)]) for line in group]
+        if len(group) > 1:
+            rows.append(row([told, "mean", *(statistics.mean(line[name] for line in group) for name in names)]))
     return rows
 
 
-def plain_table(kept: list[Line]) -> list[str]:
-    left_out = {"finding", "preset", "settings", "kl_of_real", "threads", "last_epoch_loss"}
-    names = [key for key in kept[0] if key not in left_out]
-    return [*head(*names), *(row(line[key] for key in names) for line in kept)]
+def samples_table(kept: list[Line]) -> list[str]:
+    """One line per kind of run, its seeds averaged."""
+    names = ("judge_accuracy", "sure_of_real", "sure_of_prior", "purity_of_prior", "purity_of_class")
+    rows = head("run", "runs", "judge's accuracy", "sure of real images", "sure of prior samples", "purity of these",
+                "purity of a class's samples")
+    kinds: dict[str, list[Line]] = {}
+    for line in kept:
+        fashion = line["run"].startswith("fashion")
+        kinds.setdefault(line["run"].rpartition("-")[0] if fashion else line["run"], []).append(line)
+    rows += [row([kind, len(group), *(statistics.mean(line[name] for line in group) for name in names)])
+             for kind, group in kinds.items()]
+    return rows
 
 
 FINDINGS: dict[str, tuple[Callable[[Path], None], Callable[[list[Line]], list[str]]]] = {
-    "fashion": (fashion, fashion_table), "reals": (reals, plain_table), "capacity": (capacity, latents_table),
-    "stack": (stack, plain_table), "bits": (bits, latents_table),
+    "fashion": (fashion, fashion_table), "reals": (reals, reals_table), "capacity": (capacity, latents_table),
+    "stack": (stack, stack_table), "bits": (bits, latents_table), "samples": (samples, samples_table),
 }
 
 

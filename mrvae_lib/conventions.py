@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Convention = Literal["per-image", "batch-sum", "kl-batch-mean", "dataset-size", "joint-vae"]
 ImageShape = tuple[int, int, int]
@@ -39,8 +39,16 @@ class Source(BaseModel):
     """As stated there; the gamma of a capacity form counts as one."""
     convention: Convention
     batch_size: Annotated[int, Field(ge=1)]
-    n_images: Annotated[int, Field(ge=1)]
-    """Training images there."""
+    n_images: Annotated[int, Field(ge=1)] | None = None
+    """Training images there, where known; only `dataset-size` needs them."""
+    white: Annotated[float, Field(gt=0, le=1)] = 1
+    """The value of a white pixel there: cross entropy gains about in proportion, so our beta is as much larger."""
+
+    @model_validator(mode="after")
+    def _can_be_converted(self) -> Source:
+        if self.convention == "dataset-size" and self.n_images is None:
+            raise ValueError("source.n_images is missing: the convention 'dataset-size' needs it")
+        return self
 
     def weights(self, image_shape: ImageShape) -> tuple[float, float]:
         """The source's weight of our reconstruction, and of beta times our KL: its loss is a * rec + beta * b * KL.
@@ -53,7 +61,7 @@ class Source(BaseModel):
             "per-image": (1, 1),
             "batch-sum": (batch, batch),
             "kl-batch-mean": (batch, 1),
-            "dataset-size": (1 / n_pixels, batch / self.n_images),
+            "dataset-size": (1 / n_pixels, batch / (self.n_images or 1)),
             "joint-vae": (1 / n_pixels, image_shape[0] / n_pixels),
         }
         return table[self.convention]
@@ -61,7 +69,7 @@ class Source(BaseModel):
     def beta_eff(self, image_shape: ImageShape) -> float:
         """The beta of our loss that trains as the source's did, for images (C, H, W)."""
         reconstruction, kl = self.weights(image_shape)
-        return self.beta * kl / reconstruction
+        return self.beta * kl / reconstruction / self.white
 
 
 def beta_norm(beta: float, n_reals: int, image_shape: ImageShape) -> float:

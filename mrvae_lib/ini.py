@@ -183,7 +183,7 @@ class IniFile(Section):
             hyperparameters=Hyperparameters(epochs=run.train.epochs, batch_size=run.train.batch_size, learning_rate=lr,
                                             beta=None if beta == 1 or not isinstance(beta, float) else beta))
         told = file.run().model_dump()
-        for section, settings in run.model_dump(exclude={"about"}).items():
+        for section, settings in run.model_dump(exclude={"about", "source"}).items():
             for key, value in (settings or {}).items():
                 if told[section][key] != value:
                     raise ConfigError(f"an INI file cannot say {section}.{key} = {value!r}")
@@ -207,13 +207,18 @@ def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], vari
         ConfigError: the source cannot be read, or its run cannot be said in an INI file; names it.
     """
     path = Path(target)
-    is_ini = Path(source).suffix in SUFFIXES or str(source) in example_names()
-    if path.suffix not in (*SUFFIXES, ".toml") or (path.suffix in SUFFIXES) == is_ini:
-        raise ConfigError(f"{target}: must be {'a .toml file' if is_ini else 'an .ini or .cfg file'}, as {source} is "
-                          f"{'INI' if is_ini else 'TOML'}")
-    text = dump_config(IniFile.read(source).run(variation)) if is_ini else IniFile.of_run(load_config(source)).text()
+    from_ini = is_ini(source)
+    if path.suffix not in (*SUFFIXES, ".toml") or (path.suffix in SUFFIXES) == from_ini:
+        raise ConfigError(f"{target}: must be {'a .toml file' if from_ini else 'an .ini or .cfg file'}, as {source} is "
+                          f"{'INI' if from_ini else 'TOML'}")
+    text = dump_config(IniFile.read(source).run(variation)) if from_ini else IniFile.of_run(load_config(source)).text()
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def is_ini(source: str | os.PathLike[str]) -> bool:
+    """Whether a name is that of an INI file or a shipped example."""
+    return Path(source).suffix in SUFFIXES or str(source) in example_names()
 
 
 def example_names() -> list[str]:

@@ -19,7 +19,7 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mr-vae/mr-vae/blob/main/notebooks/03_training.ipynb)
 #
-# About 40 minutes, of which the computer needs one; CPU, nothing to download.
+# About 40 minutes, of which the computer needs about one (34 s on two CPU cores); nothing to download.
 #
 # You will
 #
@@ -282,7 +282,7 @@ print("loads, with", load_run(stopped).n_reals, "reals")
 
 # %%
 collapsed = TrainingMonitor(test)
-dear = ["objective.beta_z=100", "objective.beta_b=100", "train.epochs=8"]
+dear = ["objective.beta_z=100", "objective.beta_b=100", "train.epochs=12"]
 no_reward = ["objective.lambda_information=0", "objective.lambda_consistency=0"]
 broken = train(variant(*dear, *no_reward), callbacks=[collapsed])
 
@@ -324,17 +324,19 @@ def empty_latents(carried):
 
 # %%
 cured = TrainingMonitor(test)
-reward = ["objective.beta_z=100", "objective.beta_b=0", "train.epochs=12"]
+reward = ["objective.beta_z=100", "objective.beta_b=0"]
 rescued = train(variant(*reward), callbacks=[cured])
 
 # %% [markdown]
-# The same price on z, the same network: z stays empty, and the bits speak. The pictures are still alike: the code began
-# to tell something three epochs before the end, and the decoder has only started to listen. Give it 25 epochs.
+# The same price on z, the same network: z stays empty. For ten epochs nothing seems to happen, then the bits speak, and
+# the reconstruction follows a few epochs later, when the decoder has learned to listen. There are at most 16 different
+# pictures now, one per code: similar digits share one.
 
 # %% tags=["nbval-check-output"]
 bits = cured.metrics
-print("code carries more than half a nat:", bits["information_of_code"] > 0.5)
-print("reals carry next to nothing:       ", bits["kl_z"] < 0.2)
+print("code carries more than a nat:", bits["information_of_code"] > 1)
+print("reals carry next to nothing: ", bits["kl_z"] < 0.2)
+print("reconstruction is better by more than ten nats:", bits["reconstruction"] < last["reconstruction"] - 10)
 
 # %% [markdown]
 # ## A configuration as widgets

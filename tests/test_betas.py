@@ -24,6 +24,16 @@ def test_each_control_changes_what_is_shown(control, value):
     assert panel.answer.value != before
 
 
+def test_the_weight_of_the_kl_there_is_shown_and_follows_the_batch_size():
+    panel = BetaPanel()  # 0.1 times batch 256 of 48,000 images
+    assert "0.1 &middot; 0.005333 KL" in panel.answer.value
+    assert "<b>0.0005333</b> KL" in panel.answer.value
+    panel.batch_size.value = 512
+    assert "0.1 &middot; 0.01067 KL" in panel.answer.value
+    assert "<b>0.001067</b> KL" in panel.answer.value
+    assert "beta_eff 0.8363" in panel.answer.value
+
+
 def test_every_convention_says_what_it_does():
     panel = BetaPanel()
     for name, description in CONVENTIONS.items():

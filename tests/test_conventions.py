@@ -14,13 +14,16 @@ from mrvae_lib.model.latents import kl_normal
 from mrvae_lib.model.likelihoods import Bernoulli
 
 BATCH, N_IMAGES, SHAPE, N_REALS = 7, 90, (3, 8, 6), 4
+SOURCES = ["vae-fc", "vae-conv", "dsprites-beta", "dsprites-fc", "xys-stacked", "dsprites-capacity", "dsprites-burgess",
+           "fashion-fc", "fashion-cnn", "mnist-jointvae"]
 
 
 @pytest.fixture
 def batch(generator):
-    """Images, decoder outputs and posterior statistics of one step."""
-    x, output = torch.rand(BATCH, *SHAPE, generator=generator), torch.randn(BATCH, *SHAPE, generator=generator)
-    mu, logvar = torch.randn(BATCH, N_REALS, generator=generator), torch.randn(BATCH, N_REALS, generator=generator)
+    """Images, decoder outputs and posterior statistics of one step, in double precision."""
+    x = torch.rand(BATCH, *SHAPE, generator=generator, dtype=torch.float64)
+    output = torch.randn(BATCH, *SHAPE, generator=generator, dtype=torch.float64)
+    mu, logvar = torch.randn(2, BATCH, N_REALS, generator=generator, dtype=torch.float64)
     return x, output, mu, logvar
 
 
@@ -72,7 +75,7 @@ def test_the_sources_loss_is_ours_at_beta_eff_up_to_its_overall_factor(batch, co
     source = Source(beta=beta, convention=convention, batch_size=BATCH, n_images=N_IMAGES)
     ours = (Bernoulli().nll(output[None], x)[0] + source.beta_eff(SHAPE) * kl_normal(mu, logvar).sum(dim=1)).mean()
     factor, _ = source.weights(SHAPE)
-    torch.testing.assert_close(factor * ours, FORMULAS[convention](x, output, mu, logvar, beta), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(factor * ours, FORMULAS[convention](x, output, mu, logvar, beta), rtol=1e-7, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +95,11 @@ def test_stated_betas_of_the_sources_convert_to_the_published_ones(beta, convent
     assert source.beta_eff(shape) == pytest.approx(expected, rel=1e-3)
 
 
+def test_white_pixels_of_a_255th_make_our_beta_255_times_as_large():
+    source = Source(beta=4, convention="kl-batch-mean", batch_size=128, white=1 / 255)
+    assert source.beta_eff((1, 64, 64)) == pytest.approx(0.03125 * 255)
+
+
 def test_the_set_size_convention_depends_on_the_batch_and_the_others_that_average_do_not():
     def effective(convention, batch_size):
         return Source(beta=1, convention=convention, batch_size=batch_size, n_images=1000).beta_eff((1, 8, 8))
@@ -109,6 +117,7 @@ def test_beta_norm_is_per_real_and_pixel():
     [
         ({"beta": 1, "convention": "mean", "batch_size": 1, "n_images": 1}, "source.convention must be 'per-image'.* got 'mean'"),
         ({"beta": 1, "convention": "per-image", "batch_size": 0, "n_images": 1}, "source.batch_size must be >= 1, got 0"),
+        ({"beta": 1, "convention": "dataset-size", "batch_size": 1, "n_images": None}, "source.n_images is missing"),
         ({"bta": 1}, r"unknown key source.bta \(did you mean beta\?\)"),
     ],
 )
@@ -124,6 +133,23 @@ def test_a_presets_price_of_the_kl_is_its_sources_converted(name):
     price = config.objective.gamma_z or config.objective.beta_z
     assert price == pytest.approx(config.source.beta_eff(IMAGE_SHAPES[config.data.name]), rel=1e-3)
     assert config.source.project
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_preset_of_a_source_project_shows_the_beta_stated_there(name):
+    config = load_config(name)
+    source, shape = config.source, IMAGE_SHAPES[config.data.name]
+    shown = [line.split() for line in CliRunner().invoke(app, ["presets", name]).output.splitlines()]
+    assert ["stated", "beta", f"{source.beta:g}"] in [words[:3] for words in shown]
+    assert [words[1] for words in shown if words[:1] == ["beta_eff"]] == [f"{source.beta_eff(shape):.4g}"]
+    assert [words for words in shown if words[:1] == ["beta_norm"]]
+
+
+@pytest.mark.parametrize(("name", "beta"), [("ini-fashion-mnist", "10"), ("ini-mnist", "1")])
+def test_an_ini_file_is_shown_like_a_preset(name, beta):
+    shown = CliRunner().invoke(app, ["presets", name]).output
+    assert "model.n_reals=2\n" in shown
+    assert ["stated", "beta", beta] in [line.split()[:3] for line in shown.splitlines()]
 
 
 @pytest.mark.parametrize("name", ["digits", "dsprites", "xys", "xys-full"])

@@ -128,7 +128,7 @@ def test_gaze_can_be_read_off_true_eye_crops_of_combinations_never_seen(splits):
     train_images, test_images = splits
     crops = [eye_crops(each.images[:, :1], each.factors) for each in splits]
     for factor in (0, 1):  # measured: 0.996 and 0.997
-        assert r2(crops[0], train_images.factors[:, factor], crops[1], test_images.factors[:, factor]) > 0.95
+        assert r2(crops[0], train_images.factors[:, factor], crops[1], test_images.factors[:, factor]) > 0.99
 
 
 def test_gaze_can_be_read_off_eye_patches_of_gazes_never_seen(drawn):
@@ -137,7 +137,7 @@ def test_gaze_can_be_read_off_eye_patches_of_gazes_never_seen(drawn):
     order = torch.randperm(len(gazes), generator=torch.Generator().manual_seed(0))
     seen, unseen = order[:120], order[120:]
     scores = [r2(patches[seen], gazes[seen, factor], patches[unseen], gazes[unseen, factor]) for factor in (0, 1)]
-    assert min(scores) > 0.95  # measured: 0.9996 for both
+    assert min(scores) > 0.99  # measured: 0.9996 for both
 
 
 def test_scale_can_be_read_off_full_images_of_combinations_never_seen(splits):

@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from mrvae_lib.analysis.encoding import encode_set
-from mrvae_lib.config import ConfigError, load_config
+from mrvae_lib.config import ConfigError, changed, load_config
 from mrvae_lib.ini import IniFile, convert, example_names
+from mrvae_lib.interactive.settings import ConfigPanel
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import loss_terms, total_loss
+from mrvae_lib.training.checkpoints import load_run
 from mrvae_lib.training.loop import train
 from mrvae_lib.training.schedules import weights_at
 from tests.conftest import tiny_images
@@ -164,7 +166,7 @@ def test_a_larger_beta_trains_to_a_lower_kl(ini):
     assert 0 < kl[1] < 0.8 * kl[0]
 
 
-def test_train_reads_an_ini_file_as_source_004_s_command_does(ini, tmp_path, monkeypatch):
+def test_the_command_and_a_notebook_train_the_same_model_from_one_ini_file(ini, tmp_path, monkeypatch):
     monkeypatch.setenv("MRVAE_DATA", "unused")
     monkeypatch.setattr("mrvae_lib.data.load_dataset", lambda name, split: tiny_images(shape=(1, 28, 28)))
     result = mrvae("train", "-c", ini(), "-v", "B-VAE", "--out", tmp_path / "run", "--set", "train.epochs=1", "--device",
@@ -172,7 +174,13 @@ def test_train_reads_an_ini_file_as_source_004_s_command_does(ini, tmp_path, mon
     assert result.exit_code == 0, result.output
     saved = load_config(tmp_path / "run" / "config.toml")
     assert saved.objective.beta_z == 2.5
-    assert (tmp_path / "run" / "model" / "model.safetensors").is_file()
+    by_command = load_run(tmp_path / "run")
+    panel = ConfigPanel()
+    panel.load(ini())
+    panel.fields["train.epochs"].value = "1"
+    in_a_notebook = train(changed(panel.config, ["train.device=cpu"]), images=tiny_images(shape=(1, 28, 28)))
+    for name, weight in in_a_notebook.state_dict().items():
+        assert torch.equal(weight, by_command.state_dict()[name]), name
 
 
 @pytest.mark.parametrize(("arguments", "message"), [

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mrvae_lib.analysis.latent_table import bit_rows, real_rows
+from mrvae_lib.analysis.tables import bit_table
 from mrvae_lib.model.vae import Posterior
 from tests.conftest import tiny_model
 
@@ -32,6 +33,24 @@ def test_each_real_is_named_by_the_factor_it_tells_most_of_with_the_share_it_exp
     assert rows[2].r2 == pytest.approx(0.5, abs=0.03)
     assert (rows[1].r2, rows[1].information) == (0, 0)
     assert [row.posterior_variance for row in rows] == pytest.approx([0.01, 1, 0.1])
+
+
+def test_a_real_or_bit_that_tells_nothing_is_not_named():
+    reals = real_rows(planted(), TARGETS)
+    assert (reals[1].kl, reals[1].about) == (0, "")
+    noise = Posterior(torch.randn(300, 2, generator=GENERATOR), torch.full((300, 2), -5.0), torch.zeros(300, 0))
+    of_noise = real_rows(noise, {"turn": TURN[:300]})
+    assert all(row.kl > 2 and row.information > 0.1 and row.about == "" for row in of_noise)  # few images tell by chance
+    quiet = planted()
+    quiet = Posterior(quiet.mu / 100, torch.zeros_like(quiet.mu), quiet.bit_logits / 1000)
+    assert [row.about for row in real_rows(quiet, TARGETS)] == ["", "", ""]  # its mean tells, a draw of it cannot
+    assert [row.about for row in bit_rows(tiny_model(3, 3), quiet, TARGETS)] == ["", "", ""]
+
+
+def test_bits_that_know_nothing_are_reported_as_constant_or_undecided():
+    rows = bit_rows(tiny_model(n_reals=3, n_bits=3), planted(), TARGETS)
+    assert [row.state for row in rows] == ["used", "constant", "undecided"]
+    assert [line[-2] for line in bit_table(rows, ())[1]] == ["shape", "constant", "undecided"]
 
 
 def test_the_kl_of_all_reals_sums_to_the_kl_of_z():

@@ -138,4 +138,4 @@ def test_sampled_reals_have_the_posterior_mean_and_spread(generator):
     mu, logvar = torch.full((100_000, 1), 0.7), torch.full((100_000, 1), -1.2)
     z = sample_normal(mu, logvar, generator)
     assert abs(z.mean() - 0.7) < 0.01
-    assert abs(z.std() / math.exp(-0.6) - 1) < 0.01
+    assert abs(z.std() / math.exp(-0.6) - 1) < 0.005  # so the variance within 1 %

@@ -67,7 +67,8 @@ def test_what_stays_in_a_saved_notebook_is_a_picture(notebook):
     assert "finished" in last["text/plain"]
 
 
-def test_curves_are_means_over_the_steps_between_two_redraws():
+@pytest.mark.parametrize(("every", "points"), [(1e9, [1, 2, 3, 4]), (0, [step / 4 for step in range(1, 17)])])
+def test_curves_have_a_point_per_epoch_and_per_redraw_each_the_mean_of_the_steps_since_the_last(every, points):
     class Keep(Callback):
         def __init__(self):
             self.values = []
@@ -75,11 +76,23 @@ def test_curves_are_means_over_the_steps_between_two_redraws():
         def on_step(self, run, terms, weights):
             self.values.append(float(terms.kl_z.detach().mean()))
 
-    keep, monitor = Keep(), TrainingMonitor(every=1e9)
+    keep, monitor = Keep(), TrainingMonitor(every=every)
     train(tiny_run(), images=tiny_images(), callbacks=[keep, monitor])
-    ((epoch, value),) = monitor.curves["kl_z"]
-    assert epoch == 4
-    assert value == pytest.approx(sum(keep.values) / 16, rel=1e-5)
+    curve = monitor.curves["kl_z"]
+    assert [epoch for epoch, _ in curve] == points
+    width = 16 // len(points)
+    means = [sum(keep.values[at : at + width]) / width for at in range(0, 16, width)]
+    assert [value for _, value in curve] == pytest.approx(means, rel=1e-5)
+
+
+def test_a_run_stopped_in_its_first_epoch_still_shows_a_point():
+    class StopAtOnce(Callback):
+        def on_step(self, run, terms, weights):
+            run.stop.set()
+
+    monitor = TrainingMonitor(every=1e9)
+    train(tiny_run(), images=tiny_images(), callbacks=[StopAtOnce(), monitor])
+    assert [epoch for epoch, _ in monitor.curves["kl_z"]] == [0.25]
 
 
 def test_watching_changes_no_number_of_the_run(notebook):

@@ -14,12 +14,14 @@ from PIL import Image
 
 from mrvae_lib.analysis import page as report_page
 from mrvae_lib.analysis.curves import bar_chart, line_chart, nice_ticks
+from mrvae_lib.analysis.encoding import encode_set
 from mrvae_lib.analysis.epochs import (
     N_HISTORY,
     PAIRS_ACROSS,
     EpochPictures,
     HeldOut,
     Probe,
+    class_sheet,
     draw_pictures,
     picture_epochs,
     sweep_sheet,
@@ -161,13 +163,35 @@ def test_colours_stay_where_they_are():
 
 
 @pytest.mark.parametrize("network", ["mlp", "conv"])
-def test_the_scatter_has_a_point_per_image_and_a_legend_entry_per_class(network):
-    images = tiny_images(50)
-    mu = tiny_model(5, network=network).encode(images.images.float() / 255).mu.detach()
-    figure = plot_scatter(mu, images.labels, images.label_names)
-    (ax,) = figure.axes
-    assert sum(len(points.get_offsets()) for points in ax.collections) == 50
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["upper", "lower"]
+def test_the_scatter_of_10_000_images_has_a_point_for_each_and_a_legend_entry_per_class(network):
+    labels, names = torch.arange(10_000) % 10, [f"digit {value}" for value in range(10)]
+    images = tiny_images(10_000)
+    mu = encode_set(tiny_model(5, network=network), images).mu
+    (ax,) = plot_scatter(mu, labels, names).axes
+    assert sum(len(points.get_offsets()) for points in ax.collections) == 10_000
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == names
+
+
+def test_each_class_is_shown_by_an_image_of_its_own_above_its_reconstruction():
+    images, model = tiny_images(), tiny_model()
+    probe = Probe.of(model, ImageSet("named", images.images, images.labels, ("upper half", "lower")))
+    with torch.inference_mode():
+        sheet = class_sheet(model, probe, "epoch 1")
+    assert sheet.captions[1] == ["upper\nhalf", "lower"]
+    upper, lower = sheet.rows[0]
+    assert upper[0, :4].mean() > 0.5 > upper[0, 4:].mean()
+    assert lower[0, 4:].mean() > 0.5 > lower[0, :4].mean()
+    torch.testing.assert_close(sheet.rows[1], model.reconstruct(sheet.rows[0]).detach())
+
+
+def test_samples_are_10_rows_of_10_draws():
+    model = tiny_model()
+    probe = Probe.of(model, tiny_images())
+    picture = draw_pictures(model, probe, "epoch 1")["samples"]
+    sheet = Sheet(model.decode(probe.z, probe.b).detach().split(10), "")
+    assert [len(row) for row in sheet.rows] == [10] * 10
+    x0, y0, x1, y1 = Sheet(sheet.rows, "samples").box(9, 9)
+    np.testing.assert_allclose(picture[y0:y1, x0:x1, 0][3::7, 3::7], sheet.rows[9][9, 0] * 255, atol=1)
 
 
 def test_the_scatter_says_how_far_labels_and_places_agree():
@@ -219,6 +243,14 @@ def test_the_page_carries_every_picture_and_asks_the_network_for_nothing(run):
         assert base64.b64decode(source.removeprefix("data:image/png;base64,"))[:4] == b"\x89PNG"
     assert not re.search(r"https?:|url\(|@import|<link", text.replace("http://www.w3.org", ""))
     assert [attrs["data-epoch"] for _, attrs in page.tags if "data-epoch" in attrs] == ["1", "2", "3", "4"]
+
+
+def test_the_pages_curves_show_training_and_test_images_for_the_loss_its_parts_and_the_kl(run):
+    loss, carried = write_page(run[0]).read_text().split('<svg role="img"')[1:3]
+    assert (loss.count("<polyline"), loss.count("stroke-dasharray")) == (4, 2)
+    assert all(name in loss for name in ("−ELBO", "reconstruction", "dashed: test images"))
+    assert (carried.count("<polyline"), carried.count("stroke-dasharray")) == (5, 2)  # information has no twin
+    assert all(name in carried for name in ("KL of z", "KL of b", "dashed: test images"))
 
 
 def test_names_from_outside_are_text_on_the_page(tmp_path):

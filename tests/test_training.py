@@ -268,6 +268,12 @@ def test_a_device_that_is_not_there_is_a_clear_error():
     assert choose_device("cpu") == torch.device("cpu")
 
 
+def test_auto_takes_the_processor_where_there_is_no_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert choose_device("auto") == torch.device("cpu")
+
+
 def test_bf16_is_taken_on_request_and_never_against_it():
     cpu = torch.device("cpu")
     assert use_bf16("bf16", cpu)

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mrvae_lib.config import ModelConfig
+from mrvae_lib.model.latents import sample_bits
 from mrvae_lib.model.likelihoods import Bernoulli, Gaussian, MseTanh
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import Weights, loss_terms, total_loss
@@ -39,6 +40,29 @@ def test_either_kind_of_latent_may_be_absent(n_reals, n_bits, likelihood):
     loss = total_loss(loss_terms(model, torch.rand(5, 1, 8, 8), tiny_run().objective, Weights()), Weights())
     loss.backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_every_weight_gets_a_gradient_that_is_not_zero(generator):
+    for network in ("mlp", "conv"):
+        model = tiny_model(2, 3, network=network).train()
+        x = torch.rand(16, 1, 8, 8, generator=generator)
+        terms = loss_terms(model, x, tiny_run().objective, Weights(), generator=generator)
+        total_loss(terms, Weights()).backward()
+        still = [name for name, parameter in model.named_parameters() if not parameter.grad.any()]
+        assert still == []
+
+
+def test_a_code_is_hard_when_encoded_and_when_drawn(generator):
+    posterior = tiny_model().encode(torch.rand(50, 1, 8, 8, generator=generator))
+    for bits in (posterior.bits, sample_bits(posterior.bit_logits, generator)):
+        assert set(bits.unique().tolist()) == {0, 1}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_a_gpu_decodes_what_the_processor_decodes():
+    model, x = tiny_model(), torch.rand(5, 1, 8, 8)
+    expected = model.reconstruct(x)
+    torch.testing.assert_close(model.to("cuda").reconstruct(x.to("cuda")).cpu(), expected, atol=1e-4, rtol=0)
 
 
 def test_a_model_without_latents_is_refused():

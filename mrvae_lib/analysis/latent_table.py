@@ -9,12 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mrvae_lib.analysis.scores import Array, information_matrix
+from mrvae_lib.analysis.scores import Array, binned, information_matrix
 from mrvae_lib.analysis.traversals import bit_flips
 from mrvae_lib.model.codes import CodeTable
 from mrvae_lib.model.vae import MRVAE, Posterior
 
-N_FLIPPED = 500
+BINS, N_FLIPPED = 20, 500
+NAMED = 0.1
+"""Nats that a latent must carry, and tell of a target beyond chance, to be named after it."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,11 @@ class RealRow:
     kl: float
     """Nats per image; the KLs of all rows sum to the KL of z."""
     about: str
-    """The target of which its mean tells most; empty without targets."""
+    """The target of which its mean tells most; empty where that, or what the real carries, is next to nothing."""
     information: float
-    """What it tells of that target, nats, its mean cut into 20 bins of equal width."""
+    """The most that it tells of a target, nats, its mean cut into 20 bins of equal width."""
     r2: float
-    """Share of the variance of its mean that goes with the values of that target."""
+    """Share of the variance of its mean that goes with the values of the target it tells most of."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,16 @@ class BitRow:
     pixel_change: float
     """Mean absolute change of a pixel, of a full range of 1, when only this bit is flipped."""
     about: str
+    """As of a real."""
     about_information: float
-    """What the hard bit tells of `about`, nats."""
+    """The most that the hard bit tells of a target, nats."""
+
+    @property
+    def state(self) -> str:
+        """`constant` for a bit that is the same for all images, `undecided` for one tossed for each, else `used`."""
+        if self.information >= NAMED:
+            return "used"
+        return "constant" if min(self.share_on, 1 - self.share_on) < 0.01 else "undecided"
 
 
 def real_rows(posterior: Posterior, targets: Mapping[str, Tensor]) -> list[RealRow]:
@@ -64,8 +74,9 @@ def real_rows(posterior: Posterior, targets: Mapping[str, Tensor]) -> list[RealR
     mu = posterior.mu.double().numpy()
     variances, costs = posterior.logvar.exp().mean(dim=0).tolist(), posterior.kl_reals().mean(dim=0).tolist()
     return [
-        RealRow(f"z{i}", variances[i], costs[i], name, told, _explained(mu[:, i], targets[name]) if name else 0.0)
-        for i, (name, told) in enumerate(_most_told(mu, targets))
+        RealRow(f"z{i}", variances[i], costs[i], name if min(costs[i], beyond) >= NAMED else "", told,
+                _explained(mu[:, i], targets[name]) if name else 0.0)
+        for i, (name, told, beyond) in enumerate(_most_told(mu, targets))
     ]
 
 
@@ -81,22 +92,29 @@ def bit_rows(model: MRVAE, posterior: Posterior, targets: Mapping[str, Tensor], 
     probs = torch.sigmoid(posterior.bit_logits)
     classes = [] if labels is None else [probs[labels == value].mean(dim=0) for value in labels.unique()]
     start, rows = (posterior.mu[:N_FLIPPED], posterior.bits[:N_FLIPPED]), []
-    for k, (name, told) in enumerate(_most_told(posterior.bits.double().numpy(), targets)):
+    for k, (name, told, beyond) in enumerate(_most_told(posterior.bits.double().numpy(), targets)):
         off_on = bit_flips(model, *start, k)
-        alone = CodeTable.from_logits(posterior.bit_logits[:, k : k + 1])
+        information = float(CodeTable.from_logits(posterior.bit_logits[:, k : k + 1]).information)
         rows.append(BitRow(
-            f"b{k}", float(alone.information), float(probs[:, k].mean()),
-            tuple(float(share[k]) for share in classes), float((off_on[:, 1] - off_on[:, 0]).abs().mean()), name, told,
+            f"b{k}", information, float(probs[:, k].mean()), tuple(float(share[k]) for share in classes),
+            float((off_on[:, 1] - off_on[:, 0]).abs().mean()), name if min(information, beyond) >= NAMED else "", told,
         ))
     return rows
 
 
-def _most_told(codes: Array, targets: Mapping[str, Tensor]) -> list[tuple[str, float]]:
-    """For each column, the target of which it tells most and how much in nats."""
+def _most_told(codes: Array, targets: Mapping[str, Tensor]) -> list[tuple[str, float, float]]:
+    """For each column, the target of which it tells most, how much in nats, and how much of that is beyond chance.
+
+    Counts of N independent pairs show (bins - 1) (values - 1) / 2N nats on average, so few images seem to tell much.
+    """
     if not targets or not codes.shape[1]:
-        return [("", 0.0)] * codes.shape[1]
-    told = information_matrix(codes, np.column_stack([values.numpy() for values in targets.values()]))[0][0]
-    return [(list(targets)[f], float(row[f])) for row, f in zip(told, told.argmax(axis=1), strict=True)]
+        return [("", 0.0, 0.0)] * codes.shape[1]
+    told = information_matrix(codes, np.column_stack([values.numpy() for values in targets.values()]), bins=BINS
+                              )[0][0]
+    n_bins = np.array([len(np.unique(binned(column, BINS))) for column in codes.T])
+    n_values = np.array([len(values.unique()) for values in targets.values()])
+    beyond = told - np.outer(n_bins - 1, n_values - 1) / (2 * len(codes))
+    return [(list(targets)[f], float(told[d, f]), float(beyond[d, f])) for d, f in enumerate(beyond.argmax(axis=1))]
 
 
 def _explained(column: Array, target: Tensor) -> float:

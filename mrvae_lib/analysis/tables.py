@@ -88,12 +88,15 @@ def real_table(rows: Iterable[RealRow]) -> tuple[Row, list[Row]]:
 
 
 def bit_table(rows: Sequence[BitRow], label_names: Sequence[str]) -> tuple[Row, list[Row]]:
-    """Heads and rows of the table of bits, shares per label in the order of the labels."""
+    """Heads and rows of the table of bits, shares per label in the order of the labels.
+
+    A bit that knows nothing is called what it is, constant or undecided, where others are named.
+    """
     of = f"{label_names[0]} to {label_names[-1]}" if label_names else "each label"
     return ("bit", "nats", "on %", f"on % of {of}", "flip moves", "about", "nats told"), [
         (row.name, f"{row.information:.2f}", f"{100 * row.share_on:.0f}",
-         " ".join(f"{100 * share:.0f}" for share in row.share_on_per_class), f"{row.pixel_change:.4f}", row.about,
-         f"{row.about_information:.2f}") for row in rows
+         " ".join(f"{100 * share:.0f}" for share in row.share_on_per_class), f"{row.pixel_change:.4f}",
+         row.about or row.state.replace("used", ""), f"{row.about_information:.2f}") for row in rows
     ]
 
 

@@ -12,12 +12,12 @@ from rich.table import Table
 
 from mrvae_lib.cli.terminal import console, one_line_errors
 from mrvae_lib.config import RunConfig, Schedule, load_config, preset_names
-from mrvae_lib.conventions import CONVENTIONS, beta_norm
-from mrvae_lib.ini import example_names
+from mrvae_lib.conventions import CONVENTIONS, Source, beta_norm
+from mrvae_lib.ini import IniFile, example_names, is_ini
 
 
 def presets(
-    name: Annotated[str | None, typer.Argument(metavar="[PRESET|FILE]", help="Show this one's settings.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[PRESET|FILE]", help="Show the settings of this one.")] = None,
 ) -> None:
     """List the experiments that can be trained by name, or show the settings of one and what its beta means."""
     with one_line_errors():
@@ -25,7 +25,7 @@ def presets(
             console.print(preset_table())
             console.print(f"INI files, for train -c NAME -v VAE|B-VAE: {', '.join(example_names())}", soft_wrap=True)
             return
-        config = load_config(name)
+        config = _ini_config(name) if is_ini(name) else load_config(name)
         console.print("\n".join(setting_lines(config)), highlight=False, markup=False, soft_wrap=True)
         console.print()
         console.print(beta_table(config))
@@ -62,10 +62,20 @@ def beta_table(config: RunConfig) -> Table:
     if source := config.source:
         table.add_row("stated beta", f"{source.beta:g}", source.project)
         table.add_row("", "", CONVENTIONS[source.convention])
-        table.add_row("", "", f"batch size {source.batch_size:,}, {source.n_images:,} training images")
+        images = f", {source.n_images:,} training images" if source.n_images else ""
+        white = f", white pixels of {source.white:.4g}" if source.white != 1 else ""
+        table.add_row("", "", f"batch size {source.batch_size:,}{images}{white}")
     table.add_row("beta_eff", _arrows(values), f"objective.{key}: both terms per image, in nats")
     table.add_row("beta_norm", _arrows(norms), f"beta_eff * {config.model.n_reals} reals / {size} pixels")
     return table
+
+
+def _ini_config(name: str) -> RunConfig:
+    """An INI file's run, with its beta as the format's own project states it."""
+    config = IniFile.read(name).run()
+    stated = Source(project="AndrewSpano/Disentangled-Variational-Autoencoder", convention="per-image",
+                    beta=_values(config.objective.beta_z)[0], batch_size=config.train.batch_size)
+    return config.model_copy(update={"source": stated})
 
 
 def _values(schedule: Schedule) -> list[float]:

@@ -14,7 +14,7 @@ import torch
 from IPython.display import display
 from torch import Tensor
 
-from mrvae_lib.analysis.curves import bar_chart, line_chart
+from mrvae_lib.analysis.curves import COLOURS, bar_chart, line_chart
 from mrvae_lib.analysis.encoding import INFORMATIVE_KL
 from mrvae_lib.analysis.epochs import evaluating
 from mrvae_lib.analysis.figures import show_pictures
@@ -46,7 +46,7 @@ class TrainingMonitor(Callback):
         self.images, self.every = images, every
         self.run: Run | None = None
         self.curves: dict[str, list[tuple[float, float]]] = {}
-        """What was drawn: (epoch, nats per image), means over the steps since the point before."""
+        """(epoch, nats per image), means over the steps since the point before: a point per epoch and per redraw."""
         self.metrics: dict[str, float] = {}
         """Of the last epoch."""
         self.x = torch.empty(0)
@@ -80,6 +80,7 @@ class TrainingMonitor(Callback):
 
     def on_epoch(self, run: Run, metrics: dict[str, float]) -> None:
         self.metrics = metrics
+        self._collect(run)
         for name in ("test/reconstruction", "test/kl_z", "test/kl_b"):
             if name in metrics:
                 self.curves.setdefault(name, []).append((run.epoch, metrics[name]))
@@ -98,10 +99,13 @@ class TrainingMonitor(Callback):
         figure, axes = plt.subplots(1, 3, figsize=(10, 2.6), width_ratios=[1, 1, 1.2])
         for ax, names in zip(axes, (LOSS, CARRIED), strict=False):
             for name, points in self._curves(names).items():
-                ax.plot(*np.array(points).T, label=name, linestyle="--" if name.startswith("test/") else "-")
-            ax.set(xlabel="epoch", ylabel="nats per image")
+                twin, is_test = names.index(name.removeprefix("test/")), name.startswith("test/")
+                ax.plot(*np.array(points).T, label=name, color=COLOURS[twin], linestyle="--" if is_test else "-",
+                        marker="o" if len(points) == 1 else None)
+            ax.set(xlabel="epoch", ylabel="nats per image", xlim=(0, None))
             ax.spines[["top", "right"]].set_visible(False)
             ax.legend(frameon=False, fontsize=7)
+        axes[1].set_ylim(0, max(0.5, axes[1].get_ylim()[1]))  # a collapsed run should look like one
         if self.run is not None:
             show_pictures(torch.cat([self.x, self._made(self.run)]).cpu(), N_SHOWN, axes[2],
                           title="originals above reconstructions")
@@ -139,10 +143,7 @@ class TrainingMonitor(Callback):
 
     def _show(self, run: Run) -> None:
         self._shown_at = time.monotonic()
-        at = run.step / run.steps_per_epoch
-        for name, total in self._sums.items():
-            self.curves.setdefault(name, []).append((at, float(total) / self._n_summed))
-        self._sums, self._n_summed = {}, 0
+        self._collect(run)
         if running_kernel() is None:
             return
         self.bar.value = run.step
@@ -156,6 +157,13 @@ class TrainingMonitor(Callback):
         self.message.value = f'<span style="color:#D55E00">{warning}</span>' if warning else ""
         sheet = Sheet([self.x, self._made(run)], row_names=["original", "reconstr."]).draw()
         self.picture.value = inline_image(sheet, alt="originals above reconstructions", width=sheet.shape[1])
+
+    def _collect(self, run: Run) -> None:
+        """A point for each curve, of the steps since the last."""
+        at = run.step / run.steps_per_epoch
+        for name, total in self._sums.items():
+            self.curves.setdefault(name, []).append((at, float(total) / self._n_summed))
+        self._sums, self._n_summed = {}, 0
 
     def _status(self, run: Run) -> str:
         seconds = time.monotonic() - self._started_at

@@ -12,7 +12,7 @@ import ipywidgets as widgets
 import tomli_w
 
 from mrvae_lib.config import ConfigError, RunConfig, dump_config, load_config, parse_config
-from mrvae_lib.ini import SUFFIXES, IniFile, example_names
+from mrvae_lib.ini import IniFile, is_ini
 from mrvae_lib.training.checkpoints import atomic_write
 
 SHOWN = {
@@ -71,7 +71,7 @@ class ConfigPanel:
 
     def load(self, source: str | os.PathLike[str]) -> None:
         """Fill the widgets from a preset, a TOML file or an INI file. Raises ConfigError as their readers do."""
-        self.show(IniFile.read(source).run() if _is_ini(source) else load_config(source))
+        self.show(IniFile.read(source).run() if is_ini(source) else load_config(source))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write what the widgets say as a TOML or an INI file, by its name; `load` and `mrvae train` read it back.
@@ -79,7 +79,7 @@ class ConfigPanel:
         Raises:
             ConfigError: an INI file cannot say this, or a widget says what is not accepted.
         """
-        atomic_write(Path(path), IniFile.of_run(self.config).text() if _is_ini(path) else dump_config(self.config))
+        atomic_write(Path(path), IniFile.of_run(self.config).text() if is_ini(path) else dump_config(self.config))
         return Path(path)
 
     def _field(self, section: str, key: str) -> widgets.Text | widgets.Dropdown:
@@ -113,10 +113,6 @@ class ConfigPanel:
         except ConfigError as error:
             text = str(error)
         return {"text/plain": text, "application/vnd.jupyter.widget-view+json": view}
-
-
-def _is_ini(path: str | os.PathLike[str]) -> bool:
-    return Path(path).suffix in SUFFIXES or str(path) in example_names()
 
 
 def _text(value: Any) -> str:

@@ -1,0 +1,78 @@
+"""No setting is dead: changing any one of them changes what a run leaves behind. Source 000 had seven that did nothing."""
+
+import tempfile
+from functools import cache
+
+import pytest
+import torch
+
+from mrvae_lib.cli.presets import setting_lines
+from mrvae_lib.config import changed
+from mrvae_lib.training.loop import Callback, train
+from tests.conftest import tiny_images, tiny_run
+
+EVERY_TERM = (
+    "objective.gamma_z=1", "objective.capacity_z=1", "objective.gamma_b=1", "objective.capacity_b=1",
+    "objective.lambda_tc=1", "objective.tc=discriminator", "objective.discriminator.hidden=[4]",
+    "objective.lambda_information=2", "objective.lambda_aggregate=1", "objective.lambda_consistency=1",
+    "objective.estimator=concrete", "train.plateau=5", "train.epochs=2", "model.hidden=[4, 16]",
+)
+"""A run in which every weight acts."""
+LAYERS = ("model.network=layers", 'model.encoder=["linear 8, relu"]', 'model.decoder=["linear 64, view 1x8x8"]')
+
+CHANGES = {
+    "data.limit": "data.limit=40",
+    "model.n_reals": "model.n_reals=3", "model.n_bits": "model.n_bits=2", "model.network": "model.network=conv",
+    "model.hidden": "model.hidden=[4, 12]", "model.likelihood": "model.likelihood=gaussian",
+    "model.encoder": 'model.encoder=["linear 8, tanh"]',
+    "model.decoder": 'model.decoder=["linear 8, relu, linear 64, view 1x8x8"]',
+    "objective.tc": "objective.tc=stratified", "objective.estimator": "objective.estimator=exact",
+    "objective.discriminator.hidden": "objective.discriminator.hidden=[6]", "objective.pose.mirror": "objective.pose.mirror=true",
+    "train.plateau": "train.plateau=0", "train.precision": "train.precision=bf16", "train.epochs": "train.epochs=3",
+    "train.batch_size": "train.batch_size=8", "train.checkpoint_every": "train.checkpoint_every=2",
+} | {key: f"{key}=0.37" for key in (
+    *(f"objective.{name}" for name in ("beta_z", "beta_b", "gamma_z", "capacity_z", "gamma_b", "capacity_b", "lambda_tc",
+                                       "lambda_information", "lambda_aggregate", "lambda_consistency", "temperature",
+                                       "discriminator.lr")),
+    *(f"objective.pose.{name}" for name in ("rotation", "shear", "scale", "shift", "elastic", "contrast")),
+    "train.lr", "train.weight_decay",
+)} | {"train.seed": "train.seed=1"}
+SEEN_ELSEWHERE = {"about": "test_outputs", "data.name": "test_cli", "train.pictures": "test_outputs", "train.device": "test_training"}
+
+
+class Watch(Callback):
+    """Everything a run tells, and after which steps it left checkpoints."""
+
+    def __init__(self):
+        self.rows, self.checkpoints = [], set()
+
+    def on_step(self, run, terms, weights):
+        self.checkpoints |= {path.name for path in (run.folder / "checkpoints").glob("step-*")}
+
+    def on_epoch(self, run, metrics):
+        self.rows.append(metrics)
+
+
+@cache
+def left_behind(*settings):
+    config, watch = changed(tiny_run(plateau=5), settings), Watch()
+    with tempfile.TemporaryDirectory() as folder:
+        model = train(config, folder, images=tiny_images(), callbacks=[watch])
+    weights = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+    return watch.rows, watch.checkpoints, weights.tolist()
+
+
+def test_every_setting_is_tried_here_or_where_it_is_said():
+    everything = {line.partition("=")[0] for line in setting_lines(changed(tiny_run(), ["data.limit=9", "train.plateau=1"]))}
+    assert everything == set(CHANGES) | set(SEEN_ELSEWHERE)
+
+
+def test_the_same_settings_leave_the_same_behind():
+    assert left_behind.__wrapped__(*EVERY_TERM) == left_behind(*EVERY_TERM)
+
+
+@pytest.mark.parametrize("key", CHANGES)
+def test_a_setting_changes_what_a_run_leaves_behind(key):
+    before = EVERY_TERM + (LAYERS if key in ("model.encoder", "model.decoder") else ())
+    before += ("train.lr=1e-9", "train.epochs=5") if key == "train.plateau" else ()
+    assert left_behind(*before, CHANGES[key]) != left_behind(*before)
