@@ -25,19 +25,19 @@ from mrvae_lib.model.vae import MRVAE
 
 LINES = Lines(DOCS / "mixed_models.jsonl")
 PRESETS = {"digits": "digits", "mnist": "mnist", "fashion-mnist": "fashion-mnist", "dsprites": "dsprites"}
-NO_POSE, NO_FRAME = "objective.lambda_consistency=0", "model.frame=image"
+NO_POSE, NO_FRAME = ("objective.lambda_consistency=0",), ("model.frame=image", "model.posed=false")
 VARIANTS: dict[str, tuple[str, ...]] = {
     "full": (),
-    "no-pose": (NO_POSE,),
-    "no-frame": (NO_FRAME,),
-    "no-pose-no-frame": (NO_POSE, NO_FRAME),
+    "no-pose": NO_POSE,
+    "no-frame": NO_FRAME,
+    "no-pose-no-frame": (*NO_POSE, *NO_FRAME),
     "no-aggregate": ("objective.lambda_aggregate=0",),
     "no-information": ("objective.lambda_information=0",),
     "no-ramp": ("objective.lambda_information=60", "objective.lambda_consistency=30"),
     "no-elastic": ("objective.pose.elastic=0",),
     "reals-open": ("objective.beta_z=1.8",),
     "reals-closed": ("objective.beta_z=12",),
-    "elbo": (NO_POSE, "objective.lambda_information=0", "objective.lambda_aggregate=0", "objective.beta_z=1",
+    "elbo": (*NO_POSE, "objective.lambda_information=0", "objective.lambda_aggregate=0", "objective.beta_z=1",
              "objective.beta_b=1"),
     "exact": ("objective.estimator=exact",),
     "bit-flip": ("objective.estimator=bit-flip",),
@@ -45,7 +45,8 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 }
 """What each takes from the preset; the numbers are MNIST's. `elbo` leaves nothing but the lower bound."""
 KEPT = ("code_accuracy", "kmeans_accuracy", "kl_z", "kl_of_real", "information_of_code", "aggregate_kl",
-        "total_correlation", "codes_used", "neg_elbo", "reconstruction", "reconstruction_at_mean", "factor_vae", "factor_vae_of_factor")
+        "total_correlation", "codes_used", "neg_elbo", "reconstruction", "reconstruction_at_mean", "factor_vae",
+        "factor_vae_of_factor")
 
 
 def scores(model: MRVAE, test: ImageSet, train: ImageSet) -> Line:
@@ -71,7 +72,7 @@ def without_bits(line: Line, runs: Path) -> Line:
     total = round(line["kl_z"] + line["information_of_code"], 2)
     settings = ["model.n_bits=0", f"train.seed={line['seed']}", "objective.beta_z=0", "objective.gamma_z=30",
                 f"objective.capacity_z=[[0, 0.5], [0.5, {total}], [1, {total}]]", "objective.lambda_information=0",
-                NO_POSE]
+                *NO_POSE]
     key = {"data": line["data"], "bits": 0, "variant": f"beside {line['bits']} bits, {line['variant']}",
            "seed": line["seed"]}
     return LINES.run(key, PRESETS[line["data"]], settings, scores, runs)

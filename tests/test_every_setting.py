@@ -24,6 +24,7 @@ CHANGES = {
     "data.limit": "data.limit=40",
     "model.n_reals": "model.n_reals=3", "model.n_bits": "model.n_bits=2", "model.network": "model.network=conv",
     "model.hidden": "model.hidden=[4, 12]", "model.likelihood": "model.likelihood=gaussian",
+    "model.frame": "model.frame=round", "model.posed": "model.posed=true",
     "model.encoder": 'model.encoder=["linear 8, tanh"]',
     "model.decoder": 'model.decoder=["linear 8, relu, linear 64, view 1x8x8"]',
     "objective.tc": "objective.tc=stratified", "objective.estimator": "objective.estimator=exact",
@@ -74,5 +75,6 @@ def test_the_same_settings_leave_the_same_behind():
 @pytest.mark.parametrize("key", CHANGES)
 def test_a_setting_changes_what_a_run_leaves_behind(key):
     before = EVERY_TERM + (LAYERS if key in ("model.encoder", "model.decoder") else ())
+    before += ("model.n_reals=6",) if key == "model.posed" else ()
     before += ("train.lr=1e-9", "train.epochs=5") if key == "train.plateau" else ()
     assert left_behind(*before, CHANGES[key]) != left_behind(*before)

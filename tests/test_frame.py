@@ -111,6 +111,21 @@ def test_where_the_frame_lies_is_where_the_image_is():
     torch.testing.assert_close(there - here, torch.tensor([[[0.0, 0.0, -0.5], [0.0, 0.0, 0.25]]]), atol=1e-4, rtol=0)
 
 
+def test_without_bits_a_frame_that_places_nothing_adds_nothing():
+    plain, framed = (MRVAE((1, 28, 28), parse_config({"model": {"n_bits": 0, "frame": frame}}).model)
+                     for frame in ("image", "upright"))
+    assert framed.state_dict().keys() == plain.state_dict().keys()
+
+
+def test_reals_that_place_a_drawing_are_told_where_the_frame_lies():
+    settings = {"n_bits": 0, "n_reals": 6, "frame": "round", "posed": True}
+    model = MRVAE((1, 64, 64), parse_config({"model": settings}).model).eval()
+    image = sprite(HEART)
+    here, there = model.encode(image), model.encode(image.roll((9, -13), (2, 3)))
+    assert (here.mu - there.mu).abs().max() > 1e-3
+    assert here.bit_logits.shape == model.bit_logits(image).shape == (1, 0)
+
+
 def test_a_frame_has_at_most_32_points_a_side():
     assert (frame_side(28, 20), frame_side(64, 64)) == (28, 32)
     assert seen(torch.rand(2, 3, 40, 64), "round").shape == (2, 3, 32, 32)

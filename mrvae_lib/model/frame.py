@@ -16,12 +16,12 @@ SPREAD = 0.42
 MAX_SIDE = 32
 """Points a side at most: a shape that fills its frame needs no more, and the network that looks at it is fast."""
 THINNEST = 1e-2
-"""Standard deviations, in half widths, below which a line counts as no thinner; it keeps a dot from filling the frame."""
+"""A spread, in half widths, below which a line counts as no thinner; it keeps a dot from filling the frame."""
 
 POSE_REALS = 5
 HALF_WIDTH, REACH, SIZE, STRETCH = 0.3, 0.3, 0.5, 0.2
-"""Of a placed frame: its half width; how far a real of 1 moves it; the log of the most it is enlarged or shrunk by, since
-without a bound it soon covers the image and the drawing stays small in it; the log of what a real of 1 stretches by."""
+"""Of a placed frame: its half width; how far a real of 1 moves it; the log of the most it is enlarged or shrunk by
+(without a bound it soon covers the image, and the drawing stays small in it); the log of a stretch by a real of 1."""
 
 
 def frame_side(height: int, width: int) -> int:
@@ -49,30 +49,46 @@ def own_frame(x: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
 
 
 class FramedEncoder(nn.Module):
-    """Looks at each image in its own frame: the bits are told what is in it, the reals also where it lies.
+    """Looks at each image in its own frame for the bits; for the reals at the image, or at the frame and where it lies.
 
     Bits and reals have a network each, or what the reals need to know would shape what the bits are about.
 
     Args:
-        bits: (B, C, S, S) to (B, K) log-odds.
-        body: (B, C, S, S) to (B, width) features, from which the reals are told.
+        bits: (B, C, S, S) to (B, K) log-odds; None for a model without bits.
+        reals: (B, C, H, W) to (B, 2 D) statistics, or a `PosedReals` for a decoder that places what it draws.
     """
 
-    def __init__(self, frame: Frame, bits: nn.Module, body: nn.Module, width: int, n_reals: int) -> None:
+    def __init__(self, frame: Frame, bits: nn.Module | None, reals: nn.Module) -> None:
         super().__init__()
         self.frame: Frame = frame
-        self.bits, self.body = bits, body
-        self.reals = nn.Sequential(nn.Linear(width + 6, width), nn.ReLU(), nn.Linear(width, 2 * n_reals))
+        self.bits, self.reals = bits, reals
 
     def forward(self, x: Tensor) -> Tensor:
         """The (B, 2 D + K) statistics of any encoder."""
         seen, affine = own_frame(x, self.frame)
-        told = torch.cat([self.body(seen), affine.flatten(1) * 4], dim=1)  # of the size of a feature
-        return torch.cat([self.reals(told), self.bits(seen)], dim=1)
+        reals = self.reals(seen, affine) if isinstance(self.reals, PosedReals) else self.reals(x)
+        return torch.cat([reals, self.bits(seen)], dim=1) if self.bits else reals
 
     def bit_logits(self, x: Tensor) -> Tensor:
         """The last K of them alone."""
-        return self.bits(own_frame(x, self.frame)[0])
+        return self.bits(own_frame(x, self.frame)[0]) if self.bits else x.new_empty(len(x), 0)
+
+
+class PosedReals(nn.Module):
+    """The reals' statistics from what is in a frame, (B, C, S, S), and where it lies, (B, 2, 3).
+
+    Args:
+        body: (B, C, S, S) to (B, width) features.
+    """
+
+    def __init__(self, body: nn.Module, width: int, n_stats: int) -> None:
+        super().__init__()
+        self.body = body
+        self.head = nn.Sequential(nn.Linear(width + 6, width), nn.ReLU(), nn.Linear(width, n_stats))
+
+    def forward(self, seen: Tensor, affine: Tensor) -> Tensor:
+        features = self.body(seen).relu()
+        return self.head(torch.cat([features, affine.flatten(1) * 4], dim=1))  # 4: of the size of a feature
 
 
 class PosedDecoder(nn.Module):

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mrvae_lib.config import ConfigError, ModelConfig
-from mrvae_lib.model.frame import POSE_REALS, FramedEncoder, PosedDecoder, frame_side
+from mrvae_lib.model.frame import POSE_REALS, FramedEncoder, PosedDecoder, PosedReals, frame_side
 from mrvae_lib.model.layers import layered_decoder, layered_encoder
 
 ImageShape = tuple[int, int, int]
@@ -42,11 +42,12 @@ def build_networks(config: ModelConfig, image_shape: ImageShape) -> tuple[nn.Mod
     encoder, decoder = (mlp_encoder, mlp_decoder) if dense else (ConvEncoder, ConvDecoder)
     side = frame_side(height, width)
     in_frame = (channels, side, side)
-    if config.frame == "image":
-        looking = encoder(image_shape, n_stats, hidden)
+    if config.frame == "image" or not (config.n_bits or config.posed):
+        looking: nn.Module = encoder(image_shape, n_stats, hidden)
     else:
-        body = nn.Sequential(encoder(in_frame, hidden[-1], hidden), nn.ReLU())
-        looking = FramedEncoder(config.frame, encoder(in_frame, config.n_bits, hidden), body, hidden[-1], config.n_reals)
+        reals = (PosedReals(encoder(in_frame, hidden[-1], hidden), hidden[-1], 2 * config.n_reals) if config.posed
+                 else encoder(image_shape, 2 * config.n_reals, hidden))
+        looking = FramedEncoder(config.frame, encoder(in_frame, config.n_bits, hidden) if config.n_bits else None, reals)
     if not config.posed:
         return looking, decoder(image_shape, n_latents, hidden)
     # What stays in its place is drawn best by dense layers.
