@@ -14,7 +14,7 @@ import os
 import re
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -53,18 +53,29 @@ def status(key: str) -> float:
 def measure(task: tuple[Point, int]) -> tuple[float, float]:
     """In a process of its own: median milliseconds of a step, and megabytes by which the process grew at most."""
     point, n_steps = task
-    images = torch.randint(0, 256, (point.n_images, 1, point.side, point.side), dtype=torch.uint8)
+    step_times(replace(point, side=16, batch=2), noise(2, 16), 1)  # what the libraries take once is not the step's
+    images = noise(point.n_images, point.side)
     before = status("VmRSS")
-    run = start(point.config(), images=ImageSet("noise", images))
+    times = step_times(point, images, n_steps + 2)
+    return statistics.median(times[2:]), status("VmHWM") - before
+
+
+def noise(n_images: int, side: int) -> ImageSet:
+    return ImageSet("noise", torch.randint(0, 256, (n_images, 1, side, side), dtype=torch.uint8))
+
+
+def step_times(point: Point, images: ImageSet, n_steps: int) -> list[float]:
+    """Milliseconds of each of the first steps."""
+    run = start(point.config(), images=images)
     times: list[float] = []
-    while len(times) < n_steps + 2:
+    while len(times) < n_steps:
         for indices in batches_left(run):
             began = time.perf_counter()
             train_step(run, indices, weights_at(run.config.objective, run.progress))
             times.append(1000 * (time.perf_counter() - began))
-            if len(times) == n_steps + 2:
+            if len(times) == n_steps:
                 break
-    return statistics.median(times[2:]), status("VmHWM") - before
+    return times
 
 
 def series(quick: bool) -> dict[str, tuple[str, dict[str, list[tuple[float, Point]]]]]:

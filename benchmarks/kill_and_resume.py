@@ -2,7 +2,9 @@
 
     python benchmarks/kill_and_resume.py [--kills 20] [--seed 0]
 
-The last line says how many kills were survived; the exit code is 1 if the weights differ in a single bit.
+Each life of the run ends at a random moment soon after it passed a random step, so a slow machine changes nothing but
+the time this takes. The last lines say how many kills were survived, and how many of them fell into the writing of a
+checkpoint; the exit code is 1 if the weights differ in a single bit.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from pathlib import Path
 from safetensors.torch import load_file
 
 # Small, with a checkpoint every 5 steps, so that many kills fall into the writing of one.
+N_STEPS, STEPS_BETWEEN = 600, 5
 SETTINGS = ["--precision", "fp32", "--device", "cpu", "--set", "train.epochs=120", "--set", "data.limit=320",
             "--set", "train.batch_size=64", "--set", "train.checkpoint_every=1", "--set", "model.hidden=[64,32]"]
 
@@ -35,15 +38,26 @@ def steps_done(folder: Path) -> int:
     return max((int(path.name.split("-")[1]) for path in folder.glob("checkpoints/step-*")), default=0)
 
 
-def timed(folder: Path) -> tuple[float, float]:
-    """Do the whole run; seconds until its first checkpoint, and seconds from there to its end."""
-    began = time.monotonic()
+def wait_for_step(folder: Path, step: int, process: subprocess.Popen[bytes]) -> None:
+    """Return when there is a checkpoint of this step or a later one, or no process that could write it."""
+    while steps_done(folder) < step and process.poll() is None:
+        time.sleep(0.001)
+
+
+def timed(folder: Path) -> tuple[int, float]:
+    """Do the whole run; its steps, and the seconds from its first checkpoint to its last."""
     process = start(folder)
-    while not steps_done(folder) and process.poll() is None:
-        time.sleep(0.02)
-    first = time.monotonic()
+    wait_for_step(folder, 1, process)
+    began = time.monotonic()
+    wait_for_step(folder, N_STEPS, process)
+    seconds = time.monotonic() - began
     assert process.wait() == 0, "the undisturbed run failed"
-    return first - began, time.monotonic() - first
+    return steps_done(folder), seconds
+
+
+def half_written(folder: Path) -> list[str]:
+    """What a killed process was writing."""
+    return [path.name for path in folder.rglob(".partial-*")]
 
 
 def main() -> None:
@@ -55,23 +69,29 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         undisturbed, killed = Path(folder) / "undisturbed", Path(folder) / "killed"
-        start_up, training = timed(undisturbed)
-        print(f"undisturbed: {steps_done(undisturbed)} steps in {training:.1f} s after {start_up:.1f} s of start-up")
+        n_steps, seconds = timed(undisturbed)
+        assert n_steps == N_STEPS
+        print(f"undisturbed: {n_steps} steps and {n_steps // STEPS_BETWEEN} checkpoints in {seconds:.1f} s", flush=True)
 
-        for kill in range(1, arguments.kills + 1):
+        targets = sorted(draw.randrange(n_steps) for _ in range(arguments.kills))
+        n_while_writing = 0
+        for kill, step in enumerate(targets, start=1):
             process = start(killed)
-            # Each life does a random part of the work, some of them none.
-            time.sleep(draw.uniform(0.9, 1) * start_up + draw.uniform(0, 1.4) * training / (arguments.kills + 1))
+            wait_for_step(killed, step, process)
+            time.sleep(draw.uniform(0, 2 * seconds * STEPS_BETWEEN / n_steps))
             assert process.poll() is None, "the run finished before it could be killed"
             process.kill()
             process.wait()
-            print(f"kill {kill}: after the checkpoint at step {steps_done(killed)}", flush=True)
+            n_while_writing += bool(half_written(killed))
+            print(f"kill {kill}: after the checkpoint at step {steps_done(killed)}"
+                  f"{', while writing' if half_written(killed) else ''}", flush=True)
         assert start(killed).wait() == 0, "the run did not resume"
 
         ours, theirs = (load_file(path / "model" / "model.safetensors") for path in (killed, undisturbed))
         same = ours.keys() == theirs.keys() and all((ours[name] == theirs[name]).all() for name in ours)
         lines = [len((path / "metrics.jsonl").read_text().splitlines()) for path in (killed, undisturbed)]
-        litter = [path.name for path in killed.rglob(".partial-*")]
+        litter = half_written(killed)
+        print(f"{n_while_writing} of {arguments.kills} kills while something was being written")
         print(f"{arguments.kills} kills survived: weights {'equal bit for bit' if same else 'DIFFER'}, "
               f"{lines[0]} lines of metrics against {lines[1]}, {len(litter)} leftovers")
         sys.exit(0 if same and lines[0] == lines[1] and not litter else 1)

@@ -15,17 +15,20 @@ import sys
 import time
 
 PYTHON = [sys.executable, "-c"]
-PICTURE = """
-import mrvae_lib, time
+# The names load their modules on first use, so importing the package alone would measure nothing.
+IMPORT = "from mrvae_lib import *"
+PICTURE = f"""
+import time
+{IMPORT}
 began = time.perf_counter()
 from mrvae_lib.interactive import LatentExplorer
-LatentExplorer(mrvae_lib.load_pretrained("mnist-mrvae")).picture
+LatentExplorer(load_pretrained("mnist-mrvae")).picture
 print(time.perf_counter() - began)
 """
 COMMANDS = {
     "python": [*PYTHON, "pass"],
     "import torch": [*PYTHON, "import torch"],
-    "import mrvae_lib": [*PYTHON, "import mrvae_lib"],
+    IMPORT: [*PYTHON, IMPORT],
     "mrvae --help": [sys.executable, "-m", "mrvae_lib", "--help"],
 }
 
@@ -49,9 +52,9 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; median of {n_rounds}, seconds")
     for name, values in times.items():
         print(f"  {name:36} {statistics.median(values):6.2f}")
-    print(f"  {'first picture after import mrvae_lib':36} {statistics.median(pictures):6.2f}")
-    ratio = statistics.median(a / b for a, b in zip(times["import mrvae_lib"], times["import torch"], strict=True))
-    print(f"  import mrvae_lib / import torch: {ratio:.2f}")
+    print(f"  {'first picture after that':36} {statistics.median(pictures):6.2f}")
+    ratio = statistics.median(a / b for a, b in zip(times[IMPORT], times["import torch"], strict=True))
+    print(f"  {IMPORT} / import torch: {ratio:.2f}")
 
 
 if __name__ == "__main__":

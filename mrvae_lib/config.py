@@ -16,7 +16,7 @@ from mrvae_lib.conventions import Source
 from mrvae_lib.messages import ConfigError, one_line, suggestion
 from mrvae_lib.notation import read_layers
 
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0)]
 Points = tuple[tuple[Annotated[float, Field(ge=0, le=1)], NonNegative], ...]
 Schedule = Annotated[
     NonNegative | Points, Field(description="a number >= 0, or points [[progress 0..1, value >= 0], ...]")
@@ -33,9 +33,9 @@ MAX_TABLE_BITS = 12
 
 
 class Section(BaseModel):
-    """One table of a configuration: frozen, and closed to keys it does not know."""
+    """One table of a configuration: frozen, closed to keys it does not know and to numbers that are not finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DataConfig(Section):

@@ -32,7 +32,7 @@ Users: `per-image` miyosuda, AndrewSpano, 1Konny and this library; `batch-sum` D
 class Source(BaseModel):
     """What a preset was taken from and what its beta meant there: the [source] table of a configuration."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     project: str = ""
     beta: Annotated[float, Field(ge=0)]

@@ -33,6 +33,9 @@ def test_a_configuration_is_frozen():
     [
         ("objective.beta_z=-1", "objective.beta_z must be a number >= 0, or points .* got -1"),
         ("objective.beta_z=[[0, 1], [2, 1]]", "objective.beta_z.* must be a number >= 0, or points"),
+        ("objective.beta_z=inf", "objective.beta_z must be a number >= 0, or points .* got inf"),
+        ("objective.temperature=inf", "objective.temperature must be a finite number, got inf"),
+        ("objective.discriminator.lr=nan", "objective.discriminator.lr must be a finite number, got nan"),
         ("train.epochs=0", "train.epochs must be >= 1, got 0"),
         ("train.epochs=many", "train.epochs must be a valid integer.* got 'many'"),
         ("train.epoch=3", r"unknown key train.epoch \(did you mean epochs\?\); accepted here: .*batch_size"),

@@ -85,6 +85,8 @@ def test_the_variation_vae_ignores_beta_and_one_epoch_keeps_its_learning_rate(in
         ("epochs = 4", "epochs = 0", "hyperparameters.epochs must be >= 1"),
         ("batch_size = 16", "batch_size = 1.5", "hyperparameters.batch_size must be a valid integer"),
         ("learning_rate = 1e-3", "learning_rate = 0", "hyperparameters.learning_rate must be > 0"),
+        ("learning_rate = 1e-3", "learning_rate = 1e999", "hyperparameters.learning_rate must be a finite number, got '1e999'"),
+        ("beta = 2.5", "beta = inf", "hyperparameters.beta must be a finite number, got 'inf'"),
         ("beta = 2.5", "beta = -1", "hyperparameters.beta must be >= 0, got '-1'"),
         ("beta = 2.5", "gamma = 2.5", "unknown key hyperparameters.gamma; accepted here: epochs, batch_size, learning_rate, beta"),
         ("[hyperparameters]", "[training]", "hyperparameters is missing"),

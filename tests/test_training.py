@@ -256,6 +256,25 @@ def test_a_damaged_state_file_is_named(tmp_path):
         train(tiny_run(), tmp_path, images=tiny_images())
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda state: {key: state[key] for key in state if key not in ("plateau", "pool")}, "has no plateau, pool: "),
+        (lambda state: state | {"plateau": {"best": 1.0, "patience": 3}}, r"does not fit this run \(TypeError: "),
+        (lambda state: state | {"optimizer": {"state": {}, "param_groups": []}}, r"does not fit this run \(ValueError: "),
+        (lambda state: torch.zeros(3), "cannot be read .expected a table, got Tensor"),
+    ],
+)
+def test_a_checkpoint_of_another_version_is_named_in_one_line(tmp_path, change, message):
+    train(tiny_run(), tmp_path, images=tiny_images(), callbacks=[StopAfter(5)])
+    (path,) = tmp_path.glob("checkpoints/*/state.pt")
+    torch.save(change(torch.load(path, weights_only=True)), path)
+    with pytest.raises(CheckpointError, match=rf"^.*state\.pt: {message}") as caught:
+        train(tiny_run(), tmp_path, images=tiny_images())
+    assert "\n" not in str(caught.value)
+    assert load_run(tmp_path).n_bits == 3
+
+
 def test_a_folder_without_a_model_is_named(tmp_path):
     with pytest.raises(CheckpointError, match="no model here"):
         load_run(tmp_path)

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.utils import make_grid
 
 from mrvae_lib.analysis.encoding import informative_reals
 from mrvae_lib.analysis.traversals import bit_flips, real_sweep, sweep_values
@@ -24,6 +23,8 @@ def tile(pictures: Tensor, columns: int, *, gap: int = 1) -> np.ndarray:
     Returns:
         (H', W', 3) uint8.
     """
+    from torchvision.utils import make_grid
+
     grid = make_grid(pictures, nrow=columns, padding=gap, pad_value=1.0)
     return grid.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
 

@@ -6,14 +6,16 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
 import torch.nn.functional as F
-from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TILE_SIDE = 56
 """Small pictures are enlarged by a whole number to about this many pixels, pictures over twice as large shrunk."""
@@ -113,6 +115,8 @@ def png_bytes(picture: np.ndarray) -> bytes:
 
 def figure_png(figure: Figure) -> bytes:
     """A matplotlib figure as PNG; lets the figure go."""
+    import matplotlib.pyplot as plt
+
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=96, bbox_inches="tight", facecolor="white")
     plt.close(figure)

@@ -7,15 +7,17 @@ import os
 import tempfile
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision import datasets
-from torchvision.datasets.utils import check_integrity, download_url
 
 from mrvae_lib.data.imageset import DataError, ImageSet
+
+if TYPE_CHECKING:  # torchvision takes as long to import as torch; who trains on other images need not wait for it
+    from torchvision.datasets import MNIST
 
 OFFLINE = "the data set 'digits' works without a network"
 N_DIGITS_TRAIN = 1437
@@ -47,12 +49,16 @@ def load_digits(split: str) -> ImageSet:
 
 def load_mnist(split: str) -> ImageSet:
     """60,000 and 10,000 handwritten digits, 28x28. Source: LeCun, Cortes and Burges."""
-    return _load_idx("mnist", datasets.MNIST, split, DIGIT_NAMES)
+    from torchvision.datasets import MNIST
+
+    return _load_idx("mnist", MNIST, split, DIGIT_NAMES)
 
 
 def load_fashion_mnist(split: str) -> ImageSet:
     """60,000 and 10,000 pictures of clothes, 28x28. Source: Xiao, Rasul and Vollgraf (2017)."""
-    return _load_idx("fashion-mnist", datasets.FashionMNIST, split, FASHION_NAMES)
+    from torchvision.datasets import FashionMNIST
+
+    return _load_idx("fashion-mnist", FashionMNIST, split, FASHION_NAMES)
 
 
 def load_cifar10(split: str) -> ImageSet:
@@ -60,7 +66,10 @@ def load_cifar10(split: str) -> ImageSet:
 
     torchvision's reader checks the md5 of every file, then unpickles it.
     """
-    root, source = data_folder(), datasets.CIFAR10
+    from torchvision.datasets import CIFAR10
+    from torchvision.datasets.utils import check_integrity
+
+    root, source = data_folder(), CIFAR10
     if not all(check_integrity(str(root / source.base_folder / name), md5) for name, md5 in source.train_list):
         _fetch("cifar10", root, source.filename, source.tgz_md5, [source.url])
     try:
@@ -72,7 +81,7 @@ def load_cifar10(split: str) -> ImageSet:
     return ImageSet("cifar10", images, torch.tensor(loaded.targets), tuple(loaded.classes))
 
 
-def _load_idx(name: str, source: type[datasets.MNIST], split: str, label_names: tuple[str, ...]) -> ImageSet:
+def _load_idx(name: str, source: type[MNIST], split: str, label_names: tuple[str, ...]) -> ImageSet:
     folder = data_folder() / source.__name__ / "raw"
     prefix = "train" if split == "train" else "t10k"
     resources = [(file, md5) for file, md5 in source.resources if file.startswith(prefix)]
@@ -84,6 +93,8 @@ def _load_idx(name: str, source: type[datasets.MNIST], split: str, label_names: 
 
 def _fetch(name: str, folder: Path, file: str, md5: str, urls: list[str]) -> None:
     """Make sure `folder/file` is there and whole. A download lands under its name only after its md5 was checked."""
+    from torchvision.datasets.utils import check_integrity, download_url
+
     path = folder / file
     if path.exists():
         if not check_integrity(str(path), md5):

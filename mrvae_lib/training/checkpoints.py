@@ -127,7 +127,7 @@ def _system_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (SafetensorError, RuntimeError) as error:
-        raise OSError(errno.EIO, f"{path.name}: {_short(error)}", str(path)) from None
+        raise OSError(errno.EIO, f"{path.name}: {short(error)}", str(path)) from None
 
 
 def write_model(model: MRVAE, folder: Path, *, half: bool = False) -> None:
@@ -170,13 +170,13 @@ def load_model(folder: Path) -> MRVAE:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
         if isinstance(error, ConfigError):
             raise
-        raise CheckpointError(f"{config_path}: not a model's config.json ({_short(error)})") from None
+        raise CheckpointError(f"{config_path}: not a model's config.json ({short(error)})") from None
     # Copies, because sums over memory that is not aligned may differ in their last bit.
     weights = {name: value.float().clone() for name, value in _tensors(weights_path).items()}
     try:
         model.load_state_dict(weights, assign=True)
     except RuntimeError as error:
-        raise CheckpointError(f"{weights_path}: does not hold this model's weights ({_short(error)})") from None
+        raise CheckpointError(f"{weights_path}: does not hold this model's weights ({short(error)})") from None
     for name, value in weights.items():
         if not torch.isfinite(value).all():
             raise CheckpointError(f"{weights_path}: {name} is not finite; no model can be made of it")
@@ -194,10 +194,10 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, RuntimeError, KeyError, ValueError, OSError) as error:
-        raise CheckpointError(f"{path}: does not hold this model's weights ({_short(error)})") from None
+        raise CheckpointError(f"{path}: does not hold this model's weights ({short(error)})") from None
 
 
-def _short(error: Exception) -> str:
+def short(error: Exception) -> str:
     """An error of another library in one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
@@ -233,7 +233,10 @@ def latest_checkpoint(folder: Path) -> Path | None:
 def load_state(path: Path) -> dict[str, Any]:
     """The training state of a checkpoint: tensors and plain values only, nothing is executed."""
     try:
-        return torch.load(path / "state.pt", weights_only=True)
+        state = torch.load(path / "state.pt", weights_only=True)
+        if not isinstance(state, dict):
+            raise TypeError(f"expected a table, got {type(state).__name__}")
+        return state
     except Exception as error:  # a damaged file can fail anywhere inside torch's reader, with any error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path / 'state.pt'}: cannot be read ({reason}); delete {path} to go on without it"

@@ -17,12 +17,14 @@ from mrvae_lib.model.networks import memory_format
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import CodePool
 from mrvae_lib.training.checkpoints import (
+    CheckpointError,
     atomic_write,
     latest_checkpoint,
     load_model,
     load_state,
     remove_partial,
     save_checkpoint,
+    short,
 )
 from mrvae_lib.training.devices import choose_device, use_bf16
 from mrvae_lib.training.parallel import is_first, shared_noise, wait_for_all
@@ -134,7 +136,7 @@ def start(config: RunConfig, folder: str | Path | None = None, images: ImageSet 
         folder=folder,
     )
     if newest:
-        _restore(run, load_state(newest))
+        _restore(run, newest)
     return run
 
 
@@ -150,6 +152,11 @@ def save(run: Run) -> None:
     for name, parameter in (pair for network in networks for pair in network.named_parameters()):
         if not torch.isfinite(parameter).all():
             raise TrainingError(f"step {run.step}: {name} is not finite; the checkpoint before it stays")
+    save_checkpoint(run.folder / "checkpoints", run.model, _state(run), run.step)
+
+
+def _state(run: Run) -> dict[str, Any]:
+    """What a checkpoint keeps beside the model."""
     state = {
         "step": run.step,
         "optimizer": run.optimizer.state_dict(),
@@ -162,7 +169,7 @@ def save(run: Run) -> None:
     if run.adversary:
         state["discriminator"] = run.adversary.network.state_dict()
         state["discriminator_optimizer"] = run.adversary.optimizer.state_dict()
-    save_checkpoint(run.folder / "checkpoints", run.model, state, run.step)
+    return state
 
 
 def _adversary(config: RunConfig, device: torch.device) -> Adversary | None:
@@ -187,12 +194,28 @@ def _claim(folder: Path, config: RunConfig) -> Path | None:
     return latest_checkpoint(folder)
 
 
-def _restore(run: Run, state: dict[str, Any]) -> None:
-    run.optimizer.load_state_dict(state["optimizer"])
-    if run.adversary:
-        run.adversary.network.load_state_dict(state["discriminator"])
-        run.adversary.optimizer.load_state_dict(state["discriminator_optimizer"])
-    run.noise.set_state(state["noise"])
-    run.step, run.pool.past = state["step"], state["pool"]
-    run.sums, run.recent_bits = state["sums"], state["recent_bits"]
-    run.plateau = Plateau(**state["plateau"])
+def _restore(run: Run, checkpoint: Path) -> None:
+    """Go back to what a checkpoint remembers.
+
+    Raises:
+        CheckpointError: another version wrote it, which kept less or kept it otherwise.
+    """
+    state = load_state(checkpoint)
+    if missing := sorted(_state(run).keys() - state.keys()):
+        raise CheckpointError(_of_another_version(checkpoint, f"has no {', '.join(missing)}"))
+    try:
+        run.optimizer.load_state_dict(state["optimizer"])
+        if run.adversary:
+            run.adversary.network.load_state_dict(state["discriminator"])
+            run.adversary.optimizer.load_state_dict(state["discriminator_optimizer"])
+        run.noise.set_state(state["noise"])
+        run.step, run.pool.past = state["step"], state["pool"]
+        run.sums, run.recent_bits = state["sums"], state["recent_bits"]
+        run.plateau = Plateau(**state["plateau"])
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(_of_another_version(checkpoint, f"does not fit this run ({short(error)})")) from None
+
+
+def _of_another_version(checkpoint: Path, what: str) -> str:
+    return (f"{checkpoint / 'state.pt'}: {what}: another version of mrvae_lib wrote it; go on with that version, or "
+            f"train anew in another folder with --out")
