@@ -47,7 +47,8 @@ def build_networks(config: ModelConfig, image_shape: ImageShape) -> tuple[nn.Mod
     else:
         reals = (PosedReals(encoder(in_frame, hidden[-1], hidden), hidden[-1], 2 * config.n_reals) if config.posed
                  else encoder(image_shape, 2 * config.n_reals, hidden))
-        looking = FramedEncoder(config.frame, encoder(in_frame, config.n_bits, hidden) if config.n_bits else None, reals)
+        bits = encoder(in_frame, config.n_bits, hidden) if config.n_bits else None
+        looking = FramedEncoder(config.frame, bits, reals)
     if not config.posed:
         return looking, decoder(image_shape, n_latents, hidden)
     # What stays in its place is drawn best by dense layers.
