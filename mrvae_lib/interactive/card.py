@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from mrvae_lib.config import ModelConfig
 from mrvae_lib.data import LICENCES
 from mrvae_lib.model.vae import MRVAE
 
@@ -21,6 +22,8 @@ def card_rows(model: MRVAE) -> list[tuple[str, str]]:
     if "data" in card:
         licence = LICENCES.get(card["data"])
         rows.append(("Data", f"{card['data']}, used without labels" + (f"; {licence}" if licence else "")))
+    if config.frame != "image" or config.posed:
+        rows.append(("Frame", frame_text(config)))
     objective = card.get("run", {}).get("objective", {})
     if objective.get("lambda_consistency"):
         rows.append(("T, what the code should survive", pose_text(objective.get("pose", {}))))
@@ -36,6 +39,14 @@ def accuracy_text(scores: dict[str, Any]) -> str:
     kmeans = scores.get("kmeans_accuracy")
     rival = f" (k-means {100 * kmeans:.1f} %)" if kmeans is not None else ""
     return f"{100 * scores['code_accuracy']:.1f} % of {scores['n_images']:,} test images{rival}"
+
+
+def frame_text(config: ModelConfig) -> str:
+    """What is built in about place: what the bits cannot see, and what the first reals do."""
+    blind = {"image": "", "upright": "the bits do not see place, size and slant",
+             "round": "the bits do not see place, size and stretch"}[config.frame]
+    placed = "z0 to z4 place what the other latents draw: across, down, size and two ways to stretch"
+    return "; ".join(part for part in (blind, placed if config.posed else "") if part)
 
 
 def pose_text(pose: dict[str, Any]) -> str:
