@@ -166,8 +166,9 @@ def gap(told, entropy):
 # ## A model beside a newcomer
 #
 # Now a real code: MR-VAE on dSprites, trained without its factors. 6,000 images drawn from all 737,280, so that every
-# combination is as likely as any other. Beside it we put a network of the same shape **that was never trained**. It has
-# seen nothing, so whatever it scores is not knowledge.
+# combination is as likely as any other. Its bits look at each sprite *in its own frame*, centred, scaled and stretched
+# until the spread is the same in every direction; its first five reals say where that frame lies. This is built in and
+# not learned. Beside it we put a network of the same shape **that was never trained**. Whatever it scores is not knowledge.
 #
 # **Predict:** which scores of the untrained network will be far above 0?
 
@@ -186,10 +187,11 @@ for name, result in ours.items():
     print(f"{name:34} {result.score:7.2f}  {theirs[name].score:9.2f}")
 
 # %% [markdown]
-# The newcomer is high in one row, modularity: noise in mutual information grows with the number of values, and so every
-# latent seems to speak of the factor with most of them. Its 0.20 in the first row is chance among five factors, and 0.5
-# is chance for explicitness. Only the distance between the two columns is learned. And that depends on the row: beta-VAE
-# and FactorVAE scores say that much was learned, MIG says that hardly any factor has a latent of its own.
+# The newcomer is not at chance, which is 0.20 in the first row and 0.5 for explicitness: its encoder is told where the
+# frame lies, and even random weights pass some of that on. It is highest in modularity: noise in mutual information grows
+# with the number of values, and so every latent seems to speak of the factor with most of them. Only the distance
+# between the two columns is learned. FactorVAE and MIG are far apart for the same code: the vote finds all factors, while
+# the gap asks for one latent per factor, and orientation is shared by two (an ellipse turns through both).
 #
 # Where the code has several bits, two scores come in two forms: with the whole code as one column of categories, and
 # with a column per bit. A shape spread over two bits is a fine description, but the gap between *one* bit and the next
@@ -199,7 +201,7 @@ for name, result in ours.items():
 #
 # MIG is made from a table, and the table says more than the score: what does each latent tell of each factor, in nats?
 #
-# **Predict:** positions have 32 values, orientation 40, shape 3. Which column will be palest?
+# **Predict:** which factor will have two latents, and which column will be palest?
 
 # %%
 columns, _ = code_columns(codes.mu.numpy(), codes.bits.numpy(), joint=False)
@@ -213,7 +215,8 @@ plt.show()
 # MIG 0 for that factor, however much the two tell together.
 #
 # Orientation is pale for every model. Notebook 01 measured why: a square turned by a quarter is the same picture, so
-# most of what orientation *is* cannot be seen.
+# most of what orientation *is* cannot be seen. Here it is held by z3 and z4 for ellipses alone: how far a sprite is
+# stretched along the axes, and along the diagonals.
 #
 # ## What each latent costs
 #
@@ -276,9 +279,15 @@ for name, result in measurement.told_of(codes, asked).items():
     print(f"{name:20} {result.score:5.2f} of {result.settings['entropy']:.2f} nats")
 
 # %% [markdown]
-# Bits should tell of shape and reals of pose. Here they do not: this model's bits spend themselves on size, and of shape
-# they know next to nothing. The split between *what* and *how* has failed, and we can say by how much. On digits and
-# clothes it holds (`mrvae evaluate mnist-mrvae`): dSprites, where every shape comes in 245,760 poses, is harder.
+# Bits should tell of shape and reals of pose, and here they do: the code has all of shape and nothing of size or place.
+# The reals know shape too, in a roundabout way: only an ellipse is stretched, and a heart fills its frame otherwise.
+#
+# Was that found, or put in? Both. In a sprite's own frame a turn and a shape are all that is left, and the code was
+# rewarded for surviving the turn. Without the frame no run of ours found shape, so the frame is the assumption that did it.
+#
+# **What the table does not show.** Look at *flip moves* above: a bit that tells 0.6 nats of shape moves a pixel by less
+# than 0.01. The encoder knows square from heart; the decoder draws both as a disc, because no real learned how a square is
+# turned, and the mean of all turned squares is round. A code can be disentangled and its pictures poor.
 #
 # **Exercise 2, predict.** A code of $K$ bits, each image with its own code. What is the most it can tell, in nats?
 
@@ -335,10 +344,10 @@ print(f"largest change of a pixel {float((after - before).abs().max()):.0e}")
 print(f"MIG of the reals {mig(codes.mu.numpy(), true).score:.3f}, turned {mig(spun, true).score:.3f}")
 
 # %% [markdown]
-# The same pictures, another score, and here even a better one. This is the core of Locatello et al. (2019): without some assumption about model or
+# The same pictures, another score. This is the core of Locatello et al. (2019): without some assumption about model or
 # data, nothing in the pictures says which axes are the right ones. What is called unsupervised disentanglement is an
-# **inductive bias** that happened to fit: here, that each image's posterior has independent reals, that structure is a
-# few bits, and that it survives a change of pose. Three more things follow.
+# **inductive bias** that happened to fit: here, that structure is a few bits, that it survives a change of pose, and that
+# place, size and stretch are what the first five reals are for. Three more things follow.
 #
 # - **One seed is an anecdote.** In their study the choice of seed moved a score as much as the choice of method.
 # - **A score needs its settings.** MIG with 20 bins and all five factors, of means, is another number than MIG of samples
