@@ -71,8 +71,9 @@ figure = figures.plot_code_lattice(model, z)
 
 # %% [markdown]
 # Ten digits and sixteen codes: some digits got two codes, so two ways of writing them. The bits came to mean *which
-# digit* because that is what stays the same when a picture is turned, slanted, stretched or moved a little, and the
-# model was rewarded for a code that survives this. That reward is an assumption we made; notebook 02 writes it down.
+# digit* because that is what stays the same when a picture is turned, stretched or bent a little, and the model was
+# rewarded for a code that survives this; and because the bits see each picture centred, of one height and without its
+# slant. Both are assumptions we made; notebook 02 writes down the first.
 #
 # How often is a code right about the digit? Give each code the digit it most often stands for on the training images,
 # and count on 10,000 new ones. The fair rival is *k-means*, which sorts raw pixels into sixteen groups.
@@ -120,8 +121,8 @@ clothes = load_pretrained("fashion-mrvae")
 figure = figures.plot_code_lattice(clothes, torch.zeros(clothes.n_reals))
 
 # %% [markdown]
-# Bags, trousers, boots, sandals and sneakers are told apart. Shirts, pullovers and coats share codes: they differ in
-# buttons and collars, which are few pixels, and four bits go to what moves many.
+# Bags, trousers, dresses, boots, sandals and sneakers are told apart. Shirts, pullovers and coats share codes: they
+# differ in buttons and collars, which are few pixels, and four bits go to what moves many.
 
 # %% [markdown]
 # ## Your turn

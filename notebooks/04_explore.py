@@ -194,9 +194,9 @@ plt.show()
 # All five lie in the corner: no nats, no movement. The prior costs nothing where the encoder says nothing, and the
 # decoder has learned to ignore what is only noise.
 #
-# ## What does z3 do?
+# ## What does z4 do?
 #
-# Three rows per data set: three test images, and z3 from one end to the other. **Predict** for each set: will z3 change
+# Three rows per data set: three test images, and z4 from one end to the other. **Predict** for each set: will z4 change
 # the width, the brightness, the position, or nothing?
 
 # %%
@@ -204,16 +204,17 @@ shipped = {"digits": "mnist-mrvae", "clothes": "fashion-mrvae", "sprites": "dspr
 models = {name: load_pretrained(file) for name, file in shipped.items()}
 for name, other in models.items():
     starts = zip(other.examples["mu"][:3].float(), other.examples["bits"][:3].float(), strict=True)
-    sweeps = [real_sweep(other, z, b, 3, sweep_values(9)) for z, b in starts]
-    told = other.card["scores"]["kl_of_real"][3]
-    show_pictures(torch.cat(sweeps), columns=9, title=f"{name}: z3, {told:.2f} nats")
+    sweeps = [real_sweep(other, z, b, 4, sweep_values(9)) for z, b in starts]
+    told = other.card["scores"]["kl_of_real"][4]
+    show_pictures(torch.cat(sweeps), columns=9, title=f"{name}: z4, {told:.2f} nats")
 plt.show()
 
 # %% [markdown]
-# Something else in each: on digits it is dead, with 0.01 nats; FASHION; and on sprites it stretches, because that
-# model's decoder gives its first five reals a job each (its card says which). Elsewhere a number such as 3 means nothing:
-# the reals start alike, the prior treats them alike, and which of them takes up which cause is settled by chance early
-# in training. So never write "z3 is slant"; find the real that leans, in each model, by what it *does*.
+# Something else in each: on digits it is thickness, on clothes mostly brightness, and on sprites it stretches along one
+# diagonal or the other, because that model's decoder gives its first five reals a job each (its card says which).
+# Elsewhere a number such as 4 means nothing: the reals start alike, the prior treats them alike, and which of them takes
+# up which cause is settled by chance early in training. So never write "z4 is thickness"; find the real that leans, in
+# each model, by what it *does*.
 #
 # How upright is a picture? With brightness as weight, let $x, y$ be the places of its pixels; then
 #
@@ -301,7 +302,7 @@ print(f"P(z > 2.5) = {float(tail):.4f}; one corner of two reals: 1 image in {1 /
 # ## Three models, one image
 #
 # A **plain VAE** has no bits and pays full price for nothing but the KL. A **beta-VAE** pays four times that price, so
-# it keeps fewer and, the hope is, cleaner reals. **MR-VAE** moves the *what* into bits. Same network, same data, same
+# it keeps fewer and, the hope is, cleaner reals. **MR-VAE** moves the *what* into bits. Same data, same decoder, same
 # number of reals. *previous*, *next* and *class* move all three to the same image.
 #
 # **Predict:** in which of the three can you change the digit and keep the handwriting?
@@ -327,11 +328,10 @@ for name, other in three.items():
     print(f"{name:9} reconstruction {scores['reconstruction']:6.1f} nats, KL of z {scores['kl_z']:5.2f}, {active} reals in use")
 
 # %% [markdown]
-# In this figure the plain VAE's strongest real leans the 7 and thins it at once, and the beta-VAE's turns it into a 1
-# at its end: the digit hides inside the reals, so a slider that looked harmless changes it. MR-VAE's strongest real
-# leans the 7 and it stays a 7. The price stands in the table: the plain VAE spends three times the nats and draws best;
-# MR-VAE draws worst of the three, a little behind the beta-VAE, because we kept its reals short of room so that the
-# bits take the *what*. One image proves nothing about the rest: walk through others above, and try to break the claim.
+# In this figure the strongest real of the plain VAE, and of the beta-VAE, turns the 7 into a 0: the digit hides inside the
+# reals, so a slider that looked harmless changes it. MR-VAE's strongest real leans the 7 and it stays a 7. The price
+# stands in the table: the plain VAE spends more than twice the nats on its reals and draws best; MR-VAE draws about as
+# well as the beta-VAE. One image proves nothing about the rest: walk through others above, and try to break the claim.
 #
 # ## Your own page
 #
