@@ -59,9 +59,8 @@ class ModelConfig(Section):
     decoder: Layers = ()
     """Of `layers`: from the vector of latents to the image's own shape."""
     frame: Literal["image", "upright", "round"] = "image"
-    """In which the encoder looks at an image: as it is, or in its own frame (`model/frame.py`)."""
     posed: bool = False
-    """Whether the decoder draws in a frame that the first five reals place (`model/frame.py`)."""
+    """Of `mlp` and `conv`, see `model/frame.py`: where the bits look, and whether five reals place what is drawn."""
     likelihood: Literal["bernoulli", "gaussian", "mse-tanh"] = "bernoulli"
 
     @model_validator(mode="after")
@@ -74,8 +73,7 @@ class ModelConfig(Section):
         if self.network == "layers" and (self.frame != "image" or self.posed):
             raise ValueError("model.frame and model.posed need model.network = 'mlp' or 'conv', got 'layers'")
         if self.posed and (self.n_reals < 5 or self.n_reals + self.n_bits < 6):
-            raise ValueError(f"model.posed takes five reals and one latent more to draw with, "
-                             f"got n_reals {self.n_reals} and n_bits {self.n_bits}")
+            raise ValueError(f"model.posed takes 5 reals and a latent more, got {self.n_reals} reals and {self.n_bits}")
         return self
 
 
@@ -161,10 +159,8 @@ class RunConfig(Section):
         if n_bits > MAX_TABLE_BITS:
             for key in ("lambda_information", "lambda_aggregate"):
                 if getattr(objective, key) != 0:
-                    raise ValueError(
-                        f"objective.{key} needs the table of all 2^K codes, so model.n_bits must be <= "
-                        f"{MAX_TABLE_BITS}, got {n_bits}"
-                    )
+                    raise ValueError(f"objective.{key} needs the table of all 2^K codes, so model.n_bits must be <= "
+                                     f"{MAX_TABLE_BITS}, got {n_bits}")
             if objective.estimator == "exact":
                 raise ValueError(f"objective.estimator 'exact' needs model.n_bits <= {MAX_TABLE_BITS}, got {n_bits}")
         return self

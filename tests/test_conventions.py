@@ -173,7 +173,7 @@ def test_a_preset_is_shown_with_its_settings_and_its_three_betas():
 def test_a_preset_without_a_source_shows_its_own_beta_through_the_run():
     shown = CliRunner().invoke(app, ["presets", "digits"]).output
     assert "stated beta" not in shown
-    assert "beta_eff   16 -> 1.5 " in shown
+    assert "beta_eff   16 -> 1 " in shown
 
 
 def test_what_is_shown_can_be_set():

@@ -211,7 +211,7 @@ def test_only_what_does_not_place_a_drawing_reaches_the_network_that_draws():
 
 def test_a_placed_drawing_needs_five_reals_and_something_to_draw_with():
     for reals, bits in ((4, 2), (5, 0)):
-        with pytest.raises(ConfigError, match=f"model.posed takes five reals .* got n_reals {reals} and n_bits {bits}"):
+        with pytest.raises(ConfigError, match=f"model.posed takes 5 reals and a latent more, got {reals} reals and {bits}"):
             parse_config({"model": {"posed": True, "n_reals": reals, "n_bits": bits}})
 
 
