@@ -122,7 +122,8 @@ def main() -> None:
 def draw(found: dict[str, dict[str, list[tuple[float, float, float]]]], axes: dict[str, str], path: Path) -> None:
     import matplotlib.pyplot as plt
 
-    figure, grid = plt.subplots(2, len(found), figsize=(3.2 * len(found), 5.2), layout="constrained", sharex="col")
+    figure, grid = plt.subplots(2, len(found), figsize=(3.2 * len(found), 5.2), layout="constrained", sharex="col",
+                                sharey="row")
     for column, (title, lines) in zip(grid.T, found.items(), strict=True):
         for row, ax in enumerate(column):
             for name, points in lines.items():

@@ -201,7 +201,7 @@ for name, result in ours.items():
 #
 # MIG is made from a table, and the table says more than the score: what does each latent tell of each factor, in nats?
 #
-# **Predict:** which factor will have two latents, and which column will be palest?
+# **Predict:** which factor will have two latents?
 
 # %%
 columns, _ = code_columns(codes.mu.numpy(), codes.bits.numpy(), joint=False)
@@ -214,8 +214,8 @@ plt.show()
 # is a latent that is not in use. Read a **column** to see who speaks of a factor: two dark cells of equal darkness make
 # MIG 0 for that factor, however much the two tell together.
 #
-# Orientation is pale for every model. Notebook 01 measured why: a square turned by a quarter is the same picture, so
-# most of what orientation *is* cannot be seen. Here it is held by z3 and z4 for ellipses alone: how far a sprite is
+# Orientation stays far from its 3.69 nats in every model. Notebook 01 measured why: a square turned by a quarter is the
+# same picture, so most of what orientation *is* cannot be seen. Here it is held by z3 and z4 for ellipses alone: how far a sprite is
 # stretched along the axes, and along the diagonals.
 #
 # ## What each latent costs
