@@ -23,7 +23,8 @@ def build_networks(config: ModelConfig, image_shape: ImageShape) -> tuple[nn.Mod
     Args:
         config: `network` is `mlp`, whose `hidden` are the encoder's widths; `conv`, whose `hidden` are the channels of
             its stride-2 layers (the last one repeats as often as the image needs) followed by one width; or `layers`,
-            whose `encoder` and `decoder` are written out.
+            whose `encoder` and `decoder` are written out. `frame` and `posed` put the first two into a frame
+            (`model/frame.py`).
         image_shape: (C, H, W), C 1 or 3, sides 8 to 256.
     Returns:
         encoder (B, C, H, W) -> (B, 2 D + K), decoder (B, D + K) -> (B, C, H, W) of unbounded outputs.
@@ -51,7 +52,7 @@ def build_networks(config: ModelConfig, image_shape: ImageShape) -> tuple[nn.Mod
         looking = FramedEncoder(config.frame, bits, reals)
     if not config.posed:
         return looking, decoder(image_shape, n_latents, hidden)
-    # What stays in its place is drawn best by dense layers.
+    # What never moves in its frame needs no convolution.
     drawing = mlp_decoder(in_frame, n_latents - POSE_REALS, hidden if dense else hidden[-1:] * 2)
     return looking, PosedDecoder(drawing, image_shape)
 
