@@ -42,6 +42,7 @@ def process_group(device: str) -> Iterator[None]:
     dist.init_process_group("nccl" if cuda else "gloo")
     try:
         yield
+        dist.barrier()  # a process that leaves while another still talks to it may take that one down
     finally:
         dist.destroy_process_group()
 

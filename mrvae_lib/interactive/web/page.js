@@ -66,7 +66,7 @@ function show(view, { aloud = false } = {}) {
 // The view as text, and in the address: a browser allows few changes of an address per second, so after a pause.
 let keeping;
 function keep() {
-  $("text").value = JSON.stringify(state);
+  if (document.activeElement !== $("text")) $("text").value = JSON.stringify(state);  // else somebody is writing there
   if (self !== top) return;
   opened = "#" + encodeURIComponent(JSON.stringify(state));
   history.replaceState(null, "", opened);
