@@ -54,7 +54,8 @@ def random_pose(x: Tensor, config: PoseConfig, generator: torch.Generator | None
 def affine_places(affine: Tensor, height: int, width: int) -> Tensor:
     """Where each pixel of a picture is looked up after an affine change, for `grid_sample`; edges are at -1 and 1.
 
-    As torch's `affine_grid`, at a fifth of its time, and in fp32 under autocast too: places need more digits than bf16.
+    As torch's `affine_grid` without its product of narrow matrices, and in
+    fp32 under autocast too: places need more digits than bf16 has.
 
     Args:
         affine: (B, 2, 3), from a pixel's (across, down, 1) to where it is looked up.
