@@ -18,7 +18,7 @@ from pathlib import Path
 from kept import DOCS, Line, Lines, rounded
 
 from mrvae_lib.analysis.disentanglement import factor_vae_score
-from mrvae_lib.analysis.encoding import encoded, evaluate
+from mrvae_lib.analysis.encoding import encoded, score
 from mrvae_lib.analysis.scores import code_columns
 from mrvae_lib.data import ImageSet
 from mrvae_lib.model.vae import MRVAE
@@ -51,9 +51,9 @@ KEPT = ("code_accuracy", "kmeans_accuracy", "kl_z", "kl_of_real", "information_o
 
 def scores(model: MRVAE, test: ImageSet, train: ImageSet) -> Line:
     """The figures of one run's line."""
-    measured = asdict(evaluate(model, test, train))
+    part = encoded(model, test)
+    measured = asdict(score(model, part, part if train is test else encoded(model, train)))
     if test.factors is not None:
-        part = encoded(model, test)
         codes, categorical = code_columns(part.posterior.mu.numpy(), part.posterior.bits.numpy(), joint=True)
         found = factor_vae_score(codes, part.images.factors.numpy(), categorical=categorical)
         measured |= {"factor_vae": found.score, "factor_vae_of_factor": found.per_factor}

@@ -72,6 +72,8 @@ class ModelConfig(Section):
                 raise ValueError(f"model.{key} needs model.network = 'layers', got {self.network!r}")
         if self.network == "layers" and (self.frame != "image" or self.posed):
             raise ValueError("model.frame and model.posed need model.network = 'mlp' or 'conv', got 'layers'")
+        if self.posed and self.frame != "round":
+            raise ValueError(f"model.posed is the way back from model.frame = 'round', got {self.frame!r}")
         if self.posed and (self.n_reals < 5 or self.n_reals + self.n_bits < 6):
             raise ValueError(f"model.posed takes 5 reals and a latent more, got {self.n_reals} reals and {self.n_bits}")
         return self

@@ -168,11 +168,10 @@ def test_two_reals_move_a_drawing_across_and_down():
                                atol=1e-3, rtol=0)
 
 
-def test_a_real_sizes_a_drawing_within_bounds():
-    areas = [placed(torch.ones(1, 1, 16, 16), 0.0, 0.0, size, 0.0, 0.0).sum().item() for size in (0.0, 1.0, 99.0)]
+def test_a_real_sizes_a_drawing():
+    areas = [placed(torch.ones(1, 1, 16, 16), 0.0, 0.0, size, 0.0, 0.0).sum().item() for size in (0.0, 1.0)]
     assert areas[0] == pytest.approx((64 * HALF_WIDTH) ** 2, rel=0.1)
-    assert areas[1] / areas[0] == pytest.approx(math.exp(2 * SIZE * math.tanh(0.5)), rel=0.05)
-    assert areas[2] / areas[0] == pytest.approx(math.exp(2 * SIZE), rel=0.05)
+    assert areas[1] / areas[0] == pytest.approx(math.exp(2 * SIZE), rel=0.05)
 
 
 def spread_of(image):
@@ -204,7 +203,7 @@ def test_placing_undoes_the_round_frame(pose):
 
 
 def test_only_what_does_not_place_a_drawing_reaches_the_network_that_draws():
-    model = MRVAE((1, 40, 40), parse_config({"model": {"posed": True, "n_reals": 6, "n_bits": 2}}).model)
+    model = MRVAE((1, 40, 40), parse_config({"model": {"frame": "round", "posed": True, "n_reals": 6, "n_bits": 2}}).model)
     assert next(model.decoder.drawing.parameters()).shape[1] == 3
     assert model.decode(torch.randn(4, 6), torch.ones(4, 2)).shape == (4, 1, 40, 40)
 
@@ -212,7 +211,20 @@ def test_only_what_does_not_place_a_drawing_reaches_the_network_that_draws():
 def test_a_placed_drawing_needs_five_reals_and_something_to_draw_with():
     for reals, bits in ((4, 2), (5, 0)):
         with pytest.raises(ConfigError, match=f"model.posed takes 5 reals and a latent more, got {reals} reals and {bits}"):
-            parse_config({"model": {"posed": True, "n_reals": reals, "n_bits": bits}})
+            parse_config({"model": {"frame": "round", "posed": True, "n_reals": reals, "n_bits": bits}})
+    with pytest.raises(ConfigError, match="model.posed is the way back from model.frame = 'round', got 'upright'"):
+        parse_config({"model": {"frame": "upright", "posed": True}})
+
+
+def test_an_untrained_encoder_places_the_drawing_where_the_image_lies():
+    settings = {"n_bits": 0, "n_reals": 6, "frame": "round", "posed": True}
+    model = MRVAE((1, 64, 64), parse_config({"model": settings}).model).eval()
+    with torch.no_grad():
+        for parameter in model.encoder.parameters():
+            parameter.zero_()
+    image = sprite(ELLIPSE, scale=4, orientation=5, x=9, y=25)
+    disc = ((torch.arange(32) - 15.5).square()[:, None] + (torch.arange(32) - 15.5).square() < 184).float()[None, None]
+    assert unlike(placed(disc, *model.encode(image).mu[0, :5].tolist()), image) < 0.12
 
 
 def test_places_are_those_of_torch_s_affine_grid(generator):

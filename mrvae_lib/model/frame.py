@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -19,9 +20,9 @@ THINNEST = 1e-2
 """A spread, in half widths, below which a line counts as no thinner; it keeps a dot from filling the frame."""
 
 POSE_REALS = 5
-HALF_WIDTH, REACH, SIZE, STRETCH = 0.3, 0.3, 0.5, 0.2
-"""Of a placed frame: its half width; how far a real of 1 moves it; the log of the most it is enlarged or shrunk by
-(without a bound it soon covers the image, and the drawing stays small in it); the log of a stretch by a real of 1."""
+HALF_WIDTH, REACH, SIZE, STRETCH = 0.27, 0.3, 0.25, 0.2
+"""Of a placed frame: its half width when the reals are 0; how far a real of 1 moves it; the logs of what a real of 1
+enlarges and stretches it by. On dSprites all five reals then start with about the spread of their prior."""
 
 
 def frame_side(height: int, width: int) -> int:
@@ -75,7 +76,11 @@ class FramedEncoder(nn.Module):
 
 
 class PosedReals(nn.Module):
-    """The reals' statistics from what is in a frame, (B, C, S, S), and where it lies, (B, 2, 3).
+    """The reals' statistics from what is in a round frame, (B, C, S, S), and where it lies, (B, 2, 3).
+
+    The first five means are the five reals that place a drawing in that frame, plus what is learned: from the first step
+    on the drawing lies where the image is, and what is left to learn is what to draw. Placed by learned reals alone, the
+    drawing has blurred to a disc before they are any good.
 
     Args:
         body: (B, C, S, S) to (B, width) features.
@@ -84,11 +89,14 @@ class PosedReals(nn.Module):
     def __init__(self, body: nn.Module, width: int, n_stats: int) -> None:
         super().__init__()
         self.body = body
-        self.head = nn.Sequential(nn.Linear(width + 6, width), nn.ReLU(), nn.Linear(width, n_stats))
+        last = nn.Linear(width, n_stats)
+        nn.init.constant_(last.bias[n_stats // 2:n_stats // 2 + POSE_REALS], -4)  # their logvar: sharp enough to draw by
+        self.head = nn.Sequential(nn.Linear(width + POSE_REALS, width), nn.ReLU(), last)
 
     def forward(self, seen: Tensor, affine: Tensor) -> Tensor:
-        features = self.body(seen).relu()
-        return self.head(torch.cat([features, affine.flatten(1) * 4], dim=1))  # 4: of the size of a feature
+        pose = _pose_of(affine)
+        stats = self.head(torch.cat([self.body(seen).relu(), pose], dim=1))
+        return stats + F.pad(pose, (0, stats.shape[1] - POSE_REALS))
 
 
 class PosedDecoder(nn.Module):
@@ -107,7 +115,7 @@ class PosedDecoder(nn.Module):
         super().__init__()
         self.drawing = drawing
         self.image_shape = image_shape
-        self.around = nn.Parameter(torch.full((image_shape[0], 1, 1), -3.0))
+        self.around = nn.Parameter(torch.full((image_shape[0], 1, 1), -8.0))  # dark
 
     def forward(self, latents: Tensor) -> Tensor:
         pose, rest = latents.split([POSE_REALS, latents.shape[1] - POSE_REALS], dim=1)
@@ -123,12 +131,22 @@ def _to_frame(pose: Tensor) -> Tensor:
     Its inverse scales by the exponential of the symmetric [[s + p, q], [q, s - p]]: it stretches, and never turns.
     """
     across, down = REACH * pose[:, 0], REACH * pose[:, 1]
-    s, p, q = SIZE * torch.tanh(pose[:, 2] / 2), STRETCH * pose[:, 3], STRETCH * pose[:, 4]
+    s, p, q = SIZE * pose[:, 2], STRETCH * pose[:, 3], STRETCH * pose[:, 4]
     r = (p.square() + q.square() + 1e-12).sqrt()
     even, odd = torch.exp(-s) / HALF_WIDTH * r.cosh(), torch.exp(-s) / HALF_WIDTH * r.sinh() / r
     xx, xy, yy = even - odd * p, -odd * q, even + odd * p
     rows = [[xx, xy, -xx * across - xy * down], [xy, yy, -xy * across - yy * down]]
     return torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
+
+
+def _pose_of(affine: Tensor) -> Tensor:
+    """The five reals (B, 5) that place a drawing in this frame: the way back of `_to_frame`."""
+    (xx, xy, across), (_, yy, down) = (row.unbind(dim=1) for row in affine.unbind(dim=1))
+    even, p, q = (xx + yy) / 2, (xx - yy) / 2, xy
+    r = (p.square() + q.square() + 1e-12).sqrt()
+    size = (xx * yy - xy.square()).log() / 2 - math.log(HALF_WIDTH)
+    stretch = torch.atanh(r / even) / r
+    return torch.stack([across / REACH, down / REACH, size / SIZE, stretch * p / STRETCH, stretch * q / STRETCH], dim=1)
 
 
 def _to_image(x: Tensor, frame: Frame) -> Tensor:

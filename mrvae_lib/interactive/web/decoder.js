@@ -104,7 +104,7 @@ const LAYERS = {
   place({ channels, shape: [h, w], halfWidth, reach, size, stretch }, take) {
     const around = take(channels);
     return ({ values, shape: [height, width] }, latents) => {
-      const [across, down] = [latents[0] * reach, latents[1] * reach], scale = Math.exp(-size * Math.tanh(latents[2] / 2)) / halfWidth;
+      const [across, down] = [latents[0] * reach, latents[1] * reach], scale = Math.exp(-size * latents[2]) / halfWidth;
       const [p, q] = [latents[3] * stretch, latents[4] * stretch], r = Math.sqrt(p * p + q * q + 1e-12);
       const even = scale * Math.cosh(r), odd = scale * Math.sinh(r) / r, next = new Float64Array(h * w * channels);
       for (let i = 0; i < next.length; i += channels) next.set(around, i);
