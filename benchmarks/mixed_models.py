@@ -11,15 +11,18 @@ checkpoint, so a command can be given again. The lines are in docs/mixed_models.
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 from kept import DOCS, Line, Lines, rounded
 
 from mrvae_lib.analysis.disentanglement import factor_vae_score
 from mrvae_lib.analysis.encoding import encoded, score
 from mrvae_lib.analysis.scores import code_columns
+from mrvae_lib.config import load_config
 from mrvae_lib.data import ImageSet
 from mrvae_lib.model.vae import MRVAE
 
@@ -35,7 +38,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "no-information": ("objective.lambda_information=0",),
     "no-ramp": ("objective.lambda_information=60", "objective.lambda_consistency=30"),
     "no-elastic": ("objective.pose.elastic=0",),
-    "reals-open": ("objective.beta_z=1.8",),
+    "reals-late": ("objective.beta_z=[[0, 12], [0.5, 12], [0.65, 1.4], [1, 1.4]]",),
     "reals-closed": ("objective.beta_z=12",),
     "elbo": (*NO_POSE, "objective.lambda_information=0", "objective.lambda_aggregate=0", "objective.beta_z=1",
              "objective.beta_b=1"),
@@ -47,6 +50,10 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 KEPT = ("code_accuracy", "kmeans_accuracy", "kl_z", "kl_of_real", "information_of_code", "aggregate_kl",
         "total_correlation", "codes_used", "neg_elbo", "reconstruction", "reconstruction_at_mean", "factor_vae",
         "factor_vae_of_factor")
+
+
+NEAR, MAX_TRIES, FIRST_SLOPE = 0.5, 5, -8.0
+"""Of the search for a price: nats that are near enough, trainings at most, nats that a price e times as high saves."""
 
 
 def scores(model: MRVAE, test: ImageSet, train: ImageSet) -> Line:
@@ -68,14 +75,27 @@ def with_bits(data: str, bits: int, variant: str, seed: int, runs: Path) -> Line
 
 
 def without_bits(line: Line, runs: Path) -> Line:
-    """The same network with K = 0 whose reals hold KL_z + I(x; b) of the line: what the bits cost."""
-    total = round(line["kl_z"] + line["information_of_code"], 2)
-    settings = ["model.n_bits=0", f"train.seed={line['seed']}", "objective.beta_z=0", "objective.gamma_z=30",
-                f"objective.capacity_z=[[0, 0.5], [0.5, {total}], [1, {total}]]", "objective.lambda_information=0",
-                *NO_POSE]
-    key = {"data": line["data"], "bits": 0, "variant": f"beside {line['bits']} bits, {line['variant']}",
-           "seed": line["seed"]}
-    return LINES.run(key, PRESETS[line["data"]], settings, scores, runs)
+    """What the bits cost: the same network with K = 0, whose KL is that line's KL_z + I(x; b) within half a nat.
+
+    The price of its nats, the preset's beta_z times a factor, is what is sought; every try keeps a line of its own.
+    """
+    total = line["kl_z"] + line["information_of_code"]
+    base = np.array(load_config(PRESETS[line["data"]], overrides=line["settings"]).objective.beta_z)
+    factor, tried = 1.0, []
+    for _ in range(MAX_TRIES):
+        prices = (base * [1, factor] if base.ndim else base * factor).tolist()
+        settings = ["model.n_bits=0", f"train.seed={line['seed']}", f"objective.beta_z={prices}",
+                    "objective.lambda_information=0", *NO_POSE]
+        key = {"data": line["data"], "bits": 0, "variant": f"beside {line['bits']} bits, {line['variant']}",
+               "seed": line["seed"], "factor": round(factor, 4)}
+        found = LINES.run(key, PRESETS[line["data"]], settings, scores, runs)
+        tried.append((math.log(factor), found["kl_z"] - total))
+        if abs(tried[-1][1]) <= NEAR:
+            break
+        (_, before), (at, off) = tried[-2:] if len(tried) > 1 else (tried[0], tried[0])
+        slope = (off - before) / (at - tried[-2][0]) if len(tried) > 1 else FIRST_SLOPE
+        factor = round(math.exp(at - off / slope), 4)
+    return found
 
 
 def table() -> str:
