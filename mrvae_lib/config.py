@@ -118,6 +118,7 @@ class ObjectiveConfig(Section):
     lambda_information: Schedule = 0.0
     lambda_aggregate: Schedule = 0.0
     lambda_consistency: Schedule = 0.0
+    lambda_reading: Schedule = 0.0
     pose: PoseConfig = PoseConfig()
     estimator: Literal["auto", "exact", "bit-flip", "concrete", "straight-through"] = "auto"
     temperature: Annotated[float, Field(gt=0)] = 2 / 3

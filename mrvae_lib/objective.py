@@ -5,6 +5,7 @@
       + lambda_tc TC(z)                                                 beta-TCVAE and FactorVAE: what the reals share
       - lambda_information I(x; b) + lambda_aggregate KL(q(b) || p)     MR-VAE: reward what the code tells
       + lambda_consistency [KL(q(b|x) || q(b|Tx)) + KL(q(b|Tx) || q(b|x))]       and what survives a change of pose
+      - lambda_reading E_p(b') log q(b' | f(z, b'))         and every code that can be read from its picture, whatever z
 
 KL_b is I(x; b) + KL(q(b) || p), so `beta_b` prices both at once and the two lambdas each by itself. TC(z) is a part of
 KL_z in the same way: beta-TCVAE's beta is 1 + `lambda_tc`, FactorVAE's gamma is `lambda_tc`. It is over the reals only.
@@ -13,14 +14,18 @@ KL_z in the same way: beta-TCVAE's beta is 1 + `lambda_tc`, FactorVAE's gamma is
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import partial
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from mrvae_lib.config import ObjectiveConfig
 from mrvae_lib.data.pose import random_pose
-from mrvae_lib.data.shared import whole_batch
+from mrvae_lib.data.shared import draw, whole_batch
 from mrvae_lib.model.codes import log_code_probs
 from mrvae_lib.model.correlation import Discriminator, stratified_tc
 from mrvae_lib.model.latents import Estimator, expected_loss, sample_normal
@@ -41,6 +46,7 @@ class Weights:
     lambda_information: float = 0.0
     lambda_aggregate: float = 0.0
     lambda_consistency: float = 0.0
+    lambda_reading: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ class Terms:
     information: Tensor | None = None
     aggregate: Tensor | None = None
     consistency: Tensor | None = None
+    reading: Tensor | None = None
 
     def named(self) -> dict[str, Tensor]:
         """The terms that were computed, by name."""
@@ -113,8 +120,9 @@ def loss_terms(
     changed = None
     if model.n_bits and weights.lambda_consistency:
         changed = model.bit_logits(random_pose(x, config.pose, generator))
+    reading = unread_codes(model, z, generator) if model.n_bits and weights.lambda_reading else None
     # Where processes share the batch, each has now done its part; what follows is about the whole batch.
-    posterior, z, reconstruction, changed = whole_batch((posterior, z, reconstruction, changed))
+    posterior, z, reconstruction, changed, reading = whole_batch((posterior, z, reconstruction, changed, reading))
     tc = information = aggregate = None
     if weights.lambda_tc and discriminator:
         tc = discriminator.fixed(z)
@@ -132,6 +140,7 @@ def loss_terms(
         information=information,
         aggregate=aggregate,
         consistency=None if changed is None else code_divergence(posterior.bit_logits, changed),
+        reading=reading,
     )
 
 
@@ -151,7 +160,40 @@ def total_loss(terms: Terms, weights: Weights) -> Tensor:
         loss = loss + weights.lambda_aggregate * mean["aggregate"]
     if weights.lambda_consistency and "consistency" in mean:
         loss = loss + weights.lambda_consistency * mean["consistency"]
+    if weights.lambda_reading and "reading" in mean:
+        loss = loss + weights.lambda_reading * mean["reading"]
     return loss
+
+
+def unread_codes(model: MRVAE, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """-log q(b' | f(z, b')) of codes b' drawn from the prior: what the encoder misses of the code it sees drawn.
+
+    The gradient is the decoder's alone. What an image is, z knows too, and a decoder may take it from there; so z is
+    given as a constant, and so is the reader, or the two could agree on a sign that no image carries.
+
+    Args:
+        z: (B, D), any draws.
+    Returns:
+        (B,) nats, 0 where every bit is read back; K ln 2 where none of it is.
+    Source: Chen et al., InfoGAN (2016), eq. 5: the lower bound on what the code tells about the picture.
+    """
+    codes = draw(partial(torch.randint, 0, 2), (len(z), model.n_bits), generator, device=z.device).to(z.dtype)
+    with constant(model.encoder):
+        logits = model.bit_logits(model.decode(z.detach(), codes))
+    return F.binary_cross_entropy_with_logits(logits.float(), codes.float(), reduction="none").sum(dim=1)
+
+
+@contextmanager
+def constant(module: nn.Module) -> Iterator[None]:
+    """What is computed inside gives the module's weights no gradient."""
+    learned = [weight for weight in module.parameters() if weight.requires_grad]
+    for weight in learned:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in learned:
+            weight.requires_grad_(True)
 
 
 def split_code_kl(bit_logits: Tensor, pool: CodePool | None = None) -> tuple[Tensor, Tensor]:

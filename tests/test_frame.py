@@ -212,7 +212,7 @@ def test_a_placed_drawing_needs_five_reals_and_something_to_draw_with():
     for reals, bits in ((4, 2), (5, 0)):
         with pytest.raises(ConfigError, match=f"model.posed takes 5 reals and a latent more, got {reals} reals and {bits}"):
             parse_config({"model": {"frame": "round", "posed": True, "n_reals": reals, "n_bits": bits}})
-    with pytest.raises(ConfigError, match="model.posed is the way back from model.frame = 'round', got 'upright'"):
+    with pytest.raises(ConfigError, match=r"model\.posed is the way back from model\.frame = 'round', got 'upright'"):
         parse_config({"model": {"frame": "upright", "posed": True}})
 
 

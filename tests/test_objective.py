@@ -9,7 +9,7 @@ from torch.distributions import Bernoulli, kl_divergence
 from mrvae_lib.config import ObjectiveConfig, PoseConfig
 from mrvae_lib.data.pose import random_pose
 from mrvae_lib.model.codes import CodeTable, all_codes
-from mrvae_lib.model.latents import exact_loss, kl_bernoulli
+from mrvae_lib.model.latents import exact_loss, kl_bernoulli, sample_normal
 from mrvae_lib.objective import (
     CodePool,
     Weights,
@@ -18,6 +18,7 @@ from mrvae_lib.objective import (
     loss_terms,
     split_code_kl,
     total_loss,
+    unread_codes,
 )
 from tests.conftest import tiny_model
 
@@ -28,10 +29,28 @@ def x(generator):
 
 
 def test_every_term_is_one_number_per_image(x, generator):
-    weights = Weights(lambda_information=1, lambda_aggregate=1, lambda_consistency=1)
+    weights = Weights(lambda_information=1, lambda_aggregate=1, lambda_consistency=1, lambda_reading=1)
     named = loss_terms(tiny_model(), x, ObjectiveConfig(), weights, generator=generator).named()
-    assert set(named) == {"reconstruction", "kl_z", "kl_b", "information", "aggregate", "consistency"}
+    assert set(named) == {"reconstruction", "kl_z", "kl_b", "information", "aggregate", "consistency", "reading"}
     assert all(value.shape == (7,) for value in named.values())
+
+
+def test_codes_that_cannot_be_read_cost_ln_2_a_bit_and_codes_that_can_nothing(monkeypatch):
+    model = tiny_model(n_reals=2, n_bits=3)
+    monkeypatch.setattr(model, "decode", lambda z, b: b)
+    monkeypatch.setattr(model, "bit_logits", lambda pictures: torch.zeros_like(pictures))
+    torch.testing.assert_close(unread_codes(model, torch.zeros(50, 2)), torch.full((50,), 3 * math.log(2)))
+    monkeypatch.setattr(model, "bit_logits", lambda pictures: 60 * (2 * pictures - 1))
+    assert unread_codes(model, torch.zeros(50, 2)).max() < 1e-6
+
+
+def test_reading_teaches_the_decoder_and_nothing_else(x):
+    model = tiny_model()
+    posterior = model.encode(x)
+    z = sample_normal(posterior.mu, posterior.logvar)
+    unread_codes(model, z).sum().backward()
+    assert all(weight.grad is None and weight.requires_grad for weight in model.encoder.parameters())
+    assert all(weight.grad.abs().sum() > 0 for weight in model.decoder.parameters())
 
 
 def test_the_bound_never_exceeds_the_exact_log_likelihood_over_6_bits(x):

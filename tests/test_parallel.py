@@ -23,7 +23,8 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 SETTINGS = ["--set", "model.hidden=[16]", "--set", "train.epochs=3", "--set", "data.limit=200", "--set",
             "train.batch_size=20", "--set", "train.device=cpu", "--set", "train.precision=fp32", "--set",
             "objective.gamma_z=2", "--set", "objective.capacity_z=[[0, 0], [1, 5]]", "--set", "objective.beta_z=1",
-            "--set", "objective.lambda_aggregate=1", "--set", "objective.estimator=bit-flip"]
+            "--set", "objective.lambda_aggregate=1", "--set", "objective.lambda_reading=1",
+            "--set", "objective.estimator=bit-flip"]
 """Every term there is, on batches small enough to need a pool."""
 
 
@@ -64,7 +65,7 @@ def test_two_processes_have_the_history_and_weights_of_one(tmp_path):
     history = History()
     expected = train(load_config("digits", overrides=SETTINGS[1::2]), callbacks=[history])
     one, two = history.rows, [json.loads(line) for line in (tmp_path / "two" / "metrics.jsonl").read_text().splitlines()]
-    assert {"information", "aggregate", "consistency"} < one[0].keys()
+    assert {"information", "aggregate", "consistency", "reading"} < one[0].keys()
     assert [row.keys() for row in one] == [{name for name in row if not name.startswith("test/")} for row in two]
     for ours, theirs in zip(two, one, strict=True):
         for name, value in theirs.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,8 @@ class Evaluation:
     """Share of images whose label is the majority label of their hard code; majorities from the training set."""
     kmeans_accuracy: float | None = None
     """The same for 2^K clusters of raw pixels."""
+    codes_read: float | None = None
+    """Share of `swapped` pictures, one image's z with another's code, in which the encoder reads that code."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ def score(model: MRVAE, tested: EncodedSet, trained_on: EncodedSet | None = None
         codes_used=int((counts >= 1e-3 * len(test)).sum()) if model.n_bits else 0,
         code_accuracy=code_score,
         kmeans_accuracy=floor,
+        codes_read=_codes_read(model, posterior) if model.n_bits else None,
     )
 
 
@@ -142,6 +146,19 @@ def encoded_examples(model: MRVAE, images: ImageSet, n: int = N_EXAMPLES) -> dic
     if few.factors is not None:
         examples["factors"] = few.factors.clone()
     return examples
+
+
+def swapped(model: MRVAE, posterior: Posterior) -> Iterator[tuple[Tensor, Tensor]]:
+    """Pictures (B, C, H, W) of each image's mu with the code of the image before it, and those codes, (B, K)."""
+    codes = posterior.bits.roll(1, 0)
+    with torch.inference_mode():
+        for indices in batches_in_order(len(codes)):
+            yield model.decode(posterior.mu[indices], codes[indices]), codes[indices]
+
+
+def _codes_read(model: MRVAE, posterior: Posterior) -> float:
+    read = [(model.bit_logits(pictures) > 0) == codes.bool() for pictures, codes in swapped(model, posterior)]
+    return float(torch.cat(read).all(dim=1).double().mean())
 
 
 def _reconstruction_losses(model: MRVAE, images: ImageSet, posterior: Posterior) -> tuple[float, float]:

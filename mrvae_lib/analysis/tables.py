@@ -36,6 +36,8 @@ def score_rows(scores: Mapping[str, Any]) -> list[Row]:
         if scores["kmeans_accuracy"] is not None:
             rows.append(("label accuracy of k-means", f"{scores['kmeans_accuracy']:.3f}",
                          "as many clusters as codes"))
+    if scores.get("codes_read") is not None:
+        rows.append(("codes read from pictures", f"{scores['codes_read']:.3f}", "of one image's z and another's code"))
     return rows
 
 

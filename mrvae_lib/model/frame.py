@@ -78,9 +78,9 @@ class FramedEncoder(nn.Module):
 class PosedReals(nn.Module):
     """The reals' statistics from what is in a round frame, (B, C, S, S), and where it lies, (B, 2, 3).
 
-    The first five means are the five reals that place a drawing in that frame, plus what is learned: from the first step
-    on the drawing lies where the image is, and what is left to learn is what to draw. Placed by learned reals alone, the
-    drawing has blurred to a disc before they are any good.
+    The first five means are the five reals that place a drawing in that frame, plus what is learned: from the first
+    step the drawing lies where the image is, and what is left to learn is what to draw. Placed by learned reals alone,
+    the drawing has blurred to a disc before they are any good.
 
     Args:
         body: (B, C, S, S) to (B, width) features.
@@ -90,7 +90,7 @@ class PosedReals(nn.Module):
         super().__init__()
         self.body = body
         last = nn.Linear(width, n_stats)
-        nn.init.constant_(last.bias[n_stats // 2:n_stats // 2 + POSE_REALS], -4)  # their logvar: sharp enough to draw by
+        nn.init.constant_(last.bias[n_stats // 2:n_stats // 2 + POSE_REALS], -4)  # logvar: sharp enough to draw by
         self.head = nn.Sequential(nn.Linear(width + POSE_REALS, width), nn.ReLU(), last)
 
     def forward(self, seen: Tensor, affine: Tensor) -> Tensor:
