@@ -5,7 +5,7 @@
       + lambda_tc TC(z)                                                 beta-TCVAE and FactorVAE: what the reals share
       - lambda_information I(x; b) + lambda_aggregate KL(q(b) || p)     MR-VAE: reward what the code tells
       + lambda_consistency [KL(q(b|x) || q(b|Tx)) + KL(q(b|Tx) || q(b|x))]       and what survives a change of pose
-      - lambda_reading E_p(b') log q(b' | f(z, b'))         and every code that can be read from its picture, whatever z
+      - lambda_reading E_p(b') log q(b' | T f(z, b'))       and every code that can be read from its picture, whatever z
 
 KL_b is I(x; b) + KL(q(b) || p), so `beta_b` prices both at once and the two lambdas each by itself. TC(z) is a part of
 KL_z in the same way: beta-TCVAE's beta is 1 + `lambda_tc`, FactorVAE's gamma is `lambda_tc`. It is over the reals only.
@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mrvae_lib.config import ObjectiveConfig
+from mrvae_lib.config import ObjectiveConfig, PoseConfig
 from mrvae_lib.data.pose import random_pose
 from mrvae_lib.data.shared import draw, whole_batch
 from mrvae_lib.model.codes import log_code_probs
@@ -120,7 +120,7 @@ def loss_terms(
     changed = None
     if model.n_bits and weights.lambda_consistency:
         changed = model.bit_logits(random_pose(x, config.pose, generator))
-    reading = unread_codes(model, z, generator) if model.n_bits and weights.lambda_reading else None
+    reading = unread_codes(model, z, config.pose, generator) if model.n_bits and weights.lambda_reading else None
     # Where processes share the batch, each has now done its part; what follows is about the whole batch.
     posterior, z, reconstruction, changed, reading = whole_batch((posterior, z, reconstruction, changed, reading))
     tc = information = aggregate = None
@@ -165,11 +165,12 @@ def total_loss(terms: Terms, weights: Weights) -> Tensor:
     return loss
 
 
-def unread_codes(model: MRVAE, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """-log q(b' | f(z, b')) of codes b' drawn from the prior: what the encoder misses of the code it sees drawn.
+def unread_codes(model: MRVAE, z: Tensor, pose: PoseConfig, generator: torch.Generator | None = None) -> Tensor:
+    """-log q(b' | T f(z, b')) of codes b' drawn from the prior: what the encoder misses of the code it sees drawn.
 
     The gradient is the decoder's alone. What an image is, z knows too, and a decoder may take it from there; so z is
-    given as a constant, and so is the reader, or the two could agree on a sign that no image carries.
+    given as a constant, and so is the reader, or the two could agree on a sign that no image carries. The change of
+    pose T keeps the decoder from finding such a sign by itself.
 
     Args:
         z: (B, D), any draws.
@@ -179,7 +180,7 @@ def unread_codes(model: MRVAE, z: Tensor, generator: torch.Generator | None = No
     """
     codes = draw(partial(torch.randint, 0, 2), (len(z), model.n_bits), generator, device=z.device).to(z.dtype)
     with constant(model.encoder):
-        logits = model.bit_logits(model.decode(z.detach(), codes))
+        logits = model.bit_logits(random_pose(model.decode(z.detach(), codes), pose, generator))
     return F.binary_cross_entropy_with_logits(logits.float(), codes.float(), reduction="none").sum(dim=1)
 
 

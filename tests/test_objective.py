@@ -38,17 +38,18 @@ def test_every_term_is_one_number_per_image(x, generator):
 def test_codes_that_cannot_be_read_cost_ln_2_a_bit_and_codes_that_can_nothing(monkeypatch):
     model = tiny_model(n_reals=2, n_bits=3)
     monkeypatch.setattr(model, "decode", lambda z, b: b)
+    monkeypatch.setattr("mrvae_lib.objective.random_pose", lambda pictures, pose, generator: pictures)
     monkeypatch.setattr(model, "bit_logits", lambda pictures: torch.zeros_like(pictures))
-    torch.testing.assert_close(unread_codes(model, torch.zeros(50, 2)), torch.full((50,), 3 * math.log(2)))
+    torch.testing.assert_close(unread_codes(model, torch.zeros(50, 2), PoseConfig()), torch.full((50,), 3 * math.log(2)))
     monkeypatch.setattr(model, "bit_logits", lambda pictures: 60 * (2 * pictures - 1))
-    assert unread_codes(model, torch.zeros(50, 2)).max() < 1e-6
+    assert unread_codes(model, torch.zeros(50, 2), PoseConfig()).max() < 1e-6
 
 
 def test_reading_teaches_the_decoder_and_nothing_else(x):
     model = tiny_model()
     posterior = model.encode(x)
     z = sample_normal(posterior.mu, posterior.logvar)
-    unread_codes(model, z).sum().backward()
+    unread_codes(model, z, PoseConfig()).sum().backward()
     assert all(weight.grad is None and weight.requires_grad for weight in model.encoder.parameters())
     assert all(weight.grad.abs().sum() > 0 for weight in model.decoder.parameters())
 
