@@ -73,7 +73,7 @@ figure = figures.plot_code_lattice(model, z)
 # Ten digits and sixteen codes: some digits got two codes, so two ways of writing them. The bits came to mean *which
 # digit* because that is what stays the same when a picture is turned, stretched or bent a little, and the model was
 # rewarded for a code that survives this; and because the bits see each picture centred, of one height and without its
-# slant. Both are assumptions we made; notebook 02 writes down the first.
+# slant. Both are assumptions we made; notebook 02 writes them down.
 #
 # How often is a code right about the digit? Give each code the digit it most often stands for on the training images,
 # and count on 10,000 new ones. The fair rival is *k-means*, which sorts raw pixels into sixteen groups.
@@ -133,7 +133,7 @@ figure = figures.plot_code_lattice(clothes, torch.zeros(clothes.n_reals))
 #
 # 1. Start at any digit and turn it into a 3 with bits alone. How many presses does it take?
 # 2. Find the slider that leans the digit to one side. Does it lean *every* digit? Press bits while it leans.
-# 3. Find a code that is two digits at once. Which sliders decide between them?
+# 3. Some digits have two codes. Find them: what is the difference, and which bit is it?
 #
 # Put `clothes` in the place of `model` to do the same with garments.
 
