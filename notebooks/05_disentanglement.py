@@ -187,11 +187,13 @@ for name, result in ours.items():
     print(f"{name:34} {result.score:7.2f}  {theirs[name].score:9.2f}")
 
 # %% [markdown]
-# The newcomer is not at chance, which is 0.20 in the first row and 0.5 for explicitness: its encoder is told where the
-# frame lies, and even random weights pass some of that on. It is highest in modularity: noise in mutual information grows
-# with the number of values, and so every latent seems to speak of the factor with most of them. Only the distance
-# between the two columns is learned. FactorVAE and MIG are far apart for the same code: the vote finds all factors, while
-# the gap asks for one latent per factor, and orientation is shared by two (an ellipse turns through both).
+# The newcomer is far above chance, which is 0.20 for FactorVAE and 0.5 for explicitness, and the reason is worth more than
+# the scores. Place, size and stretch are *computed*, from the moments of the image, and the first five reals start as
+# just these. Nobody learned them. Learned is what lies between the columns: which shape it is, and how it is turned. The
+# left column alone would have sold what was built in as what was found.
+#
+# FactorVAE and MIG are far apart for the same code: the vote finds all factors, while the gap asks for one latent per
+# factor, and orientation is shared by four.
 #
 # Where the code has several bits, two scores come in two forms: with the whole code as one column of categories, and
 # with a column per bit. A shape spread over two bits is a fine description, but the gap between *one* bit and the next
@@ -201,7 +203,7 @@ for name, result in ours.items():
 #
 # MIG is made from a table, and the table says more than the score: what does each latent tell of each factor, in nats?
 #
-# **Predict:** which factor will have two latents?
+# **Predict:** which factor will be shared by several latents?
 
 # %%
 columns, _ = code_columns(codes.mu.numpy(), codes.bits.numpy(), joint=False)
@@ -215,8 +217,9 @@ plt.show()
 # MIG 0 for that factor, however much the two tell together.
 #
 # Orientation stays far from its 3.69 nats in every model. Notebook 01 measured why: a square turned by a quarter is the
-# same picture, so most of what orientation *is* cannot be seen. Here it is held by z3 and z4 for ellipses alone: how far a sprite is
-# stretched along the axes, and along the diagonals.
+# same picture, so much of what orientation *is* cannot be seen. Here an ellipse turns through z3 and z4, which stretch the
+# drawing along the axes and along the diagonals, and a square or a heart through z5 and z6: together they go round a
+# circle, as a direction does, and so no single one of them is the angle.
 #
 # ## What each latent costs
 #
@@ -285,9 +288,30 @@ for name, result in measurement.told_of(codes, asked).items():
 # Was that found, or put in? Both. In a sprite's own frame a turn and a shape are all that is left, and the code was
 # rewarded for surviving the turn. Without the frame no run of ours found shape, so the frame is the assumption that did it.
 #
-# **What the table does not show.** Look at *flip moves* above: a bit that tells 0.6 nats of shape moves a pixel by less
-# than 0.01. The encoder knows square from heart; the decoder draws both as a disc, because no real learned how a square is
-# turned, and the mean of all turned squares is round. A code can be disentangled and its pictures poor.
+# ## One picture that says it
+#
+# A sprite covers few of the 4,096 pixels, so *flip moves* is a small number. What does it look like? Three test images and
+# their reals; in each row only the bits change.
+#
+# **Predict:** four codes, three shapes. What will the fourth code draw?
+
+# %%
+from mrvae_lib.analysis.figures import show_pictures
+from mrvae_lib.model.codes import all_codes, code_name
+
+rows = []
+for label in range(3):
+    z = codes.mu[images.labels == label][1]
+    with torch.no_grad():
+        rows.append(model.decode(z.expand(4, -1), all_codes(2)))
+ax = show_pictures(torch.cat(rows), columns=4, row_names=list(images.label_names),
+                   title="the code set to " + ", ".join(code_name(code) for code in all_codes(2)))
+plt.show()
+
+# %% [markdown]
+# Each column is one shape, each row one place, size and turn: the bits say *what*, the reals say *how*. The code that no
+# sprite has got a shape of its own, which no sprite has either: the model was asked for pictures in which every code can
+# be read, and nobody told it that there are only three.
 #
 # **Exercise 2, predict.** A code of $K$ bits, each image with its own code. What is the most it can tell, in nats?
 
