@@ -72,10 +72,9 @@ class ModelConfig(Section):
                 raise ValueError(f"model.{key} needs model.network = 'layers', got {self.network!r}")
         if self.network == "layers" and (self.frame != "image" or self.posed):
             raise ValueError("model.frame and model.posed need model.network = 'mlp' or 'conv', got 'layers'")
-        if self.posed and self.frame != "round":
-            raise ValueError(f"model.posed is the way back from model.frame = 'round', got {self.frame!r}")
-        if self.posed and (self.n_reals < 5 or self.n_reals + self.n_bits < 6):
-            raise ValueError(f"model.posed takes 5 reals and a latent more, got {self.n_reals} reals and {self.n_bits}")
+        if self.posed and (self.frame != "round" or self.n_reals < 5 or self.n_reals + self.n_bits < 6):
+            raise ValueError("model.posed takes model.frame = 'round', 5 reals and a latent more, "
+                             f"got {self.frame!r}, {self.n_reals} reals and {self.n_bits} bits")
         return self
 
 
@@ -175,9 +174,7 @@ def preset_names() -> list[str]:
     return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
 
 
-def load_config(
-    source: str | os.PathLike[str], *, quick: bool = False, overrides: Iterable[str] = ()
-) -> RunConfig:
+def load_config(source: str | os.PathLike[str], *, quick: bool = False, overrides: Iterable[str] = ()) -> RunConfig:
     """Read a preset by name, or a TOML file by path.
 
     Args:

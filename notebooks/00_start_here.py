@@ -105,9 +105,9 @@ mu, bits = model.examples["mu"].float(), model.examples["bits"].float()
 figure = figures.plot_traversals(model, mu, bits, scores["kl_of_real"], scores["information_of_bit"])
 
 # %% [markdown]
-# Read a blue row from left to right: slant, width or thickness changes, and the digit mostly stays itself. Read an
-# orange pair: the handwriting stays, the digit changes. Where a blue row does turn one digit into another, the split
-# between *what* and *how* is not perfect; notebook 05 measures by how much.
+# Read a blue row from left to right: slant, width or thickness changes, and the digit stays itself. Read an orange pair:
+# the handwriting stays, the digit changes, or the way in which it is written. Where you find a blue row that does turn one
+# digit into another, the split between *what* and *how* is not perfect; notebook 05 measures by how much.
 
 # %% [markdown]
 # ## Not only digits
@@ -121,8 +121,9 @@ clothes = load_pretrained("fashion-mrvae")
 figure = figures.plot_code_lattice(clothes, torch.zeros(clothes.n_reals))
 
 # %% [markdown]
-# Bags, trousers, dresses, boots, sandals and sneakers are told apart. Shirts, pullovers and coats share codes: they
-# differ in buttons and collars, which are few pixels, and four bits go to what moves many.
+# Bags, trousers, dresses, boots, sandals and sneakers are told apart, and bags by whether their handle is up. Shirts,
+# pullovers and coats share codes: they differ in buttons and collars, which are few pixels, and four bits go to what
+# moves many.
 
 # %% [markdown]
 # ## Your turn

@@ -194,9 +194,9 @@ plt.show()
 # Both lie in the corner: no nats, no movement. The prior costs nothing where the encoder says nothing, and the
 # decoder has learned to ignore what is only noise.
 #
-# ## What does z4 do?
+# ## What does z6 do?
 #
-# Three rows per data set: three test images, and z4 from one end to the other. **Predict** for each set: will z4 change
+# Three rows per data set: three test images, and z6 from one end to the other. **Predict** for each set: will z6 change
 # the width, the brightness, the position, or nothing?
 
 # %%
@@ -204,17 +204,17 @@ shipped = {"digits": "mnist-mrvae", "clothes": "fashion-mrvae", "sprites": "dspr
 models = {name: load_pretrained(file) for name, file in shipped.items()}
 for name, other in models.items():
     starts = zip(other.examples["mu"][:3].float(), other.examples["bits"][:3].float(), strict=True)
-    sweeps = [real_sweep(other, z, b, 4, sweep_values(9)) for z, b in starts]
-    told = other.card["scores"]["kl_of_real"][4]
-    show_pictures(torch.cat(sweeps), columns=9, title=f"{name}: z4, {told:.2f} nats")
+    sweeps = [real_sweep(other, z, b, 6, sweep_values(9)) for z, b in starts]
+    told = other.card["scores"]["kl_of_real"][6]
+    show_pictures(torch.cat(sweeps), columns=9, title=f"{name}: z6, {told:.2f} nats")
 plt.show()
 
 # %% [markdown]
-# Something else in each: on digits it is thickness, on clothes mostly brightness, and on sprites it stretches along one
-# diagonal or the other, because that model's decoder gives its first five reals a job each (its card says which).
-# Elsewhere a number such as 4 means nothing: the reals start alike, the prior treats them alike, and which of them takes
-# up which cause is settled by chance early in training. So never write "z4 is thickness"; find the real that leans, in
-# each model, by what it *does*.
+# Something else in each: digits get wider, a pullover gets other shoulders and a boot another heel, squares turn and the
+# ellipse does not care. On sprites the first five reals have a job each, because that model's decoder gives it to them
+# (its card says which). Elsewhere a number such as 6 means nothing: the reals start alike, the prior treats them alike,
+# and which of them takes up which cause is settled by chance early in training. So never write "z6 is width"; find the
+# real that leans, in each model, by what it *does*.
 #
 # How upright is a picture? With brightness as weight, let $x, y$ be the places of its pixels; then
 #
@@ -278,8 +278,9 @@ title = "labels " + ", ".join(str(int(label)) for label in labels[wrong])
 ax = show_pictures(pictures, columns=len(wrong), title=title)
 
 # %% [markdown]
-# Where the reals still have room, they mend what the code got wrong; where they have not, the picture is of another
-# digit. So the reals carry a little *what* after all.
+# The code has the last word. Pen and slant are those of the image, but the digit is what the bits say, and the reals
+# cannot mend it: the model was trained so that every code can be read from its picture, whatever the reals are. Here
+# that is the wrong thing.
 #
 # **Failure 2: combinations never seen.** The sixteen codes are not used equally, and some handwriting never comes with
 # some codes. Take reals from the far corner of the prior and draw all codes.
@@ -290,8 +291,9 @@ far[[2, 9]] = torch.tensor([2.5, -2.5])
 ax = show_pictures(code_lattice(model, far), columns=8, title="all codes at z2 = 2.5, z9 = -2.5, all else 0")
 
 # %% [markdown]
-# Some pictures fall apart. A VAE asks each real to look like a bell curve *by itself*; nobody asked that every pair of
-# extremes be drawable. How rare is that corner? Under the prior two reals are both so far out with a probability of
+# Most codes hold. Some pictures fall apart, and here and there a lonely pixel lights up: where no image has ever been, a
+# mark is the easiest way to make a code readable. A VAE asks each real to look like a bell curve *by itself*; nobody
+# asked that every pair of extremes be drawable. How rare is that corner? Under the prior two reals are both so far out with a probability of
 # $(2 \cdot 0.0062)^2$, and in one given corner with a quarter of it.
 
 # %% tags=["nbval-check-output"]
@@ -330,8 +332,8 @@ for name, other in three.items():
 # %% [markdown]
 # In this figure the strongest real of the plain VAE, and of the beta-VAE, turns the 7 into a 0: the digit hides inside the
 # reals, so a slider that looked harmless changes it. MR-VAE's strongest real leans the 7 and it stays a 7. The price
-# stands in the table: the plain VAE spends more than twice the nats on its reals and draws best; MR-VAE draws about as
-# well as the beta-VAE. One image proves nothing about the rest: walk through others above, and try to break the claim.
+# stands in the table: the plain VAE spends nearly twice the nats on its reals and draws best; MR-VAE lies between the two,
+# and two and a half nats more are in its bits. One image proves nothing about the rest: walk through others above, and try to break the claim.
 #
 # ## Your own page
 #

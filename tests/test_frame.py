@@ -208,12 +208,10 @@ def test_only_what_does_not_place_a_drawing_reaches_the_network_that_draws():
     assert model.decode(torch.randn(4, 6), torch.ones(4, 2)).shape == (4, 1, 40, 40)
 
 
-def test_a_placed_drawing_needs_five_reals_and_something_to_draw_with():
-    for reals, bits in ((4, 2), (5, 0)):
-        with pytest.raises(ConfigError, match=f"model.posed takes 5 reals and a latent more, got {reals} reals and {bits}"):
-            parse_config({"model": {"frame": "round", "posed": True, "n_reals": reals, "n_bits": bits}})
-    with pytest.raises(ConfigError, match=r"model\.posed is the way back from model\.frame = 'round', got 'upright'"):
-        parse_config({"model": {"frame": "upright", "posed": True}})
+def test_a_placed_drawing_needs_its_frame_five_reals_and_something_to_draw_with():
+    for frame, reals, bits in (("round", 4, 2), ("round", 5, 0), ("upright", 6, 2)):
+        with pytest.raises(ConfigError, match=f"5 reals and a latent more, got '{frame}', {reals} reals and {bits} bits"):
+            parse_config({"model": {"frame": frame, "posed": True, "n_reals": reals, "n_bits": bits}})
 
 
 def test_an_untrained_encoder_places_the_drawing_where_the_image_lies():
