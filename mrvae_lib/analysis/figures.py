@@ -52,9 +52,9 @@ def plot_information(kl_of_real: Sequence[float], information_of_bit: Sequence[f
                   label="most a bit can tell, ln 2")
     names = [f"z{i}" for i in range(n_reals)] + [f"b{k}" for k in range(n_bits)]
     ax.set_xticks(range(n_reals + n_bits), names)
-    ax.set(ylabel="nats per image", ylim=(0, 1.15 * max([math.log(2), *kl_of_real])))
+    ax.set(ylabel="nats per image", ylim=(0, 1.05 * max([math.log(2), *kl_of_real])))
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, fontsize=8)
+    ax.legend(frameon=False, fontsize=8, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
     return ax
 
 
