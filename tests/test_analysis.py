@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mrvae_lib.analysis.encoding import encode_set, encoded_examples, evaluate, informative_reals
+from mrvae_lib.analysis.encoding import encode_set, encoded_examples, evaluate, informative_reals, swapped
 from mrvae_lib.analysis.figures import (
     latent_scatter,
     plot_capacity,
@@ -90,6 +90,16 @@ def test_evaluation_works_with_either_kind_of_latent_absent(n_reals, n_bits):
     assert (scores.code_accuracy is None) == (n_bits == 0)
     assert len(scores.kl_of_real) == n_reals
     assert math.isfinite(scores.neg_elbo)
+
+
+def test_codes_read_is_the_share_of_pictures_in_which_another_image_s_code_is_seen(monkeypatch):
+    images, model = tiny_images(60), tiny_model(n_reals=1, n_bits=2)
+    monkeypatch.setattr(model, "decode", lambda z, b: b)
+    for sees, share in ((lambda pictures: 2 * pictures - 1, 1), (lambda pictures: 1 - 2 * pictures, 0)):
+        monkeypatch.setattr(model, "bit_logits", sees)
+        assert evaluate(model, images).codes_read == share
+    codes = torch.cat([codes for _, codes in swapped(model, encode_set(model, images))])
+    assert torch.equal(codes, encode_set(model, images).bits.roll(1, 0))
 
 
 def test_informative_reals_come_most_informative_first():
