@@ -39,7 +39,7 @@ def tiny_model(n_reals: int = 2, n_bits: int = 3, *, shape: tuple[int, int, int]
     """A model small enough to enumerate."""
     hidden = (16,) if network == "mlp" else (4, 16)
     config = ModelConfig(n_reals=n_reals, n_bits=n_bits, network=network, hidden=hidden, likelihood=likelihood,
-                         posed=posed)
+                         frame="round" if posed else "image", posed=posed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return MRVAE(shape, config).eval()
