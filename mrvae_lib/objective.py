@@ -175,7 +175,7 @@ def unread_codes(model: MRVAE, z: Tensor, pose: PoseConfig, generator: torch.Gen
     Args:
         z: (B, D), any draws.
     Returns:
-        (B,) nats, 0 where every bit is read back; K ln 2 where none of it is.
+        (B,) nats: 0 where every bit is read back, K ln 2 where none is, more where they are read wrongly.
     Source: Chen et al., InfoGAN (2016), eq. 5: the lower bound on what the code tells about the picture.
     """
     codes = draw(partial(torch.randint, 0, 2), (len(z), model.n_bits), generator, device=z.device).to(z.dtype)
