@@ -7,11 +7,13 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from mrvae_lib.analysis.samples import Judge
 from mrvae_lib.config import load_config
 from mrvae_lib.data import ImageSet, load_dataset
 from mrvae_lib.model.vae import MRVAE
@@ -75,3 +77,9 @@ def rounded(values: Any) -> Any:
     if isinstance(values, (list, tuple)):
         return [rounded(value) for value in values]
     return round(values, 4) if isinstance(values, float) else values
+
+
+@cache
+def judge_of(data: str) -> Judge:
+    """A classifier of the data set's training images, made once."""
+    return Judge.of(load_dataset(data))

@@ -14,20 +14,18 @@ import argparse
 import math
 import statistics
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
-from kept import DOCS, Line, Lines, rounded
+from kept import DOCS, Line, Lines, judge_of, rounded
 
 from mrvae_lib.analysis.disentanglement import factor_vae_score
 from mrvae_lib.analysis.encoding import EncodedSet, encoded, informative_reals, score, swapped
 from mrvae_lib.analysis.metrics import majority_accuracy
-from mrvae_lib.analysis.samples import Judge
 from mrvae_lib.analysis.scores import code_columns
 from mrvae_lib.config import load_config
-from mrvae_lib.data import ImageSet, load_dataset
+from mrvae_lib.data import ImageSet
 from mrvae_lib.model.codes import code_index
 from mrvae_lib.model.vae import MRVAE
 
@@ -51,7 +49,6 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "no-elastic": ("objective.pose.elastic=0",),
     "no-reading": NO_READING,
     "reals-late": LATE,
-    "no-pose-reals-late": (*NO_POSE, *LATE),
     "reals-closed": ("objective.beta_z=12",),
     "elbo": (*NO_POSE, *NO_READING, "objective.lambda_information=0", "objective.lambda_aggregate=0",
              "objective.beta_z=1", "objective.beta_b=1"),
@@ -89,12 +86,6 @@ def code_decides(model: MRVAE, part: EncodedSet, known: EncodedSet) -> float:
     pictures, codes = (torch.cat(batches) for batches in zip(*swapped(model, part.posterior), strict=True))
     taken_for = judge_of(known.images.name).classes(pictures)
     return majority_accuracy(code_index(known.posterior.bits), known.images.labels, code_index(codes), taken_for)
-
-
-@cache
-def judge_of(data: str) -> Judge:
-    """A classifier of the data set's training images, made once."""
-    return Judge.of(load_dataset(data, "train"))
 
 
 def with_bits(data: str, bits: int, variant: str, seed: int, runs: Path) -> Line:

@@ -19,18 +19,17 @@ import itertools
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
-from functools import cache
 from pathlib import Path
 
 import torch
-from kept import DOCS, Line, Lines, rounded
+from kept import DOCS, Line, Lines, judge_of, rounded
 from sklearn.linear_model import LinearRegression
 
 from mrvae_lib.analysis.encoding import encode_set, encoded, evaluate
 from mrvae_lib.analysis.latent_table import NAMED, BitRow, RealRow, bit_rows, real_rows
 from mrvae_lib.analysis.probes import knn_accuracy
 from mrvae_lib.analysis.proxies import targets
-from mrvae_lib.analysis.samples import Judge, class_samples, prior_samples
+from mrvae_lib.analysis.samples import class_samples, prior_samples
 from mrvae_lib.analysis.tables import bit_table, markdown, real_table
 from mrvae_lib.config import load_config
 from mrvae_lib.data import ImageSet, load_dataset
@@ -139,11 +138,6 @@ def samples(runs: Path) -> None:
 
 RUN_KEYS = {"fashion": ("finding", "network", "stated_beta", "seed"), "reals": ("finding", "n_reals", "beta")}
 """What names the folders of the runs whose samples are judged."""
-
-
-@cache
-def judge_of(data: str) -> Judge:
-    return Judge.of(load_dataset(data))
 
 
 def judged(model: MRVAE, data: str) -> Line:
