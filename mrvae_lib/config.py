@@ -93,6 +93,8 @@ class PoseConfig(Section):
     """Of the image's own brightness; a contrast of 0.4 draws a factor from 0.6 to 1.4."""
     mirror: bool = False
     """Left and right exchanged in half of the draws."""
+    specks: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the pixels that take a random brightness: no code may hang on a pixel."""
 
 
 class DiscriminatorConfig(Section):

@@ -36,7 +36,7 @@ CHANGES = {
                                        "lambda_information", "lambda_aggregate", "lambda_consistency", "lambda_reading",
                                        "temperature",
                                        "discriminator.lr")),
-    *(f"objective.pose.{name}" for name in ("rotation", "shear", "scale", "shift", "elastic", "contrast")),
+    *(f"objective.pose.{name}" for name in ("rotation", "shear", "scale", "shift", "elastic", "contrast", "specks")),
     "train.lr", "train.weight_decay",
 )} | {"train.seed": "train.seed=1"}
 SEEN_ELSEWHERE = {"about": "test_outputs", "data.name": "test_cli", "train.pictures": "test_outputs", "train.device": "test_training"}

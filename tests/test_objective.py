@@ -167,7 +167,7 @@ def test_a_pose_of_no_amount_leaves_the_image(generator):
     torch.testing.assert_close(random_pose(x, still, generator), x, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("amount", ["rotation", "shear", "scale", "shift", "elastic", "contrast"])
+@pytest.mark.parametrize("amount", ["rotation", "shear", "scale", "shift", "elastic", "contrast", "specks"])
 def test_each_amount_of_the_pose_changes_the_image(amount, generator):
     x = torch.rand(3, 1, 28, 28, generator=generator)
     still = {"rotation": 0, "shear": 0, "scale": 0, "shift": 0, "elastic": 0}

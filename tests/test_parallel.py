@@ -46,7 +46,7 @@ def shares(seed, n_parts=2):
     sample_bits,
     lambda x, g: concrete_bits(x, 0.5, g),
     lambda x, g: random_pose(x.reshape(-1, 1, 8, 8), tiny_run().objective.pose.model_copy(update={
-        "elastic": 0.1, "contrast": 0.4, "mirror": True}), g),
+        "elastic": 0.1, "contrast": 0.4, "mirror": True, "specks": 0.1}), g),
 ])
 def test_each_process_draws_its_part_of_what_one_process_would_draw(sample, generator):
     x = torch.rand(12, 64, generator=generator)

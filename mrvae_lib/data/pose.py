@@ -22,7 +22,7 @@ def random_pose(x: Tensor, config: PoseConfig, generator: torch.Generator | None
     Args:
         x: (B, C, H, W) in [0, 1].
         config: the half width of each uniform draw; a scale of 0.2 draws a factor from 0.8 to 1.2. Where it asks
-            for more (a warp, a change of contrast, mirror images), more is drawn.
+            for more (a warp, a change of contrast, mirror images, specks), more is drawn.
     Returns:
         (B, C, H, W), bilinear samples of x.
     """
@@ -44,6 +44,9 @@ def random_pose(x: Tensor, config: PoseConfig, generator: torch.Generator | None
         coarse = draw(torch.randn, (len(x), 2, WARP_SIDE, WARP_SIDE), generator, device=x.device)
         warp = F.interpolate(coarse * config.elastic, size=x.shape[2:], mode="bicubic", align_corners=False)
         grid = grid + warp.permute(0, 2, 3, 1)
+    if config.specks:
+        chance = draw(torch.rand, x.shape, generator, device=x.device)
+        x = torch.where(chance < config.specks, chance / config.specks, x).to(x.dtype)
     moved = F.grid_sample(x, grid, align_corners=False)
     if config.contrast:
         gain = draw(torch.rand, (len(x),), generator, device=x.device) * 2 - 1
