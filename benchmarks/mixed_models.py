@@ -32,8 +32,6 @@ from mrvae_lib.model.vae import MRVAE
 LINES = Lines(DOCS / "mixed_models.jsonl")
 PRESETS = ("digits", "mnist", "fashion-mnist", "dsprites")
 """Each is called as its data set."""
-LONGER = {("mnist", 6): ("train.epochs=40",)}
-"""64 codes take longer to part than 16."""
 NO_POSE = ("objective.lambda_consistency=0", *(f"objective.pose.{name}={nothing}" for name, nothing in {
     "rotation": 0, "shear": 0, "scale": 0, "shift": 0, "elastic": 0, "contrast": 0, "mirror": "false",
     "specks": 0}.items()))
@@ -93,7 +91,7 @@ def code_decides(model: MRVAE, part: EncodedSet, known: EncodedSet) -> float:
 
 def with_bits(data: str, bits: int, variant: str, seed: int, runs: Path) -> Line:
     """One model with bits."""
-    settings = [f"model.n_bits={bits}", f"train.seed={seed}", *LONGER.get((data, bits), ()), *VARIANTS[variant]]
+    settings = [f"model.n_bits={bits}", f"train.seed={seed}", *VARIANTS[variant]]
     return LINES.run({"data": data, "bits": bits, "variant": variant, "seed": seed}, data, settings, scores, runs)
 
 
