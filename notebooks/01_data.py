@@ -150,7 +150,7 @@ figure, ax = plt.subplots(figsize=(7, 2.6))
 for shape, style in enumerate(["-", "--", ":"]):
     ax.plot(degrees, distance[shape], style, label=sprites.label_names[shape])
 ax.set(xlabel="turned by (degrees)", ylabel="pixels that differ", xticks=range(0, 361, 90))
-ax.legend(frameon=False)
+ax.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
 plt.show()
 
 # %% [markdown]

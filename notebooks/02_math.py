@@ -607,8 +607,11 @@ ax = show_pictures(torch.cat([changed, own_frame(changed, "upright")[0]]), colum
 # $$- \lambda_R\, E_{p(b')} \ln q\bigl(b' \mid T f(z, b')\bigr),$$
 #
 # which is $0$ if every bit is read, $K \ln 2$ if none is, and more if they are read wrongly. (It is InfoGAN's bound on the
-# information that the code has about the picture; the gradient goes to the decoder alone.) The mixed model from above was
-# trained without it; the model that comes with the library, with it.
+# information that the code has about the picture; the gradient goes to the decoder alone.) A network may hang a bit on a
+# single pixel, and a decoder that must be read would rather light that pixel than draw another digit. So on MNIST $T$
+# throws specks as well: random pixels of random brightness, which no code survives that hangs on one.
+#
+# The mixed model from above was trained without a reader; the model that comes with the library, with one.
 
 # %%
 from mrvae_lib import load_pretrained
@@ -638,4 +641,5 @@ for name, model, z in (("without", mixed, mixed.encode(x).mu), ("with", shipped,
 # **References.** Kingma and Welling, *Auto-Encoding Variational Bayes* (2014): read it for the bound and the trick.
 # Hoffman and Johnson, *ELBO surgery* (2016): read it for the split. Titsias and Lázaro-Gredilla, *Local Expectation
 # Gradients* (2015): read it for the bit-flip. Maddison, Mnih and Teh, *The Concrete Distribution* (2017): read it for the
-# soft coin. Chen et al., *InfoGAN* (2016): read it for the reader. Chen et al., *Isolating Sources of Disentanglement* (2018): read it for total correlation.
+# soft coin. Chen et al., *InfoGAN* (2016): read it for the reader. Chen et al., *Isolating Sources of Disentanglement*
+# (2018): read it for total correlation.
