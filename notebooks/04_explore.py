@@ -185,8 +185,9 @@ kl = model.card["scores"]["kl_of_real"]
 moved = [travel(model, real) for real in range(model.n_reals)]
 figure, ax = plt.subplots(figsize=(5, 2.8))
 ax.scatter(kl, moved, color="#0072B2")
+above_left_below = [(-5, 7), (-20, -4), (-5, -14)]
 for place, real in enumerate(informative_reals(kl)):
-    ax.annotate(f"z{real}", (kl[real], moved[real]), textcoords="offset points", xytext=(-5, 7 if place % 2 else -14))
+    ax.annotate(f"z{real}", (kl[real], moved[real]), textcoords="offset points", xytext=above_left_below[place % 3])
 ax.set(xlabel="KL, nats per image", ylabel="mean change of a pixel", ylim=(0, None))
 plt.show()
 
@@ -210,11 +211,11 @@ for name, other in models.items():
 plt.show()
 
 # %% [markdown]
-# Something else in each: digits get wider, a pullover gets other shoulders and a boot another heel, squares turn and the
-# ellipse does not care. On sprites the first five reals have a job each, because that model's decoder gives it to them
-# (its card says which). Elsewhere a number such as 6 means nothing: the reals start alike, the prior treats them alike,
-# and which of them takes up which cause is settled by chance early in training. So never write "z6 is width"; find the
-# real that leans, in each model, by what it *does*.
+# Something else in each: digits get wider, all but the 1, a pullover gets other shoulders and a boot another heel,
+# squares turn and the ellipse does not care. On sprites the first five reals have a job each, because that model's
+# decoder gives it to them (its card says which). Elsewhere a number such as 6 means nothing: the reals start alike, the
+# prior treats them alike, and which of them takes up which cause is settled by chance early in training. So never write
+# "z6 is width"; find the real that leans, in each model, by what it *does*.
 #
 # How upright is a picture? With brightness as weight, let $x, y$ be the places of its pixels; then
 #
