@@ -98,7 +98,9 @@ def test_slider_bit_and_keyboard_each_show_the_picture_of_the_readout(front_end,
     assert picture_changes_and_is_of_the_readout(page, page.locator("button.mrvae-bit-2").click)
     assert page.locator(".widget-slider .widget-readout").all_inner_texts() == values
 
-    for tile in (page.locator(".mrvae-tiles:not(.mrvae-sweep) button").nth(3), page.locator(".mrvae-sweep button").nth(6)):
+    code = readout(page)[1].code
+    opposite = page.locator(".mrvae-tiles:not(.mrvae-sweep) button").nth(2 ** len(code) - 1 - int(code, 2))
+    for tile in (opposite, page.locator(".mrvae-sweep button").nth(6)):
         assert picture_changes_and_is_of_the_readout(page, tile.click)
         assert np.abs(sheet_tile(page, tile).astype(int) - shown(page)).max() <= 1
 
