@@ -255,12 +255,10 @@ def _parse_override(override: str) -> dict[str, Any]:
         value = tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
         value = text.strip()
-    table: dict[str, Any] = {}
-    inner = table
     *parents, last = key.strip().split(".")
-    for parent in parents:
-        inner = inner.setdefault(parent, {})
-    inner[last] = value
+    table = {last: value}
+    for parent in reversed(parents):
+        table = {parent: table}
     return table
 
 
