@@ -175,6 +175,17 @@ def test_each_amount_of_the_pose_changes_the_image(amount, generator):
     assert (moved - x).abs().mean() > 0.02
 
 
+def test_specks_are_a_share_of_the_pixels_of_every_brightness(generator):
+    still = PoseConfig(rotation=0, shear=0, scale=0, shift=0, specks=0.2)
+    black = random_pose(torch.zeros(50, 1, 28, 28), still, generator)
+    assert float((black > 1e-3).float().mean()) == pytest.approx(0.2, abs=0.01)
+    lit = black[black > 1e-3]
+    assert float(lit.mean()) == pytest.approx(0.5, abs=0.01)
+    assert float(lit.max()) > 0.95
+    white = random_pose(torch.ones(50, 1, 28, 28), still, generator)
+    assert float((white < 0.999).float().mean()) == pytest.approx(0.2, abs=0.01)
+
+
 def test_mirrored_poses_are_the_image_or_its_mirror_image(generator):
     x = torch.rand(50, 1, 9, 9, generator=generator)
     still = PoseConfig(rotation=0, shear=0, scale=0, shift=0, mirror=True)
