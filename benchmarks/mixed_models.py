@@ -24,7 +24,7 @@ from mrvae_lib.analysis.disentanglement import factor_vae_score
 from mrvae_lib.analysis.encoding import EncodedSet, encoded, informative_reals, score, swapped
 from mrvae_lib.analysis.metrics import majority_accuracy
 from mrvae_lib.analysis.scores import code_columns
-from mrvae_lib.config import load_config
+from mrvae_lib.config import PoseConfig, load_config
 from mrvae_lib.data import ImageSet
 from mrvae_lib.model.codes import code_index
 from mrvae_lib.model.vae import MRVAE
@@ -32,9 +32,8 @@ from mrvae_lib.model.vae import MRVAE
 LINES = Lines(DOCS / "mixed_models.jsonl")
 PRESETS = ("digits", "mnist", "fashion-mnist", "dsprites")
 """Each is called as its data set."""
-NO_POSE = ("objective.lambda_consistency=0", *(f"objective.pose.{name}={nothing}" for name, nothing in {
-    "rotation": 0, "shear": 0, "scale": 0, "shift": 0, "elastic": 0, "contrast": 0, "mirror": "false",
-    "specks": 0}.items()))
+NO_POSE = ("objective.lambda_consistency=0", *(f"objective.pose.{name}={'false' if name == 'mirror' else 0}"
+                                               for name in PoseConfig.model_fields))
 NO_FRAME = ("model.frame=image", "model.posed=false")
 NO_READING = ("objective.lambda_reading=0",)
 LATE = (*NO_READING, "objective.beta_z=[[0, 12], [0.5, 12], [0.65, 1.4], [1, 1.4]]")

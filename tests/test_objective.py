@@ -161,35 +161,35 @@ def test_auto_chooses_the_cheapest_estimator_that_is_good_enough(n_bits, name):
     assert choose_estimator("concrete", n_bits) == "concrete"
 
 
+STILL = {"rotation": 0, "shear": 0, "scale": 0, "shift": 0}
+
+
 def test_a_pose_of_no_amount_leaves_the_image(generator):
     x = torch.rand(3, 1, 28, 28, generator=generator)
-    still = PoseConfig(rotation=0, shear=0, scale=0, shift=0)
-    torch.testing.assert_close(random_pose(x, still, generator), x, atol=1e-5, rtol=0)
+    torch.testing.assert_close(random_pose(x, PoseConfig(**STILL), generator), x, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("amount", ["rotation", "shear", "scale", "shift", "elastic", "contrast", "specks"])
 def test_each_amount_of_the_pose_changes_the_image(amount, generator):
     x = torch.rand(3, 1, 28, 28, generator=generator)
-    still = {"rotation": 0, "shear": 0, "scale": 0, "shift": 0, "elastic": 0}
-    moved = random_pose(x, PoseConfig(**still | {amount: 10 if amount == "rotation" else 0.2}), generator)
+    moved = random_pose(x, PoseConfig(**STILL | {amount: 10 if amount == "rotation" else 0.2}), generator)
     assert (moved - x).abs().mean() > 0.02
 
 
 def test_specks_are_a_share_of_the_pixels_of_every_brightness(generator):
-    still = PoseConfig(rotation=0, shear=0, scale=0, shift=0, specks=0.2)
-    black = random_pose(torch.zeros(50, 1, 28, 28), still, generator)
+    pose = PoseConfig(**STILL | {"specks": 0.2})
+    black = random_pose(torch.zeros(50, 1, 28, 28), pose, generator)
     assert float((black > 1e-3).float().mean()) == pytest.approx(0.2, abs=0.01)
     lit = black[black > 1e-3]
     assert float(lit.mean()) == pytest.approx(0.5, abs=0.01)
     assert float(lit.max()) > 0.95
-    white = random_pose(torch.ones(50, 1, 28, 28), still, generator)
+    white = random_pose(torch.ones(50, 1, 28, 28), pose, generator)
     assert float((white < 0.999).float().mean()) == pytest.approx(0.2, abs=0.01)
 
 
 def test_mirrored_poses_are_the_image_or_its_mirror_image(generator):
     x = torch.rand(50, 1, 9, 9, generator=generator)
-    still = PoseConfig(rotation=0, shear=0, scale=0, shift=0, mirror=True)
-    posed = random_pose(x, still, generator)
+    posed = random_pose(x, PoseConfig(**STILL | {"mirror": True}), generator)
     same = torch.tensor([torch.allclose(a, b, atol=1e-4) for a, b in zip(posed, x, strict=True)])
     mirrored = torch.tensor([torch.allclose(a, b.flip(2), atol=1e-4) for a, b in zip(posed, x, strict=True)])
     assert (same ^ mirrored).all()
@@ -199,7 +199,7 @@ def test_mirrored_poses_are_the_image_or_its_mirror_image(generator):
 def test_a_shift_moves_a_dot_by_at_most_its_share_of_the_half_width(generator):
     x = torch.zeros(200, 1, 32, 32)
     x[:, :, 16, 16] = 1
-    moved = random_pose(x, PoseConfig(rotation=0, shear=0, scale=0, shift=0.25), generator)
+    moved = random_pose(x, PoseConfig(**STILL | {"shift": 0.25}), generator)
     columns = (moved.sum(dim=2) * torch.arange(32)).sum(dim=2) / moved.sum(dim=(2, 3))
     assert (columns - 16).abs().max() <= 0.25 * 16 + 0.5
     assert (columns - 16).abs().max() > 3
