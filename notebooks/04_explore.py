@@ -188,7 +188,7 @@ ax.scatter(kl, moved, color="#0072B2")
 above_left_below = [(-5, 7), (-20, -4), (-5, -14)]
 for place, real in enumerate(informative_reals(kl)):
     ax.annotate(f"z{real}", (kl[real], moved[real]), textcoords="offset points", xytext=above_left_below[place % 3])
-ax.set(xlabel="KL, nats per image", ylabel="mean change of a pixel", ylim=(0, None))
+ax.set(xlabel="KL, nats per image", ylabel="mean change of a pixel", ylim=(0, 1.15 * max(moved)))
 plt.show()
 
 # %% [markdown]
