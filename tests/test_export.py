@@ -13,11 +13,10 @@ from torch import nn
 
 from mrvae_lib import load_pretrained
 from mrvae_lib.data import LICENCES
-from mrvae_lib.interactive.card import card_rows, pose_text
 from mrvae_lib.interactive.explorer import LatentExplorer
-from mrvae_lib.interactive.export import ExportError, export_html, page_frame, page_html
-from mrvae_lib.interactive.gallery import export_gallery
-from mrvae_lib.interactive.state import ExplorerState
+from mrvae_lib.interactive.explorer_state import ExplorerState
+from mrvae_lib.interactive.html_export import ExportError, export_gallery, export_html, page_html
+from mrvae_lib.interactive.model_card import card_rows, pose_text
 from tests.conftest import ROOT, tiny_model
 
 HOSTILE = """</script></title><img src=x onerror="alert('1')"><script>alert(2)</script>&amp;<!--__PAGE____TITLE__"""
@@ -126,6 +125,6 @@ def test_the_explorers_view_and_starting_points_are_those_of_its_page():
 
 
 def test_a_frame_offers_a_picture_where_frames_are_not_shown():
-    bundle = page_frame(tiny_model(2, 2), height=333)._repr_mimebundle_()
+    bundle = LatentExplorer(tiny_model(2, 2)).as_page(height=333)._repr_mimebundle_()
     assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
     assert 'height="333"' in bundle["text/html"]

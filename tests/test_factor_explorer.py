@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from mrvae_lib.data.factors import FactorSet
-from mrvae_lib.interactive.factors import FactorExplorer
+from mrvae_lib.interactive.factor_explorer import FactorExplorer
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import torch
 from mrvae_lib.analysis.encoding import encode_set
 from mrvae_lib.config import ConfigError, changed, load_config
 from mrvae_lib.ini import IniFile, convert, example_names
-from mrvae_lib.interactive.settings import ConfigPanel
+from mrvae_lib.interactive.config_panel import ConfigPanel
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import loss_terms, total_loss
 from mrvae_lib.training.checkpoints import load_run

@@ -93,7 +93,7 @@ def export(
                                              "if left out.")] = None,
 ) -> None:
     """Write a page with sliders and bits that needs no kernel and no network; with --all, a gallery for the web."""
-    from mrvae_lib.interactive.gallery import export_gallery
+    from mrvae_lib.interactive.html_export import export_gallery
     from mrvae_lib.pretrained import load_pretrained, pretrained_names
 
     with one_line_errors():
@@ -138,7 +138,7 @@ def data(
 
 
 def _write_page(run: str, out: Path | None = None) -> Path:
-    from mrvae_lib.interactive.export import export_html
+    from mrvae_lib.interactive.html_export import export_html
     from mrvae_lib.pretrained import open_model
 
     is_folder, name = Path(run).is_dir(), Path(run).resolve().name

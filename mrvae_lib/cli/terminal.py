@@ -22,7 +22,7 @@ console = Console()
 def one_line_errors() -> Iterator[None]:
     """Errors a user can mend become one line and exit code 2; anything else keeps its traceback."""
     from mrvae_lib.data import DataError
-    from mrvae_lib.interactive.export import ExportError
+    from mrvae_lib.interactive.html_export import ExportError
     from mrvae_lib.training.checkpoints import CheckpointError
     from mrvae_lib.training.run import TrainingError
 

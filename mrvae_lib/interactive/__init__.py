@@ -5,14 +5,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_HOMES = {
-    "CompareExplorer": "compare", "ConfigPanel": "settings", "LatentExplorer": "explorer", "TrainingMonitor": "monitor",
-    "export_html": "export", "page_frame": "export",
+_MODULE_OF = {
+    "BetaPanel": "beta_panel", "CompareExplorer": "compare", "ConfigPanel": "config_panel",
+    "FactorExplorer": "factor_explorer", "LatentExplorer": "explorer", "TrainingMonitor": "monitor",
+    "RotationExplorer": "rotation", "export_html": "html_export",
 }
-__all__ = ["CompareExplorer", "ConfigPanel", "LatentExplorer", "TrainingMonitor", "export_html", "page_frame"]
+__all__ = list(_MODULE_OF)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"mrvae_lib.interactive.{_HOMES[name]}"), name)
+    if name in _MODULE_OF:
+        return getattr(import_module(f"mrvae_lib.interactive.{_MODULE_OF[name]}"), name)
     raise AttributeError(f"module 'mrvae_lib.interactive' has no attribute {name!r}")

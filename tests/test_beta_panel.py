@@ -3,7 +3,7 @@
 import pytest
 
 from mrvae_lib.conventions import CONVENTIONS, Source, beta_norm
-from mrvae_lib.interactive.betas import BetaPanel
+from mrvae_lib.interactive.beta_panel import BetaPanel
 
 
 def test_it_opens_on_the_setting_it_is_given():

@@ -7,8 +7,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from mrvae_lib.conventions import CONVENTIONS, ImageShape, Source, beta_norm
-
-WIDE = {"description_width": "110px"}
+from mrvae_lib.interactive.display import widget_view
 
 
 class BetaPanel:
@@ -20,16 +19,16 @@ class BetaPanel:
         n_reals: D there, which only `beta_norm` needs.
     """
 
-    def __init__(
-        self, source: Source | None = None, *, image_shape: ImageShape = (1, 28, 28), n_reals: int = 3
-    ) -> None:
+    def __init__(self, source: Source | None = None, *, image_shape: ImageShape = (1, 28, 28), n_reals: int = 3
+                 ) -> None:
         source = source or Source(beta=0.1, convention="dataset-size", batch_size=256, n_images=48_000)
         self.image_shape = image_shape
-        self.beta = widgets.BoundedFloatText(value=source.beta, min=0, max=1e9, description="stated beta", style=WIDE)
+        wide = {"description_width": "110px"}
+        self.beta = widgets.BoundedFloatText(value=source.beta, min=0, max=1e9, description="stated beta", style=wide)
         self.convention = widgets.Dropdown(options=list(CONVENTIONS), value=source.convention,
-                                           description="convention", style=WIDE)
+                                           description="convention", style=wide)
         self.batch_size, self.n_images, self.n_reals = (
-            widgets.BoundedIntText(value=value, min=1, max=10**9, description=name, style=WIDE)
+            widgets.BoundedIntText(value=value, min=1, max=10**9, description=name, style=wide)
             for name, value in (("batch size", source.batch_size), ("training images", source.n_images),
                                 ("reals", n_reals))
         )
@@ -68,9 +67,5 @@ class BetaPanel:
         )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.panel.model_id}
-        return {
-            "text/plain": f"BetaPanel(beta_eff {self.beta_eff:.4g}, beta_norm {self.beta_norm:.4g})",
-            "text/html": self.answer.value,
-            "application/vnd.jupyter.widget-view+json": view,
-        }
+        text = f"BetaPanel(beta_eff {self.beta_eff:.4g}, beta_norm {self.beta_norm:.4g})"
+        return {"text/plain": text, "text/html": self.answer.value, **widget_view(self.panel)}
