@@ -182,7 +182,7 @@ class LatentExplorer:
             raise ValueError(f"state: example must be in 0..{n_starts - 1} or None, got {state.example}")
 
     def _with_errors_shown(self, act: Callable[..., None]) -> Callable[..., None]:
-        """What a control calls. An exception there would vanish, so the panel shows it, and it is raised all the same."""
+        """What a control calls: an exception there would vanish, so the panel shows it, and it is raised as well."""
         def guarded(*args: Any) -> None:
             self.message.value = ""
             try:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from mrvae_lib.analysis.sheets import png_bytes
 from mrvae_lib.analysis.traversals import SWEEP
+from mrvae_lib.errors import ExportError
 from mrvae_lib.interactive.display import data_uri
 from mrvae_lib.interactive.explorer_state import (
     MAX_LATTICE_BITS,
@@ -29,7 +30,7 @@ from mrvae_lib.interactive.explorer_state import (
     explorer_content,
 )
 from mrvae_lib.interactive.model_card import card_rows, one_line_summary
-from mrvae_lib.model.frame import HALF_WIDTH, POSE_REALS, REACH, SIZE, STRETCH, PosedDecoder
+from mrvae_lib.model.frame import POSE_HALF_WIDTH, POSE_REALS, POSE_SHIFT, POSE_SIZE, POSE_STRETCH, PosedDecoder
 from mrvae_lib.model.networks import ConvDecoder
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.checkpoints import atomic_write
@@ -38,10 +39,6 @@ N_STARTS = 12
 """Starting points with a picture of their own; the others are there for a view that names them."""
 THUMBNAIL_COLUMNS = 4
 MAX_HALF = float(np.finfo(np.float16).max)
-
-
-class ExportError(ValueError):
-    """A decoder that the page cannot hold; the message is one line naming the part."""
 
 
 def export_html(model: MRVAE, path: str | os.PathLike[str], *, title: str = "MR-VAE",
@@ -172,8 +169,8 @@ def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]
         add("pad", amounts=[-amount for amount in drawing.padding])
     if isinstance(decoder, PosedDecoder):
         channels, *sides = decoder.image_shape
-        add("place", decoder.around, channels=channels, shape=sides, halfWidth=HALF_WIDTH, reach=REACH, size=SIZE,
-            stretch=STRETCH)
+        add("place", decoder.around, channels=channels, shape=sides, halfWidth=POSE_HALF_WIDTH, reach=POSE_SHIFT,
+            size=POSE_SIZE, stretch=POSE_STRETCH)
     return layers, weights
 
 
