@@ -67,8 +67,9 @@ class LatentExplorer:
         self.sliders: dict[int, widgets.FloatSlider] = {i: real.slider for i, real in self._reals.items()}
         self.selected: int | None = next(iter(self.sliders), None)
         self.walk = ExampleWalk(self.content, guarded(self.go_to))
-        self.views = choice("show", [("what changes what?", ""), *((name, name) for name in
-                            guided_views(model, self.content))], guarded(self._on_view), width="230px")
+        self._guided = guided_views(model, self.content)
+        self.views = choice("show", [("what changes what?", ""), *((name, name) for name in self._guided)],
+                            guarded(self._on_view), width="230px")
         if tiles is None:
             tiles = model.image_shape[1] * model.image_shape[2] <= MAX_TILED_PIXELS
         redraw = guarded(self._draw)
@@ -104,8 +105,7 @@ class LatentExplorer:
 
     def show_view(self, name: str) -> None:
         """Show a guided view of the example, see `guided_views`, and the sentence it proves."""
-        start = self.content.starts[self.walk.example]
-        view = guided_views(self.model, self.content)[name](self.model, self.content, start)
+        view = self._guided[name](self.content.starts[self.walk.example])
         self._show(view.state, view.sentence)
 
     def save(self) -> None:

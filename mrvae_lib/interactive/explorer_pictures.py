@@ -54,13 +54,16 @@ class DecodedPicture:
         self.caption = widgets.HTML(layout=widgets.Layout(width="0", flex="1 1 0"))
         self.panel = widgets.VBox([self.picture, widgets.HBox([self.start, self.caption])],
                                   layout=widgets.Layout(width=f"{PICTURE_WIDTH + 8}px", margin="0 20px 0 0"))
+        self._example_shown: int | None = None
 
     def draw(self, state: ExplorerState, sentence: str) -> None:
         """Show a view, and under it what it proves."""
         alt = "decoded picture" + (f", code {state.code}" if state.b else "")
         self.picture.value = inline_image(decode_state(self.model, state), alt=alt, width=PICTURE_WIDTH)
         self.caption.value = self._caption(state, sentence)
-        self.start.value = "" if state.example is None else self._start(state.example)
+        if state.example != self._example_shown:
+            self.start.value = "" if state.example is None else self._start(state.example)
+            self._example_shown = state.example
 
     def png(self, state: ExplorerState) -> bytes:
         """A view's picture as PNG, each pixel enlarged to about the size on screen."""

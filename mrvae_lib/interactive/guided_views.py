@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -20,12 +21,9 @@ class GuidedView:
     sentence: str
 
 
-Maker = Callable[[MRVAE, ExplorerContent, ExplorerState], GuidedView]
-
-
-def guided_views(model: MRVAE, content: ExplorerContent) -> dict[str, Maker]:
+def guided_views(model: MRVAE, content: ExplorerContent) -> dict[str, Callable[[ExplorerState], GuidedView]]:
     """What can be shown of a model, by name; each is made from the view it starts from."""
-    makers: dict[str, Maker] = {}
+    makers: dict[str, Callable[[MRVAE, ExplorerContent, ExplorerState], GuidedView]] = {}
     if model.n_bits:
         makers["same hand, another code"] = other_code
         if len({start.b for start in content.starts}) < len(content.starts):
@@ -34,7 +32,7 @@ def guided_views(model: MRVAE, content: ExplorerContent) -> dict[str, Maker]:
         makers |= {"one real, end to end": strongest_real, "all reals at 0": all_at_zero}
         if any(kl < 0.05 for kl in content.kl_of_real):
             makers["a real that is not used"] = unused_real
-    return makers
+    return {name: partial(make, model, content) for name, make in makers.items()}
 
 
 def other_code(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> GuidedView:
