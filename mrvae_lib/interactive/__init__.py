@@ -1,19 +1,19 @@
-"""Sliders and bits on a trained model. Loaded on first use: training needs neither widgets nor a display."""
+"""What one can touch: explorers, panels and a monitor of training. Loaded on first use: training needs no widgets."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import Any
 
-_MODULE_OF = {
+_HOMES = {
     "BetaPanel": "beta_panel", "CompareExplorer": "compare", "ConfigPanel": "config_panel",
-    "FactorExplorer": "factor_explorer", "LatentExplorer": "explorer", "TrainingMonitor": "monitor",
-    "RotationExplorer": "rotation", "export_html": "html_export",
+    "ExplorerState": "explorer_state", "FactorExplorer": "factor_explorer", "LatentExplorer": "explorer",
+    "RotationExplorer": "rotation", "TrainingMonitor": "monitor", "export_html": "html_export",
 }
-__all__ = list(_MODULE_OF)
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULE_OF:
-        return getattr(import_module(f"mrvae_lib.interactive.{_MODULE_OF[name]}"), name)
+    if name in _HOMES:
+        return getattr(import_module(f"mrvae_lib.interactive.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'mrvae_lib.interactive' has no attribute {name!r}")
