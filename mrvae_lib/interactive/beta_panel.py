@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from mrvae_lib.conventions import CONVENTIONS, ImageShape, Source, beta_norm
-from mrvae_lib.interactive.display import widget_view
+from mrvae_lib.interactive.display import widget_view, wrapped
 
 
 class BetaPanel:
@@ -36,7 +36,7 @@ class BetaPanel:
         controls = [self.beta, self.convention, self.batch_size, self.n_images, self.n_reals]
         for control in controls:
             control.observe(self._show, names="value")
-        self.panel = widgets.HBox([widgets.VBox(controls), self.answer], layout=widgets.Layout(flex_flow="row wrap"))
+        self.panel = wrapped(widgets.VBox(controls), self.answer)
         self._show()
 
     @property

@@ -11,10 +11,10 @@ import numpy as np
 
 from mrvae_lib.analysis.sheets import png_bytes
 from mrvae_lib.data.imageset import ImageSet
-from mrvae_lib.interactive.display import enlarged, widget_or_picture
+from mrvae_lib.interactive.display import enlarged, widget_or_picture, wrapped
 from mrvae_lib.interactive.explorer import LatentExplorer
 from mrvae_lib.interactive.explorer_state import decode_state
-from mrvae_lib.interactive.explorer_widgets import ExampleWalk, styled, wrapped
+from mrvae_lib.interactive.explorer_widgets import ExampleWalk, styled
 from mrvae_lib.model.vae import MRVAE
 
 COLUMN_WIDTH = 350

@@ -13,7 +13,7 @@ import ipywidgets as widgets
 
 from mrvae_lib.config import ConfigError, RunConfig, dump_config, load_config, parse_config
 from mrvae_lib.ini import IniFile, is_ini
-from mrvae_lib.interactive.display import error_text, widget_view
+from mrvae_lib.interactive.display import error_text, widget_view, wrapped
 from mrvae_lib.training.checkpoints import atomic_write
 
 SHOWN = {
@@ -41,7 +41,7 @@ class ConfigPanel:
         self.message = widgets.HTML()
         columns = [widgets.VBox([widgets.HTML(f"<b>{section}</b>"), *(self.fields[f"{section}.{key}"] for key in keys)])
                    for section, keys in SHOWN.items()]
-        self.panel = widgets.VBox([widgets.HBox(columns, layout=widgets.Layout(flex_flow="row wrap")), self.message])
+        self.panel = widgets.VBox([wrapped(*columns), self.message])
         self.show(config or RunConfig())
 
     @property

@@ -46,6 +46,11 @@ def error_text(message: str) -> str:
     return f'<span style="color:{DARK_ORANGE}">{escape(message)}</span>'
 
 
+def wrapped(*children: widgets.Widget) -> widgets.HBox:
+    """Widgets in a line that breaks where the cell is narrow."""
+    return widgets.HBox(children, layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start"))
+
+
 def widget_view(panel: widgets.DOMWidget) -> dict[str, Any]:
     """A panel as `_repr_mimebundle_` returns it; add what stands in its place where there are no widgets."""
     view = {"version_major": 2, "version_minor": 0, "model_id": panel.model_id}

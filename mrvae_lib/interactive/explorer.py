@@ -7,27 +7,18 @@ inline PNG: no Output widget and no matplotlib stand between a slider and its pi
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
 import torch
-from torch import Tensor
 
 from mrvae_lib.data.imageset import ImageSet, as_floats
-from mrvae_lib.interactive.display import BLUE, data_uri, error_text, widget_or_picture
+from mrvae_lib.interactive.display import BLUE, data_uri, error_text, widget_or_picture, wrapped
 from mrvae_lib.interactive.explorer_pictures import CodeTiles, DecodedPicture, SweepTiles, still_png
 from mrvae_lib.interactive.explorer_state import MAX_LATTICE_BITS, ExplorerState, explorer_content, on_slider
-from mrvae_lib.interactive.explorer_widgets import (
-    BitToggle,
-    ExampleWalk,
-    RealSlider,
-    button,
-    choice,
-    heading,
-    styled,
-    wrapped,
-)
+from mrvae_lib.interactive.explorer_widgets import BitToggle, ExampleWalk, RealSlider, button, choice, heading, styled
 from mrvae_lib.interactive.guided_views import guided_views
 from mrvae_lib.interactive.html_export import PageFrame, page_html
 from mrvae_lib.model.vae import MRVAE
@@ -65,17 +56,19 @@ class LatentExplorer:
                        for i, label in self.content.reals.items()}
         self.bits: list[widgets.ToggleButton] = [bit.button for bit in self._bits]
         self.sliders: dict[int, widgets.FloatSlider] = {i: real.slider for i, real in self._reals.items()}
-        self.selected: int | None = next(iter(self.sliders), None)
+        self.selected = next(iter(self.sliders), 0)
         self.walk = ExampleWalk(self.content, guarded(self.go_to))
         self._guided = guided_views(model, self.content)
         self.views = choice("show", [("what changes what?", ""), *((name, name) for name in self._guided)],
-                            guarded(self._on_view), width="230px")
+                            guarded(self.show_view), width="230px")
         if tiles is None:
             tiles = model.image_shape[1] * model.image_shape[2] <= MAX_TILED_PIXELS
         redraw = guarded(self._draw)
-        self.sweep = SweepTiles(model, guarded(self._on_sweep), tiles, redraw) if self.sliders else None
-        self.codes = (CodeTiles(model, self.content.class_of_code, guarded(self._on_code), tiles, redraw)
-                      if 0 < model.n_bits <= MAX_LATTICE_BITS else None)
+        self.sweep = self.codes = None
+        if self.sliders:
+            self.sweep = SweepTiles(model, guarded(lambda value: self._on_real(self.selected, value)), tiles, redraw)
+        if 0 < model.n_bits <= MAX_LATTICE_BITS:
+            self.codes = CodeTiles(model, self.content.class_of_code, guarded(self._on_code), tiles, redraw)
         self.latents, self.tiles = self._latents(), self._tiles()
         self.panel = styled(model.image_shape, wrapped(self.decoded.panel, self._controls()), self.tiles, self.message)
         self.state = self.content.starts[0] if state is None else state
@@ -104,9 +97,10 @@ class LatentExplorer:
         self._draw()
 
     def show_view(self, name: str) -> None:
-        """Show a guided view of the example, see `guided_views`, and the sentence it proves."""
-        view = self._guided[name](self.content.starts[self.walk.example])
-        self._show(view.state, view.sentence)
+        """Show a guided view of the example, see `guided_views`, and the sentence it proves; nothing happens for ""."""
+        if name:
+            view = self._guided[name](self.content.starts[self.walk.example])
+            self._show(view.state, view.sentence)
 
     def save(self) -> None:
         """Offer the picture and the view as two files to download."""
@@ -148,7 +142,7 @@ class LatentExplorer:
             bit.show(value)
         for i, real in self._reals.items():
             real.show(state.z[i], chosen=i == self.selected)
-        if self.sweep is not None and self.selected is not None:
+        if self.sweep is not None:
             self.sweep.show(state, self.selected)
         if self.codes is not None:
             self.codes.show(state)
@@ -162,16 +156,8 @@ class LatentExplorer:
         if value != self._state.b[k]:
             self._show(self._state.with_bit(k, value))
 
-    def _on_view(self, name: str) -> None:
-        if name:
-            self.show_view(name)
-
-    def _on_sweep(self, value: float) -> None:
-        if self.selected is not None:
-            self.sliders[self.selected].value = value
-
-    def _on_code(self, code: Tensor) -> None:
-        self.state = ExplorerState(self.state.z, tuple(code.int().tolist()), self.state.example)
+    def _on_code(self, code: tuple[int, ...]) -> None:
+        self._show(replace(self._state, b=code))
 
     def _check(self, state: ExplorerState) -> None:
         if (len(state.z), len(state.b)) != (self.model.n_reals, self.model.n_bits):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from html import escape
+from itertools import product
 
 import ipywidgets as widgets
 import numpy as np
@@ -15,7 +16,7 @@ from torch.nn.functional import avg_pool2d
 
 from mrvae_lib.analysis.sheets import png_bytes
 from mrvae_lib.analysis.traversals import code_lattice, real_sweep, sweep_values
-from mrvae_lib.interactive.display import as_picture, data_uri, enlarged, inline_image
+from mrvae_lib.interactive.display import as_picture, data_uri, enlarged, inline_image, wrapped
 from mrvae_lib.interactive.explorer_state import (
     MAX_LATTICE_BITS,
     STEP,
@@ -24,8 +25,7 @@ from mrvae_lib.interactive.explorer_state import (
     decode_state,
     on_slider,
 )
-from mrvae_lib.interactive.explorer_widgets import button, mark, observed, small_print, toggle, wrapped
-from mrvae_lib.model.codes import all_codes, code_index, code_name
+from mrvae_lib.interactive.explorer_widgets import button, mark, observed, small_print, toggle
 from mrvae_lib.model.vae import MRVAE
 
 PICTURE_WIDTH, START_WIDTH = 280, 84
@@ -178,14 +178,14 @@ class CodeTiles(Tiles):
 
     Args:
         class_of_code: the commonest class of each code, where known.
-        choose: called with the code that is chosen, (K,) of 0 and 1.
+        choose: called with the bits of the code that is chosen.
         shown, redraw: as in `Tiles`.
     """
 
-    def __init__(self, model: MRVAE, class_of_code: Mapping[str, str], choose: Callable[[Tensor], None], shown: bool,
-                 redraw: Callable[[], None]) -> None:
-        self.model, codes = model, all_codes(model.n_bits)
-        names = [code_name(code) for code in codes]
+    def __init__(self, model: MRVAE, class_of_code: Mapping[str, str], choose: Callable[[tuple[int, ...]], None],
+                 shown: bool, redraw: Callable[[], None]) -> None:
+        self.model, codes = model, list(product((0, 1), repeat=model.n_bits))
+        names = ["".join(map(str, code)) for code in codes]
         few = model.n_bits <= FEW_BITS
         short = few and all(len(name) < 3 for name in class_of_code.values())
         labels = [f"{name} · {class_of_code[name]}" if short and name in class_of_code else name for name in names]
@@ -195,9 +195,8 @@ class CodeTiles(Tiles):
 
     def show(self, state: ExplorerState) -> None:
         """Show all codes at the reals of a view."""
-        z, b = state.latents()
-        self.draw(state.z, lambda: code_lattice(self.model, z), f"all {len(self.buttons)} codes at these reals",
-                  chosen=int(code_index(b)))
+        self.draw(state.z, lambda: code_lattice(self.model, state.latents()[0]),
+                  f"all {len(self.buttons)} codes at these reals", chosen=int(state.code, 2))
 
 
 def still_png(model: MRVAE, state: ExplorerState) -> bytes:

@@ -35,11 +35,6 @@ def small_print(text: str) -> str:
     return f'<span style="font-size:12px;color:var(--jp-ui-font-color2, #5b6774)">{escape(text)}</span>'
 
 
-def wrapped(*children: widgets.Widget) -> widgets.HBox:
-    """Widgets in a line that breaks where the cell is narrow."""
-    return widgets.HBox(children, layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start"))
-
-
 def button(label: str, act: Callable[[], None], *, tooltip: str, width: str = "auto", **layout: str) -> widgets.Button:
     """A button and what it does."""
     made = widgets.Button(description=label, tooltip=tooltip, layout=widgets.Layout(width=width, **layout))

@@ -11,7 +11,7 @@ import torch
 
 from mrvae_lib.analysis.sheets import png_bytes
 from mrvae_lib.data.factors import FactorSet
-from mrvae_lib.interactive.display import as_picture, enlarged, inline_image, widget_or_picture
+from mrvae_lib.interactive.display import as_picture, enlarged, inline_image, widget_or_picture, wrapped
 
 PICTURE_WIDTH = 280
 
@@ -40,8 +40,7 @@ class FactorExplorer:
         self.picture = widgets.HTML(layout=widgets.Layout(width=f"{PICTURE_WIDTH}px", min_height=f"{PICTURE_WIDTH}px"))
         self.caption = widgets.HTML()
         left = widgets.VBox([self.picture, self.caption], layout=widgets.Layout(margin="0 24px 0 0"))
-        self.panel = widgets.HBox([left, widgets.VBox(list(self.sliders.values()))],
-                                  layout=widgets.Layout(flex_flow="row wrap"))
+        self.panel = wrapped(left, widgets.VBox(list(self.sliders.values())))
         self._show()
 
     @property
