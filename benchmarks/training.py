@@ -23,21 +23,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from mrvae_lib.training.schedules import weights_at
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import datasets, transforms
 
 from mrvae_lib.config import RunConfig, load_config
 from mrvae_lib.data import ImageSet, load_dataset
-from mrvae_lib.data.imageset import as_floats
-from mrvae_lib.data.vision import data_folder
+from mrvae_lib.data.torchvision_sets import data_folder
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import loss_terms, total_loss
-from mrvae_lib.training.devices import use_bf16
+from mrvae_lib.training.callbacks import JsonLines, TensorBoard
+from mrvae_lib.training.device import use_bf16
 from mrvae_lib.training.loop import Callback, train
 from mrvae_lib.training.run import Run, start
-from mrvae_lib.training.schedules import weights_at
-from mrvae_lib.training.trackers import JsonLines, TensorBoard
 
 PRESETS = {"mnist-jointvae": "joint-vae's network, MNIST 32x32", "dsprites-capacity": "four convolutions, dSprites"}
 RIVAL_BATCH, OUR_BATCH = 64, 256
@@ -161,7 +160,7 @@ def bare_rate(preset: str, images: ImageSet, batch: int, n_steps: int, **changes
 def bare_run(preset: str, images: ImageSet, batch: int, *, precision: str = "auto", contiguous: bool = False,
              plain_adam: bool = False, compiled: bool = False) -> tuple[Run, torch.Tensor]:
     run = start(configured(preset, batch, precision), images=images.first(batch))
-    x = as_floats(run.images.take())
+    x = run.images.floats()
     if contiguous:
         run.model.to(memory_format=torch.contiguous_format)
     if plain_adam:

@@ -6,8 +6,6 @@ import pytest
 import torch
 
 from mrvae_lib.config import ConfigError, parse_config
-from mrvae_lib.data.imageset import as_floats
-from mrvae_lib.data.pose import affine_places
 from mrvae_lib.data.sprites import render
 from mrvae_lib.model.frame import (
     HALF_WIDTH,
@@ -21,12 +19,13 @@ from mrvae_lib.model.frame import (
     own_frame,
 )
 from mrvae_lib.model.vae import MRVAE
+from mrvae_lib.pose import affine_places
 
 SQUARE, ELLIPSE, HEART = range(3)
 
 
 def sprite(shape, scale=5, orientation=0, x=16, y=16):
-    return as_floats(render([[shape, scale, orientation, x, y]]))
+    return render([[shape, scale, orientation, x, y]]).float() / 255
 
 
 def seen(x, frame):

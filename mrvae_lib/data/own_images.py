@@ -176,7 +176,7 @@ def _side(sizes: Sequence[tuple[int, int]]) -> int:
 
 def _read_npz(name: str) -> dict[str, np.ndarray]:
     try:
-        with np.load(name, allow_pickle=False) as file:
+        with open(name, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             return dict(file)
     except FileNotFoundError:
         raise DataError(f"{name}: no such file") from None
