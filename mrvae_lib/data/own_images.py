@@ -25,6 +25,7 @@ GREY = ("1", "L", "LA", "I;16")
 COLOUR = ("RGB", "RGBA", "P", "PA", "CMYK", "YCbCr")
 """The pixels, by Pillow's names, that become one channel and three."""
 N_LISTED = 5
+"""How many of the files that were left out a message names."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,11 @@ def load_npz(name: str, split: str) -> ImageSet:
     pixels = _as_bytes(name, f"{prefix}images", arrays[f"{prefix}images"])
     labels = _whole_numbers(name, f"{prefix}labels", arrays, (len(pixels),))
     factors = _whole_numbers(name, f"{prefix}factors", arrays, (len(pixels), "F"))
-    names = [tuple(map(str, np.ravel(arrays.get(key, ())))) for key in ("label_names", "factor_names")]
+    label_names, factor_names = (tuple(map(str, np.ravel(arrays.get(key, ()))))
+                                 for key in ("label_names", "factor_names"))
     side = _side([(pixels.shape[2], pixels.shape[1])])
     images = _as_tensor([_fit(picture, side) for picture in pixels])
-    whole = ImageSet(name, images, labels, names[0], factors, names[1])
+    whole = ImageSet(name, images, labels, label_names, factors, factor_names)
     return whole if has_splits else whole.subset(_part(name, len(whole), split))
 
 
@@ -175,9 +177,10 @@ def _side(sizes: Sequence[tuple[int, int]]) -> int:
 
 
 def _read_npz(name: str) -> dict[str, np.ndarray]:
+    """Every array in the file, by its name."""
     try:
         with open(name, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return dict(file)
+            return {key: np.asarray(file[key]) for key in file}  # what is no array in it comes as bytes
     except FileNotFoundError:
         raise DataError(f"{name}: no such file") from None
     except Exception as error:  # a damaged archive can fail in any of its layers, with any error
@@ -217,6 +220,7 @@ def _whole_numbers(name: str, key: str, arrays: dict[str, np.ndarray], shape: tu
 
 
 def _shuffled(n: int) -> Tensor:
+    """The numbers below n in an order that is always the same."""
     return torch.randperm(n, generator=torch.Generator().manual_seed(0))
 
 
@@ -229,9 +233,11 @@ def _part(name: str, n: int, split: str) -> Tensor:
 
 
 def _one_line(error: Exception) -> str:
+    """What another library says of a file, on one line of bearable length."""
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _listed(skipped: Sequence[str]) -> str:
+    """The files that were left out, or the first of them, in brackets; nothing if there are none."""
     more = f" and {len(skipped) - N_LISTED} more" if len(skipped) > N_LISTED else ""
     return f" (left out: {'; '.join(skipped[:N_LISTED])}{more})" if skipped else ""
