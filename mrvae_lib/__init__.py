@@ -24,7 +24,8 @@ __version__ = "0.1.0"
 
 # Where each public name comes from. It is loaded on first use, so that the command line answers before torch is there.
 _HOMES = {
-    "MRVAE": "model.vae", "Posterior": "model.vae", "load_model": "training.checkpoints", "load_config": "config", "load_dataset": "data",
+    "MRVAE": "model.vae", "Posterior": "model.vae",
+    "load_model": "training.checkpoints", "load_config": "config", "load_dataset": "data",
     "train": "training.loop", "Callback": "training.loop",
     "loss_terms": "objective", "total_loss": "objective", "random_pose": "pose", "expected_loss": "model.latents",
     "all_codes": "model.codes", "CodeTable": "model.codes",
