@@ -21,7 +21,6 @@ from mrvae_lib.model.frame import (
     own_frame,
 )
 from mrvae_lib.model.vae import MRVAE
-from mrvae_lib.pose import affine_places
 
 SQUARE, ELLIPSE, HEART = range(3)
 
