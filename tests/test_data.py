@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import pickle
 import shutil
 import tarfile
@@ -125,28 +126,19 @@ def test_a_data_folder_that_cannot_be_made_is_one_line_too(tmp_path, monkeypatch
         load_dataset("mnist")
 
 
-@pytest.mark.parametrize("damaged", ["t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"])
-def test_a_half_downloaded_file_is_never_trusted(mnist_folder, no_network, damaged):
+@pytest.mark.parametrize("damaged", ["t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz", "t10k-images-idx3-ubyte"])
+def test_a_file_that_was_cut_off_is_never_trusted(mnist_folder, no_network, damaged):
+    """While it was downloaded, or while it was unpacked."""
     raw = no_network / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for path in (mnist_folder / "MNIST" / "raw").glob("*.gz"):
         shutil.copy(path, raw)
-    (raw / damaged).write_bytes((raw / damaged).read_bytes()[:1000])
+    if not damaged.endswith(".gz"):
+        load_dataset("mnist", "test")
+    os.truncate(raw / damaged, 1000)
     with pytest.raises(DataError, match=f"mnist: {no_network / 'MNIST'} cannot be read .*damaged, delete them") as caught:
         load_dataset("mnist", "test")
     assert "\n" not in str(caught.value)
-
-
-def test_a_file_that_was_cut_off_while_it_was_unpacked_is_named(mnist_folder, no_network):
-    raw = no_network / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for path in (mnist_folder / "MNIST" / "raw").glob("*.gz"):
-        shutil.copy(path, raw)
-    load_dataset("mnist", "test")
-    with open(raw / "t10k-images-idx3-ubyte", "rb+") as file:
-        file.truncate(10_000)
-    with pytest.raises(DataError, match=f"{no_network / 'MNIST'} cannot be read .*damaged, delete them"):
-        load_dataset("mnist", "test")
 
 
 def test_a_download_that_breaks_off_is_not_read(no_network, monkeypatch):
@@ -154,10 +146,9 @@ def test_a_download_that_breaks_off_is_not_read(no_network, monkeypatch):
         url, length = None, 9
 
     monkeypatch.setattr("urllib.request.urlopen", lambda *_args, **_kwargs: Half(b"half"))
-    with pytest.raises(DataError, match="cannot be read or downloaded"):
-        load_dataset("mnist")
-    with pytest.raises(DataError, match="cannot be read or downloaded"):
-        load_dataset("mnist")
+    for _ in range(2):
+        with pytest.raises(DataError, match="cannot be read or downloaded"):
+            load_dataset("mnist")
 
 
 def test_cifar10_archives_are_checked_unpacked_and_read(no_network, monkeypatch):
