@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mrvae_lib.data.factors import FactorSet
+from mrvae_lib.data import FactorSet
 from mrvae_lib.interactive.factor_explorer import FactorExplorer
 from tests.test_explorer import pixels
 

@@ -14,7 +14,7 @@ from typing import Any
 import ipywidgets as widgets
 import torch
 
-from mrvae_lib.data.imageset import ImageSet, as_floats
+from mrvae_lib.data import ImageSet
 from mrvae_lib.interactive.display import BLUE, data_uri, error_text, widget_or_picture, wrapped
 from mrvae_lib.interactive.explorer_pictures import CodeTiles, DecodedPicture, SweepTiles, still_png
 from mrvae_lib.interactive.explorer_state import MAX_LATTICE_BITS, ExplorerState, explorer_content, on_slider
@@ -45,7 +45,7 @@ class LatentExplorer:
         self.model = model
         self.content = explorer_content(model, images)
         self.message, self.links = widgets.HTML(), widgets.HTML()
-        originals = None if images is None else as_floats(images.first(len(self.content.starts)).take())
+        originals = None if images is None else images.first(len(self.content.starts)).floats()
         self.decoded = DecodedPicture(model, self.content, originals)
         self.picture, self.caption = self.decoded.picture, self.decoded.caption
 

@@ -15,7 +15,7 @@ from mrvae_lib.analysis.encoding import encode_set, encoded_examples, informativ
 from mrvae_lib.analysis.naming import bit_swaps, factors_of_reals, labels_of_codes
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.config import MAX_TABLE_BITS
-from mrvae_lib.data.imageset import ImageSet
+from mrvae_lib.data import ImageSet
 from mrvae_lib.interactive.display import as_picture
 from mrvae_lib.model.codes import CodeTable
 from mrvae_lib.model.vae import MRVAE

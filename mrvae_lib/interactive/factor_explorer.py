@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from mrvae_lib.analysis.sheets import png_bytes
-from mrvae_lib.data.factors import FactorSet
+from mrvae_lib.data import FactorSet
 from mrvae_lib.interactive.display import as_picture, enlarged, inline_image, widget_or_picture, wrapped
 
 PICTURE_WIDTH = 280

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from mrvae_lib.data import LICENCES
+from mrvae_lib.data import DATASETS
 from mrvae_lib.model.vae import MRVAE
 
 UNITS = {"rotation": "°", "shear": ""}
@@ -17,7 +17,7 @@ BITS_DO_NOT_SEE = {"image": "", "upright": "place, size and slant", "round": "pl
 def card_rows(model: MRVAE) -> list[tuple[str, str]]:
     """What the card tells, as (term, text), in the order a reader asks; a model without a card tells its size."""
     config, card = model.config, model.card
-    scores, licence = card.get("scores", {}), LICENCES.get(card.get("data", ""))
+    scores, source = card.get("scores", {}), DATASETS.get(card.get("data", ""))
     hidden = f", hidden {', '.join(map(str, config.hidden))}" if config.network in ("mlp", "conv") else ""
     frame = [f"the bits do not see {BITS_DO_NOT_SEE[config.frame]}"] if config.frame != "image" else []
     if config.posed:
@@ -26,13 +26,15 @@ def card_rows(model: MRVAE) -> list[tuple[str, str]]:
     rows = {
         "Model": f"{config.n_reals} reals and {config.n_bits} bits; {config.network} network{hidden}; "
                  f"{config.likelihood} likelihood",
-        "Data": f"{card['data']}, used without labels" + (f"; {licence}" if licence else "") if "data" in card else "",
+        "Data": f"{card['data']}, used without labels" if "data" in card else "",
         "Frame": "; ".join(frame),
         "T, what the code should survive":
             pose_text(objective.get("pose", {})) if objective.get("lambda_consistency") else "",
         "Trained with": card.get("command", ""),
         "Label accuracy of the code": _accuracy_text(scores),
     }
+    if source and source.licence:
+        rows["Data"] += f"; {source.licence}"
     if scores:
         rows["−ELBO on hard bits"] = (
             f"{scores['neg_elbo']:.2f} nats per image: reconstruction {scores['reconstruction']:.2f}, "
