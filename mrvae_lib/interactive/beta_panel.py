@@ -50,22 +50,18 @@ class BetaPanel:
         """The beta of our loss that does the same: what to write into `objective.beta_z`."""
         return self.source.beta_eff(self.image_shape)
 
-    @property
-    def beta_norm(self) -> float:
-        """`beta_eff` per real and pixel."""
-        return beta_norm(self.beta_eff, self.n_reals.value, self.image_shape)
-
     def _show(self, _: Any = None) -> None:
         shape = " x ".join(map(str, self.image_shape))
         reconstruction, kl = self.source.weights(self.image_shape)
+        norm = beta_norm(self.beta_eff, self.n_reals.value, self.image_shape)
         there = f"{reconstruction:.4g} reconstruction + {self.beta.value:g} &middot; {kl:.4g} KL"
         self.answer.value = (
             f"<div style='margin-left:24px; max-width:340px; line-height:1.5'>"
-            f"<b>beta_eff {self.beta_eff:.4g}</b> in our loss<br>beta_norm {self.beta_norm:.4g} "
+            f"<b>beta_eff {self.beta_eff:.4g}</b> in our loss<br>beta_norm {norm:.4g} "
             f"({self.n_reals.value} reals, images {shape})<br><small>{CONVENTIONS[self.convention.value]}<br>"
             f"there: {there} = ... + <b>{self.beta.value * kl:.4g}</b> KL, both per image</small></div>"
         )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        text = f"BetaPanel(beta_eff {self.beta_eff:.4g}, beta_norm {self.beta_norm:.4g})"
+        text = f"BetaPanel(beta_eff {self.beta_eff:.4g}, {self.n_reals.value} reals)"
         return {"text/plain": text, "text/html": self.answer.value, **widget_view(self.panel)}

@@ -10,7 +10,7 @@ from mrvae_lib.model.vae import MRVAE
 
 UNITS = {"rotation": "°", "shear": ""}
 """Of the amounts in T; the others are shares, shown in per cent."""
-BITS_DO_NOT_SEE = {"image": "", "upright": "place, size and slant", "round": "place, size and stretch"}
+BITS_DO_NOT_SEE = {"upright": "place, size and slant", "round": "place, size and stretch"}
 """By the frame that the bits look through."""
 
 
@@ -19,7 +19,7 @@ def card_rows(model: MRVAE) -> list[tuple[str, str]]:
     config, card = model.config, model.card
     scores, source = card.get("scores", {}), DATASETS.get(card.get("data", ""))
     hidden = f", hidden {', '.join(map(str, config.hidden))}" if config.network in ("mlp", "conv") else ""
-    frame = [f"the bits do not see {BITS_DO_NOT_SEE[config.frame]}"] if config.frame != "image" else []
+    frame = [f"the bits do not see {BITS_DO_NOT_SEE[config.frame]}"] if config.frame in BITS_DO_NOT_SEE else []
     if config.posed:
         frame.append("z0 to z4 place what the other latents draw: across, down, size and two ways to stretch")
     objective = card.get("run", {}).get("objective", {})
