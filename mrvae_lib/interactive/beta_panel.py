@@ -63,5 +63,5 @@ class BetaPanel:
         )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        text = f"BetaPanel(beta_eff {self.beta_eff:.4g}, {self.n_reals.value} reals)"
+        text = f"BetaPanel(beta_eff {self.beta_eff:.4g})"
         return {"text/plain": text, "text/html": self.answer.value, **widget_view(self.panel)}
