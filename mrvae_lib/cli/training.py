@@ -39,7 +39,8 @@ def train(
     from mrvae_lib.analysis.tables import score_rows, verdict
     from mrvae_lib.data import load_dataset
     from mrvae_lib.parallel import is_first
-    from mrvae_lib.training.callbacks import HeldOut, JsonLines, ProgressBar, TensorBoard, make_trackers
+    from mrvae_lib.training.callbacks import HeldOut, JsonLines, ProgressBar, TensorBoard
+    from mrvae_lib.training.callbacks import track as start_tracking
     from mrvae_lib.training.checkpoints import load_model
     from mrvae_lib.training.loop import train as train_model
 
@@ -51,11 +52,13 @@ def train(
         else:
             named, config, folder = _from_ini(source, ini, variation, out, quick, overrides)
         images, test = load_dataset(config.data.name, "train"), load_dataset(config.data.name, "test")
+        for service in track or []:
+            start_tracking(service, folder, config)
         tensorboard = TensorBoard(folder / "tensorboard")
         model = train_model(
             config, folder, images=images,
             callbacks=[ProgressBar(), HeldOut(test), JsonLines(folder / "metrics.jsonl"),
-                       *make_trackers(track or [], folder), tensorboard,
+                       tensorboard,
                        EpochPictures(folder / "pictures", test, [tensorboard])],
         )
         if not is_first():
