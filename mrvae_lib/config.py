@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mrvae_lib.conventions import Source
 from mrvae_lib.messages import ConfigError, one_line, suggestion
 from mrvae_lib.notation import read_layers
 
@@ -144,6 +143,26 @@ class TrainConfig(Section):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 
+class SourceConfig(Section):
+    """What a preset was taken from and what its beta meant there; `dialects/beta.py` converts it."""
+
+    project: str = ""
+    beta: NonNegative
+    """As stated there; the gamma of a capacity form counts as one."""
+    convention: Literal["per-image", "batch-sum", "kl-batch-mean", "dataset-size", "joint-vae"]
+    batch_size: Annotated[int, Field(ge=1)]
+    n_images: Annotated[int, Field(ge=1)] | None = None
+    """Training images there, where known; only `dataset-size` needs them."""
+    white: Annotated[float, Field(gt=0, le=1)] = 1
+    """The value of a white pixel there: cross entropy gains about in proportion, so our beta is as much larger."""
+
+    @model_validator(mode="after")
+    def _can_be_converted(self) -> SourceConfig:
+        if self.convention == "dataset-size" and self.n_images is None:
+            raise ValueError("source.n_images is missing: the convention 'dataset-size' needs it")
+        return self
+
+
 class RunConfig(Section):
     """Everything a run depends on."""
 
@@ -152,7 +171,7 @@ class RunConfig(Section):
     model: ModelConfig = ModelConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
     train: TrainConfig = TrainConfig()
-    source: Source | None = None
+    source: SourceConfig | None = None
 
     @model_validator(mode="after")
     def _objective_fits_the_model(self) -> RunConfig:

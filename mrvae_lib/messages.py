@@ -13,8 +13,7 @@ MAX_LETTERS = 600
 """Of an error that quotes what it received."""
 
 
-class ConfigError(ValueError):
-    """A configuration that cannot be used; the message is one line naming the key, the value and what is accepted."""
+from mrvae_lib.errors import ConfigError as ConfigError
 
 
 def one_line(error: ValidationError, root: type[BaseModel]) -> str:

@@ -11,8 +11,7 @@ from torch import Tensor
 from mrvae_lib.data.packed import PackedImages
 
 
-class DataError(RuntimeError):
-    """Images that cannot be had; the message is one line naming the file, what was expected, and what works offline."""
+from mrvae_lib.errors import DataError as DataError
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,7 @@ MAX_LATTICE_BITS = 6
 """Up to this many bits, all codes are shown."""
 
 
-class ExportError(ValueError):
-    """A decoder that the page cannot hold; the message is one line naming the part."""
+from mrvae_lib.errors import ExportError as ExportError
 
 
 def export_html(model: MRVAE, path: str | os.PathLike[str], *, title: str = "MR-VAE",

@@ -12,7 +12,7 @@ import ipywidgets as widgets
 import tomli_w
 
 from mrvae_lib.config import ConfigError, RunConfig, dump_config, load_config, parse_config
-from mrvae_lib.ini import IniFile, is_ini
+from mrvae_lib.dialects.ini import IniFile, is_ini
 from mrvae_lib.training.checkpoints import atomic_write
 
 SHOWN = {

@@ -27,8 +27,7 @@ LOCK = ".lock"
 """The file in a run's folder that its process holds locked."""
 
 
-class CheckpointError(RuntimeError):
-    """A model or checkpoint that cannot be read; the message is one line naming the file and what was expected."""
+from mrvae_lib.errors import CheckpointError as CheckpointError
 
 
 @contextmanager

@@ -31,8 +31,7 @@ from mrvae_lib.training.parallel import is_first, shared_noise, wait_for_all
 from mrvae_lib.training.schedules import Plateau, value_at
 
 
-class TrainingError(RuntimeError):
-    """A run that cannot go on; the message names the step and the term."""
+from mrvae_lib.errors import TrainingError as TrainingError
 
 
 @dataclass

@@ -1,0 +1,163 @@
+"""`mrvae sweep`: a grid of settings and seeds, one folder and one process per run, and a table of their scores."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import statistics
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mrvae_lib.cli.app import Quick, Settings, console, folder_option
+from mrvae_lib.config import dump_config, load_config
+from mrvae_lib.errors import ConfigError
+
+Point = dict[str, Any]
+"""One point of the grid: a value per setting, `train.seed` included."""
+Row = dict[str, Any]
+"""What came of a run: its point as `settings`, and either its scores by name or its `error`."""
+
+
+def sweep(
+    source: Annotated[str, typer.Argument(parser=os.path.expanduser, metavar="PRESET|FILE", help="What each run "
+                                          "changes.")],
+    over: Annotated[list[str] | None, typer.Option(metavar="KEY=V,V,...", help="A setting and its values, for example "
+                                                   "objective.beta_z=1,2,4; several make a grid.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each point of the grid, with seeds 0, 1, ...")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Runs at a time on this machine.")] = 1,
+    storage: Annotated[str, typer.Option(metavar="URL|FILE", help="An Optuna storage, a database's URL or a journal "
+                                         "file, from which several machines take their runs.")] = "",
+    out: Annotated[Path | None, folder_option("The sweep's folder; runs/NAME-sweep if left out.")] = None,
+    settings: Settings = None,
+    quick: Quick = False,
+) -> None:
+    """Train a grid of settings and seeds, one folder per run; started again, it goes on where it stopped."""
+    from mrvae_lib.cli.sweep_runs import Runner, run_from_storage, run_here
+
+    name = f"{Path(source).stem}-sweep"
+    runner = Runner(source, quick, tuple(settings or ()), out or Path("runs") / name, workers)
+    points = grid(over or [], seeds)
+    for point in points:  # a value that cannot be used stops the sweep before its first run
+        runner.config(point)
+    try:
+        if storage:
+            base = dump_config(load_config(source, quick=quick, overrides=runner.overrides))
+            rows = run_from_storage(runner, points, storage, name, base)
+        else:
+            rows = run_here(runner, points)
+    except KeyboardInterrupt:
+        console.print("Stopped; the same command goes on.")
+        raise typer.Exit(130) from None
+    console.print("\n" + write_sweep(rows, runner.folder), soft_wrap=True)
+    console.print(f"Written to {runner.folder}: runs.jsonl, table.md, sweep.png, and a folder per run", soft_wrap=True)
+    if any("error" in row for row in rows):
+        raise typer.Exit(1)
+
+
+def parse_over(text: str) -> tuple[str, list[Any]]:
+    """`objective.beta_z=1,2,4` as a key and its values, each read as TOML or as plain text.
+
+    Raises:
+        ConfigError: no key, or no value.
+    """
+    key, _, values = text.partition("=")
+    if not key.strip() or not values.strip():
+        raise ConfigError(f"--over {text!r} must be KEY=VALUE,VALUE,..., for example objective.beta_z=1,2,4")
+    try:
+        return key.strip(), tomllib.loads(f"values = [{values}]")["values"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), [value.strip() for value in values.split(",")]
+
+
+def grid(over: Sequence[str], n_seeds: int) -> list[Point]:
+    """Every combination of the values, each with the seeds 0 to n_seeds - 1.
+
+    Raises:
+        ConfigError: a key or a value comes twice, or the seed is swept by hand.
+    """
+    axes = [parse_over(text) for text in over]
+    keys = [key for key, _ in axes]
+    if len(set(keys)) < len(keys) or "train.seed" in keys:
+        raise ConfigError(f"--over names each key once, and seeds are given by --seeds; got {', '.join(keys)}")
+    points = [dict(zip([*keys, "train.seed"], values, strict=True))
+              for values in itertools.product(*(values for _, values in axes), range(n_seeds))]
+    if len({run_name(point) for point in points}) < len(points):
+        raise ConfigError(f"--over {' '.join(over)}: two values are the same")
+    return points
+
+
+def as_overrides(point: Point) -> list[str]:
+    """A point's settings, each as `--set` takes it."""
+    return [f"{key}={json.dumps(value)}" for key, value in point.items()]
+
+
+def run_name(point: Point) -> str:
+    """A point's settings as the name of a folder."""
+    return re.sub(r"[^\w.,=+-]+", "_", ",".join(as_overrides(point)))
+
+
+def write_sweep(rows: Iterable[Row], folder: Path) -> str:
+    """`runs.jsonl`, one line per run; `table.md`, mean and standard deviation over seeds; `sweep.png`, the same drawn.
+
+    Returns:
+        The table as Markdown.
+    """
+    from mrvae_lib.training.checkpoints import atomic_write
+
+    atomic_write(folder / "runs.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    by_label: dict[str, list[Row]] = {}  # runs that differ by their seed alone
+    for row in rows:
+        label = ", ".join(f"{key.split('.')[-1]} {json.dumps(value)}" for key, value in row["settings"].items()
+                          if key != "train.seed")
+        by_label.setdefault(label or "as given", []).append(row)
+    measures = list(dict.fromkeys(name for row in rows for name in row if name not in ("settings", "error")))
+    lines = [["settings", "runs", "failed", *measures], ["---"] * (len(measures) + 3)]
+    for label, runs in by_label.items():
+        good = [run for run in runs if "error" not in run]
+        cells = [_mean_and_deviation([run[name] for run in good if name in run]) for name in measures]
+        lines.append([label, str(len(good)), str(len(runs) - len(good)), *cells])
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    atomic_write(folder / "table.md", table)
+    if measures:
+        _draw(by_label, measures, folder / "sweep.png")
+    return table
+
+
+def _mean_and_deviation(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    deviation = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.3f}{deviation}"
+
+
+def _draw(by_label: dict[str, list[Row]], measures: Sequence[str], path: Path) -> None:
+    """A panel per measure: a dot per run, a line through the means, a bar of one standard deviation each way."""
+    import matplotlib.pyplot as plt
+
+    from mrvae_lib.analysis.figures import BLUE, save_figure
+
+    n_columns = min(3, len(measures))
+    n_rows = -(-len(measures) // n_columns)
+    figure, axes = plt.subplots(n_rows, n_columns, figsize=(4 * n_columns, 2.6 * n_rows), squeeze=False,
+                                layout="constrained", sharex=True)
+    for ax in axes.flat[len(measures):]:
+        ax.axis("off")
+    for ax, name in zip(axes.flat, measures, strict=False):
+        found = {x: values for x, runs in enumerate(by_label.values())
+                 if (values := [run[name] for run in runs if name in run])}
+        for x, values in found.items():
+            ax.plot([x] * len(values), values, "o", color=BLUE, alpha=0.5, markeredgewidth=0)
+        deviations = [statistics.stdev(values) if len(values) > 1 else 0 for values in found.values()]
+        ax.errorbar(list(found), list(map(statistics.mean, found.values())), deviations, color=BLUE, capsize=3)
+        ax.set_title(name.replace("_", " "), fontsize=10, loc="left")
+        ax.spines[["top", "right"]].set_visible(False)
+        slanted = {"rotation": 30, "ha": "right"} if len(by_label) > 2 else {}
+        ax.set_xticks(range(len(by_label)), list(by_label), fontsize=8, **slanted)
+        ax.margins(x=0.1)
+    save_figure(figure, path)
