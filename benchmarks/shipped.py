@@ -13,7 +13,7 @@ import argparse
 from mrvae_lib.analysis.measurement import measure
 from mrvae_lib.analysis.tables import markdown_report
 from mrvae_lib.data import DataError, load_dataset
-from mrvae_lib.pretrained import load_pretrained, pretrained_names
+from mrvae_lib.training.checkpoints import load_model, pretrained_names
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--dci", action="store_true")
     arguments = parser.parse_args()
     for name in arguments.names:
-        model = load_pretrained(name)
+        model = load_model(name)
         data = model.card["run"]["data"]["name"]
         try:
             test, train = load_dataset(data, "test"), load_dataset(data, "train")

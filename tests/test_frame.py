@@ -7,7 +7,7 @@ import torch
 
 from mrvae_lib.config import ConfigError, parse_config
 from mrvae_lib.data.imageset import as_floats
-from mrvae_lib.data.pose import affine_places
+from mrvae_lib.pose import affine_places
 from mrvae_lib.data.sprites import render
 from mrvae_lib.model.frame import (
     HALF_WIDTH,

@@ -3,7 +3,7 @@
 import pytest
 
 from mrvae_lib.config import ConfigError, RunConfig, load_config, preset_names
-from mrvae_lib.ini import IniFile, example_names
+from mrvae_lib.dialects.ini import IniFile, example_names
 from mrvae_lib.interactive.settings import ConfigPanel
 
 

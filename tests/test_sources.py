@@ -12,7 +12,7 @@ from mrvae_lib.analysis.epochs import Probe, draw_pictures
 from mrvae_lib.config import changed, load_config, preset_names
 from mrvae_lib.data import DataError, load_dataset
 from mrvae_lib.data.vision import data_folder
-from mrvae_lib.ini import DATASETS, IniFile, example_names
+from mrvae_lib.dialects.ini import DATASETS, IniFile, example_names
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.notation import read_layers, trace
 from mrvae_lib.training.loop import Callback, train

@@ -89,13 +89,13 @@ def export(
 ) -> None:
     """Write a page with sliders and bits that needs no kernel and no network; with --all, a gallery for the web."""
     from mrvae_lib.interactive.gallery import export_gallery
-    from mrvae_lib.pretrained import load_pretrained, pretrained_names
+    from mrvae_lib.training.checkpoints import load_model, pretrained_names
 
     names = pretrained_names()
     if bool(run) == everything:
         raise ConfigError(f"export takes a run's folder, a shipped model ({', '.join(names)}), or --all")
     if everything:
-        path = export_gallery({name: load_pretrained(name) for name in names}, out or Path("gallery"))
+        path = export_gallery({name: load_model(name) for name in names}, out or Path("gallery"))
     else:
         path = _write_page(run, out)
     console.print(str(path), soft_wrap=True)

@@ -52,8 +52,9 @@ def beta_rows(config: RunConfig) -> Iterator[tuple[str, str, str]]:
         images = f", {source.n_images:,} training images" if source.n_images else ""
         white = f", white pixels of {source.white:.4g}" if source.white != 1 else ""
         yield "", "", f"batch size {source.batch_size:,}{images}{white}"
-    name, key = config.data.name, "gamma_z" if config.objective.gamma_z != 0 else "beta_z"
-    shape, n_reals = IMAGE_SHAPES[name] if name in IMAGE_SHAPES else load_dataset(name).image_shape, config.model.n_reals
+    name, n_reals = config.data.name, config.model.n_reals
+    shape = IMAGE_SHAPES[name] if name in IMAGE_SHAPES else load_dataset(name).image_shape
+    key = "gamma_z" if config.objective.gamma_z != 0 else "beta_z"
     values = _values(getattr(config.objective, key))
     norms = [beta_norm(value, n_reals, shape) for value in values]
     yield "beta_eff", _arrows(values), f"objective.{key}: both terms per image, in nats"

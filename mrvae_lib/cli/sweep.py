@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import re
 import statistics
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from mrvae_lib.cli.app import Quick, Settings, console, folder_option
-from mrvae_lib.config import dump_config, load_config
 from mrvae_lib.errors import ConfigError
 
 Point = dict[str, Any]
@@ -41,16 +41,12 @@ def sweep(
     from mrvae_lib.cli.sweep_runs import Runner, run_from_storage, run_here
 
     name = f"{Path(source).stem}-sweep"
-    runner = Runner(source, quick, tuple(settings or ()), out or Path("runs") / name, workers)
+    runner = Runner(source, quick, settings or [], out or Path("runs") / name, workers)
     points = grid(over or [], seeds)
     for point in points:  # a value that cannot be used stops the sweep before its first run
         runner.config(point)
     try:
-        if storage:
-            base = dump_config(load_config(source, quick=quick, overrides=runner.overrides))
-            rows = run_from_storage(runner, points, storage, name, base)
-        else:
-            rows = run_here(runner, points)
+        rows = run_from_storage(runner, points, storage, name) if storage else run_here(runner, points)
     except KeyboardInterrupt:
         console.print("Stopped; the same command goes on.")
         raise typer.Exit(130) from None
@@ -102,7 +98,7 @@ def run_name(point: Point) -> str:
     return re.sub(r"[^\w.,=+-]+", "_", ",".join(as_overrides(point)))
 
 
-def write_sweep(rows: Iterable[Row], folder: Path) -> str:
+def write_sweep(rows: Sequence[Row], folder: Path) -> str:
     """`runs.jsonl`, one line per run; `table.md`, mean and standard deviation over seeds; `sweep.png`, the same drawn.
 
     Returns:
@@ -111,53 +107,44 @@ def write_sweep(rows: Iterable[Row], folder: Path) -> str:
     from mrvae_lib.training.checkpoints import atomic_write
 
     atomic_write(folder / "runs.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-    by_label: dict[str, list[Row]] = {}  # runs that differ by their seed alone
+    names = list(dict.fromkeys(name for row in rows for name in row if name not in ("settings", "error")))
+    groups: dict[str, list[Row]] = {}  # the runs that differ by their seed alone
     for row in rows:
         label = ", ".join(f"{key.split('.')[-1]} {json.dumps(value)}" for key, value in row["settings"].items()
                           if key != "train.seed")
-        by_label.setdefault(label or "as given", []).append(row)
-    measures = list(dict.fromkeys(name for row in rows for name in row if name not in ("settings", "error")))
-    lines = [["settings", "runs", "failed", *measures], ["---"] * (len(measures) + 3)]
-    for label, runs in by_label.items():
-        good = [run for run in runs if "error" not in run]
-        cells = [_mean_and_deviation([run[name] for run in good if name in run]) for name in measures]
-        lines.append([label, str(len(good)), str(len(runs) - len(good)), *cells])
+        groups.setdefault(label or "as given", []).append(row)
+    means = {label: [_mean_and_deviation([run[name] for run in runs if name in run]) for name in names]
+             for label, runs in groups.items()}
+    lines = [["settings", "runs", "failed", *names], ["---"] * (len(names) + 3)]
+    for label, runs in groups.items():
+        n_failed = sum("error" in run for run in runs)
+        lines.append([label, str(len(runs) - n_failed), str(n_failed), *map(_cell, means[label])])
     table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     atomic_write(folder / "table.md", table)
-    if measures:
-        _draw(by_label, measures, folder / "sweep.png")
+    _draw(means, names, folder / "sweep.png")
     return table
 
 
-def _mean_and_deviation(values: Sequence[float]) -> str:
-    if not values:
-        return "-"
-    deviation = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.3f}{deviation}"
+def _mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
+    """NaN where there are too few values."""
+    return (statistics.mean(values) if values else math.nan, statistics.stdev(values) if len(values) > 1 else math.nan)
 
 
-def _draw(by_label: dict[str, list[Row]], measures: Sequence[str], path: Path) -> None:
-    """A panel per measure: a dot per run, a line through the means, a bar of one standard deviation each way."""
+def _cell(pair: tuple[float, float]) -> str:
+    return " ± ".join(f"{number:.3f}" for number in pair if not math.isnan(number)) or "-"
+
+
+def _draw(means: dict[str, list[tuple[float, float]]], names: Sequence[str], path: Path) -> None:
+    """A panel per score: its mean at each point of the grid, with a bar of one standard deviation each way."""
     import matplotlib.pyplot as plt
 
     from mrvae_lib.analysis.figures import BLUE, save_figure
 
-    n_columns = min(3, len(measures))
-    n_rows = -(-len(measures) // n_columns)
-    figure, axes = plt.subplots(n_rows, n_columns, figsize=(4 * n_columns, 2.6 * n_rows), squeeze=False,
-                                layout="constrained", sharex=True)
-    for ax in axes.flat[len(measures):]:
-        ax.axis("off")
-    for ax, name in zip(axes.flat, measures, strict=False):
-        found = {x: values for x, runs in enumerate(by_label.values())
-                 if (values := [run[name] for run in runs if name in run])}
-        for x, values in found.items():
-            ax.plot([x] * len(values), values, "o", color=BLUE, alpha=0.5, markeredgewidth=0)
-        deviations = [statistics.stdev(values) if len(values) > 1 else 0 for values in found.values()]
-        ax.errorbar(list(found), list(map(statistics.mean, found.values())), deviations, color=BLUE, capsize=3)
+    figure, axes = plt.subplots(len(names) or 1, figsize=(6, 1 + 1.6 * len(names)), sharex=True, squeeze=False,
+                                layout="constrained")
+    for i, (ax, name) in enumerate(zip(axes.flat, names, strict=False)):
+        values, deviations = zip(*(cells[i] for cells in means.values()), strict=True)
+        ax.errorbar(list(means), values, deviations, marker="o", color=BLUE, capsize=3)
         ax.set_title(name.replace("_", " "), fontsize=10, loc="left")
-        ax.spines[["top", "right"]].set_visible(False)
-        slanted = {"rotation": 30, "ha": "right"} if len(by_label) > 2 else {}
-        ax.set_xticks(range(len(by_label)), list(by_label), fontsize=8, **slanted)
-        ax.margins(x=0.1)
+    axes.flat[-1].tick_params("x", labelsize=8, labelrotation=20)
     save_figure(figure, path)

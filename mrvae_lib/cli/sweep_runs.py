@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -16,19 +17,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mrvae_lib.cli.sweep import Point, Row, as_overrides, run_name
-from mrvae_lib.config import RunConfig, load_config
+from mrvae_lib.config import RunConfig, dump_config, load_config
 from mrvae_lib.errors import ConfigError
 from mrvae_lib.training.checkpoints import in_use
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial, Trial
 
 POLL = 0.5
 """Seconds between two looks at a running process or at the storage."""
 HEARTBEAT, GRACE = 15, 60
-"""Seconds between two signs of life of a run in a database, and without any until the run goes to another machine."""
+"""Seconds between two heartbeats of a run in a database, and without any until the run goes to another machine."""
 
 
 @dataclass(frozen=True)
@@ -40,60 +40,52 @@ class Runner:
 
     source: str
     quick: bool
-    overrides: tuple[str, ...]
+    overrides: Sequence[str]
     folder: Path
     workers: int = 1
     stop: threading.Event = field(default_factory=threading.Event)
     """Once it is set, running processes write a checkpoint and end, and no other is started."""
 
     def config(self, point: Point) -> RunConfig:
-        """The configuration of a point's run."""
+        """The configuration of a point's run; of the empty point, the one that all points change."""
         return load_config(self.source, quick=self.quick, overrides=[*self.overrides, *as_overrides(point)])
 
     def run(self, point: Point) -> Row | None:
         """Train and score a point, unless its folder holds the finished run already; None if it was stopped."""
         place = self.folder / run_name(point)
         place.mkdir(parents=True, exist_ok=True)
-        code = 0
-        while in_use(place):  # a sweep that was killed may have left this run's process behind
-            if self.stop.wait(POLL):
-                return None
-        if not self._scores(point) and (code := self._train(point)) is None:
+        while in_use(place) and not self.stop.wait(POLL):
+            pass  # a sweep that was killed may have left this run's process behind
+        error = "" if self._scores(point, place) else self._train(point, place)
+        if error is None:
             return None
-        row = {"settings": point, **self._scores(point)}
-        if code:
-            lines = (place / "train.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            row = {"settings": point, "error": lines[-1] if lines else f"exit code {code}"}
-        print(f"{place.name}: {row.get('error', 'done')}", flush=True)
-        return row
+        print(f"{place.name}: {error or 'done'}", flush=True)
+        return {"settings": point, **({"error": error} if error else self._scores(point, place))}
 
-    def _train(self, point: Point) -> int | None:
-        """The exit code of `mrvae train`; None if it was stopped."""
+    def _train(self, point: Point, place: Path) -> str | None:
+        """The last line of a run's log if the run has failed, else an empty text; None if it was stopped."""
         if self.stop.is_set():
             return None
-        place = self.folder / run_name(point)
         sets = [part for item in (*self.overrides, *as_overrides(point)) for part in ("--set", item)]
-        command = [sys.executable, "-m", "mrvae_lib", "train", self.source, *(["--quick"] if self.quick else []), *sets,
-                   "--out", str(place)]
+        command = [sys.executable, "-m", "mrvae_lib", "train", self.source, "--out", str(place), *sets,
+                   *(["--quick"] if self.quick else [])]
         threads = str(max(1, (os.cpu_count() or 1) // self.workers))
         environment = {"OMP_NUM_THREADS": threads, "TQDM_DISABLE": "1", **os.environ}
-        with (place / "train.log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
-        while (code := process.poll()) is None:
-            if self.stop.wait(POLL):
-                process.send_signal(signal.SIGINT)  # as Ctrl-C: it writes a checkpoint
-                process.wait()
-                return None
-        return code
+        path = place / "train.log"
+        with path.open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log, env=environment,
+                                                      start_new_session=True) as process:
+            while process.poll() is None:
+                if self.stop.wait(POLL):
+                    process.send_signal(signal.SIGINT)  # as Ctrl-C: it writes a checkpoint, for which `with` waits
+                    return None
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        return [f"exit code {process.returncode}", *filter(None, lines)][-1] if process.returncode else ""
 
-    def _scores(self, point: Point) -> dict[str, float]:
+    def _scores(self, point: Point, place: Path) -> dict[str, float]:
         """The scores that are one number, if the folder holds this run and it is finished."""
-        try:
-            text = (self.folder / run_name(point) / "model" / "config.json").read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return {}
-        card = json.loads(text)["card"]
-        if card["run"] != self.config(point).model_dump(mode="json", exclude_none=True):
+        path = place / "model" / "config.json"
+        card = json.loads(path.read_text(encoding="utf-8"))["card"] if path.is_file() else {}
+        if card.get("run") != self.config(point).model_dump(mode="json", exclude_none=True):
             return {}
         return {name: value for name, value in card.get("scores", {}).items() if isinstance(value, float)}
 
@@ -113,45 +105,43 @@ def run_here(runner: Runner, points: Sequence[Point]) -> list[Row]:
             runner.stop.set()
 
 
-def run_from_storage(runner: Runner, points: Sequence[Point], storage: str, name: str, base: str) -> list[Row]:
+def run_from_storage(runner: Runner, points: Sequence[Point], storage: str, name: str) -> list[Row]:
     """Run the points that no other process has, until none is left; all processes share an Optuna study.
 
-    Over a database each run gives signs of life, and the run of a machine that has died is taken over by another. A
-    journal file knows no signs of life: the run of a machine that has died stays where it is.
+    In a database each run leaves heartbeats, and the run of a machine that has died goes to another one. A journal
+    file holds no heartbeats: the run of a machine that has died stays undone.
 
     Args:
         storage: the URL of a database (`postgresql://...`, `sqlite:///sweep.db`), or the path of a journal file.
         name: of the study; all who join under one name must mean the same sweep.
-        base: the configuration that every point changes, as text.
     Returns:
         One row per point that has ended anywhere, in their order.
     Raises:
         ConfigError: Optuna or the storage is not there, or the study is about other settings.
         KeyboardInterrupt: as `run_here`; the runs that were stopped are free for other machines.
     """
-    study = _join(storage, name, base)
+    study = _join(storage, name, dump_config(runner.config({})))
     from optuna import TrialPruned
     from optuna.storages import RetryHeartbeatStaleTrialCallback, fail_stale_trials
     from optuna.trial import TrialState
 
-    alive = (TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE)
-    known = [trial.user_attrs.get("point") for trial in study.get_trials(deepcopy=False, states=alive)]
+    def alive() -> list[FrozenTrial]:
+        return study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE))
+
+    entered = [trial.user_attrs.get("point") for trial in alive()]
     for point in points:
-        if point not in known:
+        if point not in entered:
             study.enqueue_trial({}, user_attrs={"point": point})
 
     def objective(trial: Trial) -> float:
         point = trial.user_attrs.get("point")
-        if point is None or any(other.number < trial.number and other.user_attrs.get("point") == point
-                                for other in study.get_trials(deepcopy=False, states=alive)):
-            raise TrialPruned  # nothing was left in the queue, or two machines have entered the same point
-        row = runner.run(point)
-        if row is None:
-            raise _RunStopped
-        trial.set_user_attr("row", row)
-        if "error" in row:
-            raise _RunFailed
-        return float(row["neg_elbo"])
+        if point is None:
+            raise TrialPruned("the queue was empty")
+        if any(other.number < trial.number and other.user_attrs.get("point") == point for other in alive()):
+            raise TrialPruned("two machines have entered this point")
+        if row := runner.run(point):
+            trial.set_user_attr("row", row)
+        return (row or {}).get("neg_elbo", math.nan)  # a trial that ends without a number has failed
 
     def give_back(study: Study, trial: FrozenTrial) -> None:
         if trial.state == TrialState.FAIL and "row" not in trial.user_attrs:
@@ -160,10 +150,10 @@ def run_from_storage(runner: Runner, points: Sequence[Point], storage: str, name
     def work() -> None:
         while not runner.stop.is_set():
             fail_stale_trials(study)
-            states = {trial.state for trial in study.get_trials(deepcopy=False)}
+            states = {trial.state for trial in alive()}
             if TrialState.WAITING in states:
                 try:
-                    study.optimize(objective, n_trials=1, catch=(_RunStopped, _RunFailed), callbacks=[give_back])
+                    study.optimize(objective, n_trials=1, callbacks=[give_back])
                 except ValueError as error:
                     # Optuna ends no trial twice: this machine was silent for so long that its run went to another.
                     if "Cannot tell" not in str(error):
@@ -175,21 +165,12 @@ def run_from_storage(runner: Runner, points: Sequence[Point], storage: str, name
 
     with ThreadPoolExecutor(runner.workers) as pool:
         try:
-            for future in [pool.submit(work) for _ in range(runner.workers)]:
-                future.result()
+            for worker in [pool.submit(work) for _ in range(runner.workers)]:
+                worker.result()
         finally:
             runner.stop.set()
-    rows = [trial.user_attrs["row"] for trial in study.get_trials(deepcopy=False) if "row" in trial.user_attrs]
-    found = {run_name(row["settings"]): row for row in rows}  # of a point that was tried again, the last row
-    return [found[name] for name in map(run_name, points) if name in found]
-
-
-class _RunFailed(Exception):
-    """Tells Optuna that a run has ended with an error."""
-
-
-class _RunStopped(Exception):
-    """Tells Optuna that a run was stopped before its end."""
+    ended = {run_name(row["settings"]): row for trial in study.get_trials() if (row := trial.user_attrs.get("row"))}
+    return [ended[name] for name in map(run_name, points) if name in ended]
 
 
 def _is_database(storage: str) -> bool:
@@ -197,23 +178,20 @@ def _is_database(storage: str) -> bool:
 
 
 def _join(storage: str, name: str, base: str) -> Study:
-    """The study of that name, made if it is not there."""
+    """The study of that name, made if it is not there; `base` is the configuration that its points change."""
     try:
         import optuna
         from optuna.storages import JournalStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
         from optuna.storages.journal import JournalFileBackend
     except ImportError:
-        raise ConfigError('--storage needs Optuna 4.9 or newer: pip install "mrvae_lib[sweep]"') from None
+        raise ConfigError('--storage needs Optuna, 4.9 or newer: pip install "mrvae_lib[sweep]"') from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # of the signs of life
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats count as an experiment
     try:
-        opened: BaseStorage
-        if _is_database(storage):
-            opened = RDBStorage(storage, heartbeat_interval=HEARTBEAT, grace_period=GRACE,
-                                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback())
-        else:
-            opened = JournalStorage(JournalFileBackend(storage))
-        study = optuna.create_study(storage=opened, study_name=name, load_if_exists=True)
+        study = optuna.create_study(study_name=name, load_if_exists=True, storage=RDBStorage(
+            storage, heartbeat_interval=HEARTBEAT, grace_period=GRACE,
+            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
+        ) if _is_database(storage) else JournalStorage(JournalFileBackend(storage)))
     except Exception as error:  # each database's driver has errors of its own
         raise ConfigError(f"--storage {storage}: cannot be opened ({str(error).splitlines()[0]})") from None
     if study.user_attrs.get("base", base) != base:

@@ -26,10 +26,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from mrvae_lib.config import DataConfig, ModelConfig, ObjectiveConfig, RunConfig, Section, TrainConfig
-from mrvae_lib.messages import ConfigError, one_line, shortened
+from mrvae_lib.config import RunConfig, Section, parse_config
+from mrvae_lib.config_errors import one_line, shortened
+from mrvae_lib.errors import ConfigError
 
 DATASETS: dict[str, tuple[str, tuple[int, int, int]]] = {
     "MNIST": ("mnist", (1, 28, 28)),
@@ -42,18 +43,10 @@ Layers = tuple[str, ...]
 """As in `ModelConfig.encoder` and `decoder`."""
 
 
-def _value(text: Any) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return text
-
-
 Count = Annotated[int, Field(ge=1)]
-Counts = Annotated[tuple[Count, ...], BeforeValidator(_value),
-                   Field(description="a list of whole numbers >= 1 such as [16, 32, 64]")]
-Pair = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
-Pairs = Annotated[tuple[Pair, ...], BeforeValidator(_value),
+Counts = Annotated[tuple[Count, ...], Field(description="a list of whole numbers >= 1 such as [16, 32, 64]")]
+FromZero = Annotated[int, Field(ge=0)]
+Pairs = Annotated[tuple[tuple[FromZero, FromZero], ...],
                   Field(description="a list of pairs of whole numbers such as [(7, 7), (5, 5)]")]
 
 
@@ -95,11 +88,12 @@ class IniFile(Section):
     def _network_can_be_built(self) -> Self:
         net = self.architecture
         for key in ("conv_channels", "conv_kernel_sizes", "conv_strides", "conv_paddings"):
-            if (length := len(getattr(net, key))) != net.conv_layers:
+            length = len(getattr(net, key))
+            if length != net.conv_layers:
                 raise ValueError(f"architecture.{key} must have {net.conv_layers} entries, as conv_layers says, "
                                  f"got {length}")
         for key in ("conv_kernel_sizes", "conv_strides"):
-            if 0 in sum(getattr(net, key), ()):
+            if any(0 in pair for pair in getattr(net, key)):
                 raise ValueError(f"architecture.{key} must be >= 1 everywhere, got 0")
         mirrored_layers(net, DATASETS[self.configuration.dataset][1])
         return self
@@ -115,7 +109,8 @@ class IniFile(Section):
         parser = configparser.ConfigParser(interpolation=None)
         try:
             parser.read_string(path.read_text(encoding="utf-8"))
-            return cls.model_validate({name: dict(parser[name]) for name in parser.sections()})
+            return cls.model_validate({section: {key: _value(text) for key, text in parser.items(section)}
+                                       for section in parser.sections()})
         except (OSError, UnicodeDecodeError):
             raise ConfigError(f"{source}: cannot be read; give an INI file or one of the examples "
                               f"{', '.join(example_names())}") from None
@@ -140,14 +135,14 @@ class IniFile(Section):
             raise ConfigError("hyperparameters.beta is missing: the variation B-VAE needs it")
         data, shape = DATASETS[self.configuration.dataset]
         encoder, decoder = mirrored_layers(self.architecture, shape)
-        return RunConfig(
-            data=DataConfig(name=data),
-            model=ModelConfig(n_reals=self.architecture.z_dimension, n_bits=0, network="layers", encoder=encoder,
-                              decoder=decoder),
-            objective=ObjectiveConfig(beta_z=1.0 if variation == "VAE" or hyper.beta is None else hyper.beta),
-            train=TrainConfig(epochs=hyper.epochs, batch_size=hyper.batch_size,
-                              lr=_falling(hyper.learning_rate, hyper.epochs)),
-        )
+        return parse_config({
+            "data": {"name": data},
+            "model": {"n_reals": self.architecture.z_dimension, "n_bits": 0, "network": "layers", "encoder": encoder,
+                      "decoder": decoder},
+            "objective": {"beta_z": 1.0 if variation == "VAE" or hyper.beta is None else hyper.beta},
+            "train": {"epochs": hyper.epochs, "batch_size": hyper.batch_size,
+                      "lr": _falling(hyper.learning_rate, hyper.epochs)},
+        })
 
 
 def mirrored_layers(net: Architecture, image_shape: tuple[int, int, int]) -> tuple[Layers, Layers]:
@@ -165,7 +160,9 @@ def mirrored_layers(net: Architecture, image_shape: tuple[int, int, int]) -> tup
     tail = ", leaky 0.15, batchnorm"
     sizes = list(zip(net.conv_kernel_sizes, net.conv_strides, net.conv_paddings, strict=True))
     forms = [f"k{_size(k)} s{_size(s)} p{_size(p)}" for k, s, p in sizes]
-    encoder, mirror, shape = [], [], image_shape
+    encoder: list[str] = []
+    mirror: list[str] = []
+    shape = image_shape
     for channels, form, size in zip(net.conv_channels, forms, sizes, strict=True):
         axes = list(zip(shape[1:], *size, strict=True))  # side, kernel, stride, padding: of the height, of the width
         height, width = ((side + 2 * p - k) // s + 1 for side, k, s, p in axes)
@@ -194,6 +191,14 @@ def example_names() -> list[str]:
 
 def _examples() -> Path:
     return Path(str(resources.files("mrvae_lib") / "presets"))
+
+
+def _value(text: str) -> Any:
+    """A list as Python writes it; any other value stays text, which the fields read."""
+    try:
+        return ast.literal_eval(text) if text.startswith("[") else text
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return text
 
 
 def _check(layer: str, shape: tuple[int, ...], before: tuple[int, ...]) -> None:

@@ -6,8 +6,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from mrvae_lib.dialects.beta import CONVENTIONS, ImageShape, beta_norm
-from mrvae_lib.config import SourceConfig as Source
+from mrvae_lib.conventions import CONVENTIONS, ImageShape, Source, beta_norm
 
 WIDE = {"description_width": "110px"}
 
