@@ -1,4 +1,4 @@
-"""What the commands share: the program, its errors in one line, its tables, and how it names itself and its files."""
+"""What the commands share: options, errors in one line, tables, and commands that can be copied into a shell."""
 
 from __future__ import annotations
 
@@ -17,28 +17,31 @@ from rich.table import Table
 
 from mrvae_lib.errors import MRVAEError
 
-app = typer.Typer(
-    help="Train, measure and explore variational autoencoders with bits beside reals.",
-    no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
-)
-# All text is printed as it is: brackets and colons in a path or a setting would be markup and emoji to rich.
+app = typer.Typer(help="Train, measure and explore variational autoencoders with bits beside reals.",
+                  no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+
 console = Console(markup=False, emoji=False, highlight=False)
+"""Prints every text as it is: rich would read brackets and colons in a path or a setting as markup and emoji."""
 
 
-def folder_option(help_text: str) -> Any:
-    """`--out`; `~` is the user's home even where the shell leaves it alone, as in `--out=~/runs`."""
+def out_option(help_text: str) -> Any:
+    """`--out`; `~` is the user's home also where the shell leaves it alone, as in `--out=~/runs`."""
     return typer.Option(parser=lambda text: Path(os.path.expanduser(text)), metavar="PATH", help=help_text)
 
 
-Run = Annotated[str, typer.Argument(parser=os.path.expanduser, metavar="RUN",
-                                    help="A run's folder, or the name of a shipped model.")]
+def named_argument(metavar: str, help_text: str) -> Any:
+    """A file, a folder, or the name of something that ships; `~` is the user's home."""
+    return typer.Argument(parser=os.path.expanduser, metavar=metavar, help=help_text)
+
+
+Run = Annotated[str, named_argument("RUN", "A run's folder, or the name of a shipped model.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, for example "
                                                     "train.epochs=3; may be repeated.")]
-Quick = Annotated[bool, typer.Option(help="Use the preset's quick table: a small run for a first look.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Use the preset's quick table: a small run for a first look.")]
 
 
 def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, with errors a user can mend as one line and exit code 2; any other error keeps its traceback."""
+    """The command with errors a user can mend as one line and exit code 2; any other error keeps its traceback."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -49,6 +52,11 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(2) from None
 
     return run
+
+
+def print_line(text: str, style: str | None = None) -> None:
+    """Print a line as it is, however narrow the terminal: it may hold a path or a command to be copied."""
+    console.print(text, style=style, soft_wrap=True)
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mrvae_lib.cli.app import Run, command_line, console, folder_option, print_table
+from mrvae_lib.cli.app import Run, command_line, named_argument, out_option, print_line, print_table
 from mrvae_lib.errors import CheckpointError, ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -21,8 +20,7 @@ N_SAMPLES, SAMPLES_ACROSS = 64, 16
 
 def evaluate(
     run: Run,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; its keys are the fields of "
-                                          "analysis.measurement.Measurement.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all as JSON instead.")] = False,
     latents: Annotated[bool, typer.Option("--latents", help="Also print a row per latent.")] = False,
 ) -> None:
     """Measure a model on the data it was trained on, beside an untrained network of the same shape."""
@@ -45,16 +43,16 @@ def evaluate(
         print_table(*tables.real_table(measured.reals))
         print_table(*tables.bit_table(measured.bits, measured.label_names))
     for line in tables.settings_lines(measured.trained):
-        console.print(line, style="dim")
+        print_line(line, style="dim")
 
 
 def traverse(
     run: Run,
-    out: Annotated[Path | None, folder_option("Where the pictures go; the run's folder if left out.")] = None,
+    out: Annotated[Path | None, out_option("Where the pictures go; the run's folder if left out.")] = None,
     start: Annotated[int, typer.Option(min=0, help="Which of the model's examples to start from.")] = 0,
     prior: Annotated[bool, typer.Option("--prior", help="Start from a draw of the prior instead.")] = False,
-    sweep: Annotated[str, typer.Option("--range", help="absolute (-2.5 to 2.5), data or prior (quantiles 0.05 to "
-                                       "0.95).")] = "absolute",
+    kind: Annotated[str, typer.Option("--range", metavar="absolute|data|prior", help="Of the sweeps: -2.5 to 2.5, or "
+                                      "the quantiles 0.05 to 0.95 of the data or of the prior.")] = "absolute",
 ) -> None:
     """Draw what each latent does: sweeps, flips, every code, mixtures, an animation per real, reconstructions."""
     from mrvae_lib.analysis.report import write_more_traversals, write_reconstructions, write_traversals
@@ -64,28 +62,27 @@ def traverse(
     folder = out or (Path(run) if Path(run).is_dir() else Path())
     folder.mkdir(parents=True, exist_ok=True)
     paths = write_traversals(model, folder)
-    paths += write_more_traversals(model, folder, start=None if prior else start, kind=sweep)
+    paths += write_more_traversals(model, folder, start=None if prior else start, kind=kind)
     try:
         images = load_dataset(model.card["run"]["data"]["name"], "test")
         paths.append(write_reconstructions(model, images, folder / "reconstructions.png"))
     except DataError as error:
-        console.print(f"no reconstructions.png: {error}", soft_wrap=True)
+        print_line(f"no reconstructions.png: {error}")
     for path in paths:
-        console.print(str(path), soft_wrap=True)
+        print_line(str(path))
 
 
 def explore(run: Run) -> None:
     """Write the page that `export` writes, and open it in the browser."""
     path = _write_page(run)
-    console.print(str(path), soft_wrap=True)
+    print_line(str(path))
     webbrowser.open(path.resolve().as_uri())
 
 
 def export(
     run: Run = "",
     everything: Annotated[bool, typer.Option("--all", help="A gallery of all shipped models instead.")] = False,
-    out: Annotated[Path | None, folder_option("Where it goes; RUN/explore.html, NAME.html, or the folder gallery if "
-                                              "left out.")] = None,
+    out: Annotated[Path | None, out_option("RUN/explore.html, NAME.html or the folder gallery if left out.")] = None,
 ) -> None:
     """Write a page with sliders and bits that needs no kernel and no network; with --all, a gallery for the web."""
     from mrvae_lib.interactive.gallery import export_gallery
@@ -98,13 +95,12 @@ def export(
         path = export_gallery({name: load_model(name) for name in names}, out or Path("gallery"))
     else:
         path = _write_page(run, out)
-    console.print(str(path), soft_wrap=True)
+    print_line(str(path))
 
 
 def data(
-    name: Annotated[str, typer.Argument(parser=os.path.expanduser, metavar="NAME", help="A data set, a folder of "
-                                        "images, or an .npz file.")],
-    out: Annotated[Path | None, folder_option("Where the picture goes; NAME.png here if left out.")] = None,
+    name: Annotated[str, named_argument("NAME", "A data set, a folder of images, or an .npz file.")],
+    out: Annotated[Path | None, out_option("Where the picture goes; NAME.png here if left out.")] = None,
 ) -> None:
     """Say what a data set holds, and draw a picture of samples."""
     import torch
@@ -121,13 +117,13 @@ def data(
          label_counts(images)) for split, images in (("train", train), ("test", test))])
     if train.factors is not None:
         sizes = [len(column.unique()) for column in train.factors.T]
-        console.print("factors: " + ", ".join(f"{factor} {size}" for factor, size in
-                                              zip(train.factor_names, sizes, strict=True)))
+        factors = [f"{factor} {size}" for factor, size in zip(train.factor_names, sizes, strict=True)]
+        print_line(f"factors: {', '.join(factors)}")
     samples = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:N_SAMPLES]
     picture = Image.fromarray(tile(as_floats(train.take(samples)), SAMPLES_ACROSS))
     path = out or Path(f"{Path(name).stem}.png")
     picture.resize((2 * picture.width, 2 * picture.height), Image.Resampling.NEAREST).save(path)
-    console.print(f"samples: {path}", soft_wrap=True)
+    print_line(f"samples: {path}")
 
 
 def _finished_model(run: str) -> MRVAE:

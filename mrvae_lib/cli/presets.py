@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import groupby
-from typing import Annotated, Any
+from typing import Annotated
 
-import typer
-
-from mrvae_lib.cli.app import console, print_table
-from mrvae_lib.config import RunConfig, Schedule, SourceConfig, load_config, preset_names
+from mrvae_lib.cli.app import named_argument, print_line, print_table
+from mrvae_lib.config import RunConfig, Schedule, dump_config, load_config, preset_names
 from mrvae_lib.dialects.beta import CONVENTIONS, beta_norm
 from mrvae_lib.dialects.ini import IniFile, example_names, is_ini
 
 
-def presets(
-    name: Annotated[str, typer.Argument(parser=os.path.expanduser, metavar="[PRESET|FILE]", help="Show the settings of "
-                                        "this one.")] = "",
-) -> None:
+def presets(name: Annotated[str, named_argument("[PRESET|FILE]", "Show the settings of this one.")] = "") -> None:
     """List the experiments that can be trained by name, or show the settings of one and what its beta means."""
     if not name:
         shipped = [(name, load_config(name)) for name in preset_names()]
-        print_table(("preset", "data", "reals", "bits", "about"), [
-            (name, config.data.name, str(config.model.n_reals), str(config.model.n_bits), config.about)
-            for name, config in shipped])
-        console.print(f"INI files, for train -c NAME -v VAE|B-VAE: {', '.join(example_names())}", soft_wrap=True)
+        rows = [(name, config.data.name, str(config.model.n_reals), str(config.model.n_bits), config.about)
+                for name, config in shipped]
+        print_table(("preset", "data", "reals", "bits", "about"), rows)
+        print_line(f"INI files, for train -c NAME -v VAE|B-VAE: {', '.join(example_names())}")
         return
-    config = _ini_config(name) if is_ini(name) else load_config(name)
-    console.print("\n".join(setting_lines(config)), "\n", soft_wrap=True)
+    config = IniFile.read(name).run() if is_ini(name) else load_config(name)
+    print_line(dump_config(config))
     print_table(("", "", ""), beta_rows(config), "What beta means here")
-
-
-def setting_lines(config: RunConfig) -> list[str]:
-    """Every setting as `section.key=value`, the form that --set takes."""
-    return [f"{key}={json.dumps(value)}" for key, value in _flat(config.model_dump(exclude_none=True))]
 
 
 def beta_rows(config: RunConfig) -> Iterator[tuple[str, str, str]]:
@@ -61,14 +49,6 @@ def beta_rows(config: RunConfig) -> Iterator[tuple[str, str, str]]:
     yield "beta_norm", _arrows(norms), f"beta_eff * {n_reals} reals / {'x'.join(map(str, shape))} pixels"
 
 
-def _ini_config(name: str) -> RunConfig:
-    """An INI file's run, with its beta as the format's own project states it."""
-    config = IniFile.read(name).run()
-    stated = SourceConfig(project="AndrewSpano/Disentangled-Variational-Autoencoder", convention="per-image",
-                          beta=_values(config.objective.beta_z)[0], batch_size=config.train.batch_size)
-    return config.model_copy(update={"source": stated})
-
-
 def _values(schedule: Schedule) -> list[float]:
     """The values that a schedule passes through, without repetitions."""
     values = [schedule] if isinstance(schedule, (int, float)) else [value for _, value in schedule]
@@ -77,11 +57,3 @@ def _values(schedule: Schedule) -> list[float]:
 
 def _arrows(values: list[float]) -> str:
     return " -> ".join(f"{value:.4g}" for value in values)
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value

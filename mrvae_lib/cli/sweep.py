@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import os
 import re
 import statistics
 import tomllib
@@ -15,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mrvae_lib.cli.app import Quick, Settings, console, folder_option
+from mrvae_lib.cli.app import Quick, Settings, named_argument, out_option, print_line
 from mrvae_lib.errors import ConfigError
 
 Point = dict[str, Any]
@@ -25,15 +24,14 @@ Row = dict[str, Any]
 
 
 def sweep(
-    source: Annotated[str, typer.Argument(parser=os.path.expanduser, metavar="PRESET|FILE", help="What each run "
-                                          "changes.")],
-    over: Annotated[list[str] | None, typer.Option(metavar="KEY=V,V,...", help="A setting and its values, for example "
+    source: Annotated[str, named_argument("PRESET|FILE", "What each run changes.")],
+    over: Annotated[list[str] | None, typer.Option(metavar="KEY=V,V,...", help="A setting and its values, such as "
                                                    "objective.beta_z=1,2,4; several make a grid.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each point of the grid, with seeds 0, 1, ...")] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Runs at a time on this machine.")] = 1,
-    storage: Annotated[str, typer.Option(metavar="URL|FILE", help="An Optuna storage, a database's URL or a journal "
-                                         "file, from which several machines take their runs.")] = "",
-    out: Annotated[Path | None, folder_option("The sweep's folder; runs/NAME-sweep if left out.")] = None,
+    storage: Annotated[str, typer.Option(metavar="URL|FILE", help="A database or a journal file of Optuna's, from "
+                                         "which several machines take their runs.")] = "",
+    out: Annotated[Path | None, out_option("The sweep's folder; runs/NAME-sweep if left out.")] = None,
     settings: Settings = None,
     quick: Quick = False,
 ) -> None:
@@ -48,10 +46,10 @@ def sweep(
     try:
         rows = run_from_storage(runner, points, storage, name) if storage else run_here(runner, points)
     except KeyboardInterrupt:
-        console.print("Stopped; the same command goes on.")
+        print_line("Stopped; the same command goes on.")
         raise typer.Exit(130) from None
-    console.print("\n" + write_sweep(rows, runner.folder), soft_wrap=True)
-    console.print(f"Written to {runner.folder}: runs.jsonl, table.md, sweep.png, and a folder per run", soft_wrap=True)
+    print_line("\n" + write_sweep(rows, runner.folder))
+    print_line(f"Written to {runner.folder}: runs.jsonl, table.md, sweep.png, and a folder per run")
     if any("error" in row for row in rows):
         raise typer.Exit(1)
 
@@ -140,11 +138,12 @@ def _draw(means: dict[str, list[tuple[float, float]]], names: Sequence[str], pat
 
     from mrvae_lib.analysis.figures import BLUE, save_figure
 
-    figure, axes = plt.subplots(len(names) or 1, figsize=(6, 1 + 1.6 * len(names)), sharex=True, squeeze=False,
-                                layout="constrained")
-    for i, (ax, name) in enumerate(zip(axes.flat, names, strict=False)):
+    n_rows = -(-len(names) // 3)
+    figure = plt.figure(figsize=(12, 1 + 2.4 * n_rows), layout="constrained")
+    for i, name in enumerate(names):
+        ax = figure.add_subplot(n_rows, 3, i + 1)
         values, deviations = zip(*(cells[i] for cells in means.values()), strict=True)
         ax.errorbar(list(means), values, deviations, marker="o", color=BLUE, capsize=3)
         ax.set_title(name.replace("_", " "), fontsize=10, loc="left")
-    axes.flat[-1].tick_params("x", labelsize=8, labelrotation=20)
+        ax.tick_params("x", labelsize=8, labelrotation=20)
     save_figure(figure, path)

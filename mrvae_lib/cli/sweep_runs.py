@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,14 +114,16 @@ def run_from_storage(runner: Runner, points: Sequence[Point], storage: str, name
 
     Args:
         storage: the URL of a database (`postgresql://...`, `sqlite:///sweep.db`), or the path of a journal file.
-        name: of the study; all who join under one name must mean the same sweep.
+        name: of the study, to which a hash of the configuration that all points change is added: machines share a
+            sweep if they mean the same one.
     Returns:
         One row per point that has ended anywhere, in their order.
     Raises:
-        ConfigError: Optuna or the storage is not there, or the study is about other settings.
+        ConfigError: Optuna or the storage is not there.
         KeyboardInterrupt: as `run_here`; the runs that were stopped are free for other machines.
     """
-    study = _join(storage, name, dump_config(runner.config({})))
+    base = sha256(dump_config(runner.config({})).encode()).hexdigest()
+    study = _study(storage, f"{name}-{base[:8]}")
     from optuna import TrialPruned
     from optuna.storages import RetryHeartbeatStaleTrialCallback, fail_stale_trials
     from optuna.trial import TrialState
@@ -143,7 +146,7 @@ def run_from_storage(runner: Runner, points: Sequence[Point], storage: str, name
             trial.set_user_attr("row", row)
         return (row or {}).get("neg_elbo", math.nan)  # a trial that ends without a number has failed
 
-    def give_back(study: Study, trial: FrozenTrial) -> None:
+    def give_back(study: Study, trial: FrozenTrial) -> None:  # a run that was stopped
         if trial.state == TrialState.FAIL and "row" not in trial.user_attrs:
             RetryHeartbeatStaleTrialCallback()(study, trial)
 
@@ -177,8 +180,8 @@ def _is_database(storage: str) -> bool:
     return "://" in storage
 
 
-def _join(storage: str, name: str, base: str) -> Study:
-    """The study of that name, made if it is not there; `base` is the configuration that its points change."""
+def _study(storage: str, name: str) -> Study:
+    """The study of that name, made if it is not there."""
     try:
         import optuna
         from optuna.storages import JournalStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
@@ -188,13 +191,9 @@ def _join(storage: str, name: str, base: str) -> Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats count as an experiment
     try:
-        study = optuna.create_study(study_name=name, load_if_exists=True, storage=RDBStorage(
+        return optuna.create_study(study_name=name, load_if_exists=True, storage=RDBStorage(
             storage, heartbeat_interval=HEARTBEAT, grace_period=GRACE,
             heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
         ) if _is_database(storage) else JournalStorage(JournalFileBackend(storage)))
     except Exception as error:  # each database's driver has errors of its own
         raise ConfigError(f"--storage {storage}: cannot be opened ({str(error).splitlines()[0]})") from None
-    if study.user_attrs.get("base", base) != base:
-        raise ConfigError(f"{storage} holds a sweep {name!r} of other settings; choose another storage")
-    study.set_user_attr("base", base)
-    return study

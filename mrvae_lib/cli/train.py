@@ -1,4 +1,4 @@
-"""`mrvae train`, which takes a preset, a TOML or INI file, or a run to go on with; and `mrvae convert`."""
+"""`mrvae train`, which takes a preset, a TOML or INI file, or a run to go on with."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ from typing import Annotated
 
 import typer
 
-from mrvae_lib.cli.app import Quick, Settings, command_line, console, folder_option, print_table
-from mrvae_lib.config import RunConfig, changed, dump_config, load_config
+from mrvae_lib.cli.app import Quick, Settings, command_line, named_argument, out_option, print_line, print_table
+from mrvae_lib.config import RunConfig, changed, load_config
 from mrvae_lib.dialects.ini import IniFile
 from mrvae_lib.errors import ConfigError
 
 
 def train(
-    source: Annotated[str, typer.Argument(parser=os.path.expanduser, metavar="PRESET|FILE|RUN", help="A preset's name, "
-                                          "a .toml file, or the folder of a run to go on with.")] = "",
-    ini: Annotated[str, typer.Option("--config", "-c", parser=os.path.expanduser, metavar="FILE", help="Instead: an "
-                                     "INI file, or a shipped one's name; with -v.")] = "",
-    variation: Annotated[str, typer.Option("--variation", "-v", metavar="VAE|B-VAE", help="Of an INI file: VAE, or "
-                                           "B-VAE with the file's beta.")] = "",
-    out: Annotated[Path | None, folder_option("The run's folder; runs/NAME if left out.")] = None,
+    source: Annotated[str, named_argument("PRESET|FILE|RUN", "A preset's name, a .toml file, or the folder of a run to "
+                                          "go on with.")] = "",
+    ini: Annotated[str, typer.Option("--config", "-c", parser=os.path.expanduser, metavar="FILE",
+                                     help="Instead: an INI file, or a shipped one's name; with -v.")] = "",
+    variation: Annotated[str, typer.Option("--variation", "-v", metavar="VAE|B-VAE",
+                                           help="Of an INI file: beta 1, or the file's beta.")] = "",
+    out: Annotated[Path | None, out_option("The run's folder; runs/NAME if left out.")] = None,
     settings: Settings = None,
     quick: Quick = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "",
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "",
-    track: Annotated[list[str] | None, typer.Option(metavar="SERVICE", help="Track the run elsewhere too: wandb, "
-                                                    "offline unless WANDB_MODE says otherwise.")] = None,
+    track: Annotated[list[str] | None, typer.Option(metavar="SERVICE", help="Track it elsewhere too: wandb.")] = None,
 ) -> None:
     """Train a model, or go on with a run that was stopped; then score it and draw its pictures."""
     from mrvae_lib.analysis.epochs import EpochPictures
@@ -37,7 +36,7 @@ def train(
     from mrvae_lib.analysis.tables import score_rows, verdict
     from mrvae_lib.data import load_dataset
     from mrvae_lib.parallel import is_first
-    from mrvae_lib.training.callbacks import HeldOut, JsonLines, ProgressBar, make_trackers
+    from mrvae_lib.training.callbacks import HeldOut, JsonLines, ProgressBar, TensorBoard, make_trackers
     from mrvae_lib.training.checkpoints import load_model
     from mrvae_lib.training.loop import train as train_model
 
@@ -45,17 +44,15 @@ def train(
     overrides = [*(settings or []), *(f'{key}="{value}"' for key, value in flags.items() if value)]
     config, folder = _config_and_folder(source, ini, variation, out, quick, overrides)
     images, test = load_dataset(config.data.name, "train"), load_dataset(config.data.name, "test")
-    trackers = make_trackers(track or [], folder)
-    model = train_model(
-        config, folder, images=images,
-        callbacks=[ProgressBar(), HeldOut(test), JsonLines(folder / "metrics.jsonl"), *trackers,
-                   EpochPictures(folder / "pictures", test, trackers[-1:])],
-    )
+    tensorboard = TensorBoard(folder / "tensorboard")
+    model = train_model(config, folder, images=images, callbacks=[
+        ProgressBar(), HeldOut(test), JsonLines(folder / "metrics.jsonl"), *make_trackers(track or [], folder),
+        tensorboard, EpochPictures(folder / "pictures", test, [tensorboard]),
+    ])
     if not is_first():
         return
     if not (folder / "model" / "config.json").is_file():
-        console.print(f"Stopped; so far: {write_page(folder)}. To go on: {command_line('train', folder)}",
-                      soft_wrap=True)
+        print_line(f"Stopped; so far: {write_page(folder)}. To go on: {command_line('train', folder)}")
         raise typer.Exit(130)
     card = load_model(folder).card
     if "scores" not in card:
@@ -66,26 +63,11 @@ def train(
     scores = card["scores"]
     print_table(("", "", ""), score_rows(scores), f"{scores['n_images']:,} test images of {scores['data']}")
     if scores["kmeans_accuracy"] is not None:
-        console.print(verdict(scores["code_accuracy"], scores["kmeans_accuracy"], config.data.name))
-    written = ", ".join(sorted(path.name for path in folder.iterdir()
-                               if path.name != "checkpoints" and not path.name.startswith(".")))
-    console.print(f"\nWritten to {folder}: {written}", soft_wrap=True)
-    console.print(f"Next: look at {folder / 'report.html'}, open sliders with {command_line('explore', folder)}, "
-                  f"or the notebooks with make lab.", soft_wrap=True)
-
-
-def convert(
-    source: Annotated[str, typer.Argument(parser=os.path.expanduser, metavar="FILE", help="An INI file, or a shipped "
-                                          "one's name.")],
-    target: Annotated[Path, typer.Argument(metavar="FILE.toml")],
-    variation: Annotated[str, typer.Option("--variation", "-v", metavar="VAE|B-VAE", help="B-VAE if left out and the "
-                                           "file has a beta.")] = "",
-) -> None:
-    """Write the run that an INI file describes as a TOML file."""
-    if target.suffix != ".toml":
-        raise ConfigError(f"{target}: must be the name of a .toml file")
-    target.write_text(dump_config(IniFile.read(source).run(variation or None)), encoding="utf-8")
-    console.print(str(target), soft_wrap=True)
+        print_line(verdict(scores["code_accuracy"], scores["kmeans_accuracy"], config.data.name))
+    written = sorted(path.name for path in folder.glob("[!.]*") if path.name != "checkpoints")
+    print_line(f"\nWritten to {folder}: {', '.join(written)}")
+    print_line(f"Next: look at {folder / 'report.html'}, open sliders with {command_line('explore', folder)}, or the "
+               "notebooks with make lab.")
 
 
 def _config_and_folder(source: str, ini: str, variation: str, out: Path | None, quick: bool, overrides: list[str]

@@ -39,15 +39,13 @@ DATASETS: dict[str, tuple[str, tuple[int, int, int]]] = {
 }
 """Per name in a file: our name of the data set, and the shape (C, H, W) of its images."""
 
-Layers = tuple[str, ...]
-"""As in `ModelConfig.encoder` and `decoder`."""
-
-
 Count = Annotated[int, Field(ge=1)]
-Counts = Annotated[tuple[Count, ...], Field(description="a list of whole numbers >= 1 such as [16, 32, 64]")]
 FromZero = Annotated[int, Field(ge=0)]
-Pairs = Annotated[tuple[tuple[FromZero, FromZero], ...],
-                  Field(description="a list of pairs of whole numbers such as [(7, 7), (5, 5)]")]
+Counts = Annotated[tuple[Count, ...], Field(description="a list of whole numbers >= 1 such as [16, 32, 64]")]
+Sizes = Annotated[tuple[tuple[Count, Count], ...],
+                  Field(description="a list of pairs of whole numbers >= 1 such as [(7, 7), (5, 5)]")]
+Paddings = Annotated[tuple[tuple[FromZero, FromZero], ...],
+                     Field(description="a list of pairs of whole numbers >= 0 such as [(1, 1), (0, 0)]")]
 
 
 class Configuration(Section):
@@ -62,10 +60,19 @@ class Architecture(Section):
 
     conv_layers: Count
     conv_channels: Counts
-    conv_kernel_sizes: Pairs
-    conv_strides: Pairs
-    conv_paddings: Pairs
+    conv_kernel_sizes: Sizes
+    conv_strides: Sizes
+    conv_paddings: Paddings
     z_dimension: Annotated[int, Field(ge=1, le=512)]
+
+    @model_validator(mode="after")
+    def _lists_fit(self) -> Self:
+        for key in ("conv_channels", "conv_kernel_sizes", "conv_strides", "conv_paddings"):
+            length = len(getattr(self, key))
+            if length != self.conv_layers:
+                raise ValueError(f"architecture.{key} must have {self.conv_layers} entries, as conv_layers says, "
+                                 f"got {length}")
+        return self
 
 
 class Hyperparameters(Section):
@@ -83,20 +90,6 @@ class IniFile(Section):
     configuration: Configuration
     architecture: Architecture
     hyperparameters: Hyperparameters
-
-    @model_validator(mode="after")
-    def _network_can_be_built(self) -> Self:
-        net = self.architecture
-        for key in ("conv_channels", "conv_kernel_sizes", "conv_strides", "conv_paddings"):
-            length = len(getattr(net, key))
-            if length != net.conv_layers:
-                raise ValueError(f"architecture.{key} must have {net.conv_layers} entries, as conv_layers says, "
-                                 f"got {length}")
-        for key in ("conv_kernel_sizes", "conv_strides"):
-            if any(0 in pair for pair in getattr(net, key)):
-                raise ValueError(f"architecture.{key} must be >= 1 everywhere, got 0")
-        mirrored_layers(net, DATASETS[self.configuration.dataset][1])
-        return self
 
     @classmethod
     def read(cls, source: str | os.PathLike[str]) -> IniFile:
@@ -133,29 +126,31 @@ class IniFile(Section):
             raise ConfigError(f"variation must be VAE or B-VAE, got {variation!r}")
         if variation == "B-VAE" and hyper.beta is None:
             raise ConfigError("hyperparameters.beta is missing: the variation B-VAE needs it")
+        beta = 1.0 if variation == "VAE" or hyper.beta is None else hyper.beta
         data, shape = DATASETS[self.configuration.dataset]
         encoder, decoder = mirrored_layers(self.architecture, shape)
         return parse_config({
             "data": {"name": data},
-            "model": {"n_reals": self.architecture.z_dimension, "n_bits": 0, "network": "layers", "encoder": encoder,
-                      "decoder": decoder},
-            "objective": {"beta_z": 1.0 if variation == "VAE" or hyper.beta is None else hyper.beta},
+            "model": {"n_reals": self.architecture.z_dimension, "n_bits": 0, "network": "layers",
+                      "encoder": encoder, "decoder": decoder},
+            "objective": {"beta_z": beta},
             "train": {"epochs": hyper.epochs, "batch_size": hyper.batch_size,
                       "lr": _falling(hyper.learning_rate, hyper.epochs)},
+            "source": {"project": "AndrewSpano/Disentangled-Variational-Autoencoder", "beta": beta,
+                       "convention": "per-image", "batch_size": hyper.batch_size},
         })
 
 
-def mirrored_layers(net: Architecture, image_shape: tuple[int, int, int]) -> tuple[Layers, Layers]:
+def mirrored_layers(net: Architecture, image_shape: tuple[int, int, int]) -> tuple[list[str], list[str]]:
     """Source 004's networks: convolutions, their mirror image, and an output that goes one size up and back.
 
-    Each transposed convolution gets the output padding that restores the size its convolution started from.
+    Each transposed convolution gets the output padding that restores the size its convolution started from. A network
+    that some image is too small for is refused where it is built, with the layer and the size it reached.
 
     Args:
         image_shape: (C, H, W).
     Returns:
         The layers of the encoder and of the decoder.
-    Raises:
-        ValueError: a size falls below 1; names the layer and the size.
     """
     tail = ", leaky 0.15, batchnorm"
     sizes = list(zip(net.conv_kernel_sizes, net.conv_strides, net.conv_paddings, strict=True))
@@ -165,18 +160,14 @@ def mirrored_layers(net: Architecture, image_shape: tuple[int, int, int]) -> tup
     shape = image_shape
     for channels, form, size in zip(net.conv_channels, forms, sizes, strict=True):
         axes = list(zip(shape[1:], *size, strict=True))  # side, kernel, stride, padding: of the height, of the width
-        height, width = ((side + 2 * p - k) // s + 1 for side, k, s, p in axes)
-        _check(f"encoder: layer {len(encoder) + 1}, 'conv {channels} {form}'", (channels, height, width), shape)
         restored = _size((side + 2 * p - k) % s for side, k, s, p in axes)
         encoder.append(f"conv {channels} {form}{tail}")
         mirror.append(f"deconv {channels} {form} op{restored}{tail}")
+        height, width = ((side + 2 * p - k) // s + 1 for side, k, s, p in axes)
         shape = channels, height, width
-    up = f"deconv {net.conv_channels[0]} {forms[0]}"
-    height, width = ((side - 1) * s - 2 * p + k for side, k, s, p in zip(image_shape[1:], *sizes[0], strict=True))
-    _check(f"decoder: the last layer but one, {up!r}", (net.conv_channels[0], height, width), image_shape)
-    decoder = [f"linear {math.prod(shape)}, view {_size(shape)}", *reversed(mirror), f"{up}, selu, batchnorm",
-               f"conv {image_shape[0]} {forms[0]}"]
-    return tuple(encoder), tuple(decoder)
+    decoder = [f"linear {math.prod(shape)}, view {_size(shape)}", *reversed(mirror),
+               f"deconv {net.conv_channels[0]} {forms[0]}, selu, batchnorm", f"conv {image_shape[0]} {forms[0]}"]
+    return encoder, decoder
 
 
 def is_ini(source: str | os.PathLike[str]) -> bool:
@@ -199,11 +190,6 @@ def _value(text: str) -> Any:
         return ast.literal_eval(text) if text.startswith("[") else text
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
-
-
-def _check(layer: str, shape: tuple[int, ...], before: tuple[int, ...]) -> None:
-    if min(shape) < 1:
-        raise ValueError(f"architecture: {layer}, reaches {_size(shape)} from {_size(before)}")
 
 
 def _size(numbers: Iterable[int]) -> str:
