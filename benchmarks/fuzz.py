@@ -35,12 +35,12 @@ import numpy as np
 import torch
 from safetensors.torch import save as save_tensors
 
-from mrvae_lib.config import ConfigError, ModelConfig, dump_config, load_config, preset_names
-from mrvae_lib.data.imageset import DataError
+from mrvae_lib.config import ModelConfig, dump_config, load_config, preset_names
 from mrvae_lib.data.own import load_npz
 from mrvae_lib.data.vision import _read_idx
+from mrvae_lib.errors import CheckpointError, ConfigError, DataError
 from mrvae_lib.model.vae import MRVAE
-from mrvae_lib.training.checkpoints import CheckpointError, load_model, write_model
+from mrvae_lib.training.checkpoints import load_model, write_model
 
 SECONDS, MEMORY = 5.0, 2**30
 NUMBERS = ["0", "-1", "1e999", "-1e999", "nan", "1000000000000", "9" * 5000, "0.1", "1e-320", "true", '"x"', "[]",

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from mrvae_lib.training.schedules import weights_at
 
 from mrvae_lib.analysis.encoding import encode_set
 from mrvae_lib.config import ConfigError, changed, load_config
@@ -13,7 +14,6 @@ from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import loss_terms, total_loss
 from mrvae_lib.training.checkpoints import load_model
 from mrvae_lib.training.loop import train
-from mrvae_lib.training.schedules import weights_at
 from tests.conftest import tiny_images
 from tests.test_cli import mrvae
 

@@ -8,14 +8,13 @@ import signal
 import pytest
 import torch
 
-from mrvae_lib.config import ConfigError
 from mrvae_lib.data.imageset import as_floats
-from mrvae_lib.training.checkpoints import CheckpointError, checkpoints, load_model, load_state, save_model
+from mrvae_lib.errors import CheckpointError, ConfigError, TrainingError
+from mrvae_lib.training.callbacks import JsonLines, ProgressBar, TensorBoard
+from mrvae_lib.training.checkpoints import checkpoints, load_model, load_state, save_model
 from mrvae_lib.training.device import choose_device, use_bf16
 from mrvae_lib.training.loop import Callback, train
-from mrvae_lib.training.run import TrainingError, start
-from mrvae_lib.training.schedules import Plateau
-from mrvae_lib.training.callbacks import JsonLines, ProgressBar, TensorBoard
+from mrvae_lib.training.run import Plateau, start
 from tests.conftest import tiny_images, tiny_model, tiny_run
 
 

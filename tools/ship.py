@@ -13,8 +13,7 @@ from pathlib import Path
 
 from mrvae_lib.analysis.encoding import encoded_examples, evaluate
 from mrvae_lib.data import load_dataset
-from mrvae_lib.training.checkpoints import pretrained_folder
-from mrvae_lib.training.checkpoints import load_model, save_model
+from mrvae_lib.training.checkpoints import load_model, pretrained_folder, save_model
 
 RECORDED = ("code_accuracy", "kl_z", "neg_elbo", "reconstruction")
 
