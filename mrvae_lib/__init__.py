@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from mrvae_lib.config import load_config
     from mrvae_lib.data import load_dataset
     from mrvae_lib.interactive.exercises import check
-    from mrvae_lib.interactive.export import export_html
     from mrvae_lib.model.codes import CodeTable, all_codes
     from mrvae_lib.model.latents import expected_loss
-    from mrvae_lib.model.vae import MRVAE
+    from mrvae_lib.model.vae import MRVAE, Posterior
     from mrvae_lib.objective import loss_terms, total_loss
     from mrvae_lib.pose import random_pose
     from mrvae_lib.training.checkpoints import load_model
@@ -25,12 +24,13 @@ __version__ = "0.1.0"
 
 # Where each public name comes from. It is loaded on first use, so that the command line answers before torch is there.
 _HOMES = {
-    "MRVAE": "model.vae", "load_model": "training.checkpoints", "load_config": "config", "load_dataset": "data",
+    "MRVAE": "model.vae", "Posterior": "model.vae",
+    "load_model": "training.checkpoints", "load_config": "config", "load_dataset": "data",
     "train": "training.loop", "Callback": "training.loop",
     "loss_terms": "objective", "total_loss": "objective", "random_pose": "pose", "expected_loss": "model.latents",
     "all_codes": "model.codes", "CodeTable": "model.codes",
     "encode_set": "analysis.encoding", "measure": "analysis.measurement", "factor_scores": "analysis.measurement",
-    "traverse": "analysis.traversals", "export_html": "interactive.export", "check": "interactive.exercises",
+    "traverse": "analysis.traversals", "check": "interactive.exercises",
 }
 _MODULES = {"figures": "analysis.figures", "widgets": "interactive"}
 __all__ = sorted([*_HOMES, *_MODULES])

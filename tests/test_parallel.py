@@ -75,7 +75,7 @@ def test_one_process_draws_what_it_drew_before_there_were_several():
 
 
 def test_a_batch_that_cannot_be_divided_evenly_is_refused(monkeypatch):
-    monkeypatch.setattr("mrvae_lib.training.run.n_processes", lambda: 3)
+    monkeypatch.setattr(parallel, "n_processes", lambda: 3)
     with pytest.raises(ConfigError, match="must be a multiple of the 3 processes, got 8"):
         start(shared_config(), images=tiny_images())
 
