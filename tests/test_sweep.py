@@ -153,7 +153,7 @@ def test_the_run_of_a_killed_machine_is_taken_over_by_another(tmp_path):
     output, _ = other.communicate(timeout=120)
     assert other.returncode == 0, output
     assert [row["settings"]["train.seed"] for row in rows_of(tmp_path / "b")] == [0, 1]
-    assert sorted(trial.state.name for trial in the_study(url).trials) == ["COMPLETE", "COMPLETE", "FAIL"]
+    assert sorted(trial.state.name for trial in the_study(url).trials) == ["COMPLETE", "COMPLETE", "FAIL", "PRUNED", "PRUNED"]
 
 
 def the_study(storage):

@@ -36,7 +36,7 @@ def sweep(
     quick: Quick = False,
 ) -> None:
     """Train a grid of settings and seeds, one folder per run; started again, it goes on where it stopped."""
-    from mrvae_lib.cli.sweep_runs import Runner, run_from_storage, run_here
+    from mrvae_lib.cli.sweep_runs import Runner, run_from_storage
 
     name = f"{Path(source).stem}-sweep"
     runner = Runner(source, quick, settings or [], out or Path("runs") / name, workers)
@@ -44,7 +44,10 @@ def sweep(
     for point in points:  # a value that cannot be used stops the sweep before its first run
         runner.config(point)
     try:
-        rows = run_from_storage(runner, points, storage, name) if storage else run_here(runner, points)
+        if storage:
+            rows = run_from_storage(runner, points, storage, name)
+        else:
+            rows = [row for row in runner.in_threads(runner.run, points) if row]
     except KeyboardInterrupt:
         print_line("Stopped; the same command goes on.")
         raise typer.Exit(130) from None

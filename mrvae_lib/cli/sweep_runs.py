@@ -10,12 +10,12 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mrvae_lib.cli.sweep import Point, Row, as_overrides, run_name
 from mrvae_lib.config import RunConfig, dump_config, load_config
@@ -50,6 +50,18 @@ class Runner:
     def config(self, point: Point) -> RunConfig:
         """The configuration of a point's run; of the empty point, the one that all points change."""
         return load_config(self.source, quick=self.quick, overrides=[*self.overrides, *as_overrides(point)])
+
+    def in_threads(self, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+        """The function's values, computed by as many threads as there are workers.
+
+        Raises:
+            KeyboardInterrupt: after every running process has written its checkpoint.
+        """
+        with ThreadPoolExecutor(self.workers) as pool:
+            try:
+                return list(pool.map(function, items))
+            finally:
+                self.stop.set()
 
     def run(self, point: Point) -> Row | None:
         """Train and score a point, unless its folder holds the finished run already; None if it was stopped."""
@@ -91,21 +103,6 @@ class Runner:
         return {name: value for name, value in card.get("scores", {}).items() if isinstance(value, float)}
 
 
-def run_here(runner: Runner, points: Sequence[Point]) -> list[Row]:
-    """Run every point on this machine.
-
-    Returns:
-        One row per point, in their order.
-    Raises:
-        KeyboardInterrupt: after every running process has written its checkpoint.
-    """
-    with ThreadPoolExecutor(runner.workers) as pool:
-        try:
-            return [row for row in pool.map(runner.run, points) if row]
-        finally:
-            runner.stop.set()
-
-
 def run_from_storage(runner: Runner, points: Sequence[Point], storage: str, name: str) -> list[Row]:
     """Run the points that no other process has, until none is left; all processes share an Optuna study.
 
@@ -120,7 +117,7 @@ def run_from_storage(runner: Runner, points: Sequence[Point], storage: str, name
         One row per point that has ended anywhere, in their order.
     Raises:
         ConfigError: Optuna or the storage is not there.
-        KeyboardInterrupt: as `run_here`; the runs that were stopped are free for other machines.
+        KeyboardInterrupt: as `Runner.in_threads`; the runs that were stopped are free for other machines.
     """
     base = sha256(dump_config(runner.config({})).encode()).hexdigest()
     study = _study(storage, f"{name}-{base[:8]}")
@@ -131,17 +128,14 @@ def run_from_storage(runner: Runner, points: Sequence[Point], storage: str, name
     def alive() -> list[FrozenTrial]:
         return study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE))
 
-    entered = [trial.user_attrs.get("point") for trial in alive()]
     for point in points:
-        if point not in entered:
-            study.enqueue_trial({}, user_attrs={"point": point})
+        study.enqueue_trial({}, user_attrs={"point": point})
 
     def objective(trial: Trial) -> float:
-        point = trial.user_attrs.get("point")
-        if point is None:
-            raise TrialPruned("the queue was empty")
-        if any(other.number < trial.number and other.user_attrs.get("point") == point for other in alive()):
-            raise TrialPruned("two machines have entered this point")
+        point = trial.user_attrs.get("point")  # none if another process was quicker and the queue is empty
+        earlier = [other.user_attrs.get("point") for other in alive() if other.number < trial.number]
+        if not point or point in earlier:
+            raise TrialPruned  # every process enters the whole grid: a point belongs to its first trial that lives
         if row := runner.run(point):
             trial.set_user_attr("row", row)
         return (row or {}).get("neg_elbo", math.nan)  # a trial that ends without a number has failed
@@ -150,7 +144,7 @@ def run_from_storage(runner: Runner, points: Sequence[Point], storage: str, name
         if trial.state == TrialState.FAIL and "row" not in trial.user_attrs:
             RetryHeartbeatStaleTrialCallback()(study, trial)
 
-    def work() -> None:
+    def work(_: int) -> None:
         while not runner.stop.is_set():
             fail_stale_trials(study)
             states = {trial.state for trial in alive()}
@@ -161,23 +155,14 @@ def run_from_storage(runner: Runner, points: Sequence[Point], storage: str, name
                     # Optuna ends no trial twice: this machine was silent for so long that its run went to another.
                     if "Cannot tell" not in str(error):
                         raise
-            elif TrialState.RUNNING in states and _is_database(storage):
+            elif TrialState.RUNNING in states and "://" in storage:
                 runner.stop.wait(POLL)
             else:
                 return
 
-    with ThreadPoolExecutor(runner.workers) as pool:
-        try:
-            for worker in [pool.submit(work) for _ in range(runner.workers)]:
-                worker.result()
-        finally:
-            runner.stop.set()
+    runner.in_threads(work, range(runner.workers))
     ended = {run_name(row["settings"]): row for trial in study.get_trials() if (row := trial.user_attrs.get("row"))}
     return [ended[name] for name in map(run_name, points) if name in ended]
-
-
-def _is_database(storage: str) -> bool:
-    return "://" in storage
 
 
 def _study(storage: str, name: str) -> Study:
@@ -194,6 +179,6 @@ def _study(storage: str, name: str) -> Study:
         return optuna.create_study(study_name=name, load_if_exists=True, storage=RDBStorage(
             storage, heartbeat_interval=HEARTBEAT, grace_period=GRACE,
             heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
-        ) if _is_database(storage) else JournalStorage(JournalFileBackend(storage)))
+        ) if "://" in storage else JournalStorage(JournalFileBackend(storage)))
     except Exception as error:  # each database's driver has errors of its own
         raise ConfigError(f"--storage {storage}: cannot be opened ({str(error).splitlines()[0]})") from None
