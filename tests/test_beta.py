@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from mrvae_lib.cli import app
 from mrvae_lib.config import SourceConfig, load_config, parse_config, preset_names
-from mrvae_lib.data import IMAGE_SHAPES, load_dataset
+from mrvae_lib.data import DATASETS, load_dataset
 from mrvae_lib.dialects.beta import CONVENTIONS, beta_eff, beta_norm, weights
 from mrvae_lib.errors import ConfigError
 from mrvae_lib.model.latents import kl_normal
@@ -131,14 +131,14 @@ def test_a_bad_source_table_is_named(table, message):
 def test_a_presets_price_of_the_kl_is_its_sources_converted(name):
     config = load_config(name)
     price = config.objective.gamma_z or config.objective.beta_z
-    assert price == pytest.approx(beta_eff(config.source, IMAGE_SHAPES[config.data.name]), rel=1e-3)
+    assert price == pytest.approx(beta_eff(config.source, DATASETS[config.data.name].shape), rel=1e-3)
     assert config.source.project
 
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_preset_of_a_source_project_shows_the_beta_stated_there(name):
     config = load_config(name)
-    source, shape = config.source, IMAGE_SHAPES[config.data.name]
+    source, shape = config.source, DATASETS[config.data.name].shape
     shown = [line.split() for line in CliRunner().invoke(app, ["presets", name]).output.splitlines()]
     assert ["stated", "beta", f"{source.beta:g}"] in [words[:3] for words in shown]
     assert [words[1] for words in shown if words[:1] == ["beta_eff"]] == [f"{beta_eff(source, shape):.4g}"]
@@ -152,9 +152,9 @@ def test_an_ini_file_is_shown_like_a_preset(name, beta):
     assert ["stated", "beta", beta] in [line.split()[:3] for line in shown.splitlines()]
 
 
-@pytest.mark.parametrize("name", ["digits", "dsprites", "xys", "xys-full"])
+@pytest.mark.parametrize("name", ["digits", "dsprites", "xys", "xys-full", "xys-256"])
 def test_image_shapes_known_without_loading_are_those_that_load(name):
-    assert load_dataset(name).image_shape == IMAGE_SHAPES[name]
+    assert load_dataset(name).image_shape == DATASETS[name].shape
 
 
 def test_a_preset_is_shown_with_its_settings_and_its_three_betas():

@@ -162,6 +162,8 @@ def test_a_tilde_is_the_home_folder_where_the_shell_leaves_it_alone(run, tmp_pat
     shutil.copytree(run[0], tmp_path / "small")
     assert mrvae("export", "~/small", "--out=~/page.html").exit_code == 0
     assert (tmp_path / "page.html").is_file()
+    result = mrvae("train", "digits", "--set", "data.name=~/nowhere")
+    assert f"no data set '{tmp_path}/nowhere'" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,6 @@ def data(
     from mrvae_lib.analysis.pictures import tile
     from mrvae_lib.analysis.tables import label_counts
     from mrvae_lib.data import load_dataset
-    from mrvae_lib.data.imageset import as_floats
 
     train, test = load_dataset(name, "train"), load_dataset(name, "test")
     print_table(("split", "images", "shape", "MB in memory", "labels"), [
@@ -120,7 +119,7 @@ def data(
         factors = [f"{factor} {size}" for factor, size in zip(train.factor_names, sizes, strict=True)]
         print_line(f"factors: {', '.join(factors)}")
     samples = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:N_SAMPLES]
-    picture = Image.fromarray(tile(as_floats(train.take(samples)), SAMPLES_ACROSS))
+    picture = Image.fromarray(tile(train.floats(samples), SAMPLES_ACROSS))
     path = out or Path(f"{Path(name).stem}.png")
     picture.resize((2 * picture.width, 2 * picture.height), Image.Resampling.NEAREST).save(path)
     print_line(f"samples: {path}")

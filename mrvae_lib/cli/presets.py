@@ -32,7 +32,7 @@ def beta_rows(config: RunConfig) -> Iterator[tuple[str, str, str]]:
     Raises:
         DataError: the image size of the reader's own images is asked for and they cannot be read.
     """
-    from mrvae_lib.data import IMAGE_SHAPES, load_dataset
+    from mrvae_lib.data import DATASETS, load_dataset
 
     if source := config.source:
         yield "stated beta", f"{source.beta:g}", source.project
@@ -41,7 +41,7 @@ def beta_rows(config: RunConfig) -> Iterator[tuple[str, str, str]]:
         white = f", white pixels of {source.white:.4g}" if source.white != 1 else ""
         yield "", "", f"batch size {source.batch_size:,}{images}{white}"
     name, n_reals = config.data.name, config.model.n_reals
-    shape = IMAGE_SHAPES[name] if name in IMAGE_SHAPES else load_dataset(name).image_shape
+    shape = DATASETS[name].shape if name in DATASETS else load_dataset(name).image_shape
     key = "gamma_z" if config.objective.gamma_z != 0 else "beta_z"
     values = _values(getattr(config.objective, key))
     norms = [beta_norm(value, n_reals, shape) for value in values]
