@@ -114,10 +114,10 @@ def write_sweep(rows: Sequence[Row], folder: Path) -> str:
         label = ", ".join(f"{key.split('.')[-1]} {json.dumps(value)}" for key, value in row["settings"].items()
                           if key != "train.seed")
         groups.setdefault(label or "as given", []).append(row)
-    means = {label: [_mean_and_deviation([run[name] for run in runs if name in run]) for name in names]
-             for label, runs in groups.items()}
+    means: dict[str, list[tuple[float, float]]] = {}
     lines = [["settings", "runs", "failed", *names], ["---"] * (len(names) + 3)]
     for label, runs in groups.items():
+        means[label] = [_mean_and_deviation([run[name] for run in runs if name in run]) for name in names]
         n_failed = sum("error" in run for run in runs)
         lines.append([label, str(len(runs) - n_failed), str(n_failed), *map(_cell, means[label])])
     table = "".join(f"| {' | '.join(line)} |\n" for line in lines)

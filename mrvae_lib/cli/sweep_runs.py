@@ -140,7 +140,8 @@ def run_from_storage(runner: Runner, points: Sequence[Point], storage: str, name
             trial.set_user_attr("row", row)
         return (row or {}).get("neg_elbo", math.nan)  # a trial that ends without a number has failed
 
-    def give_back(study: Study, trial: FrozenTrial) -> None:  # a run that was stopped
+    def give_back(study: Study, trial: FrozenTrial) -> None:
+        """Enter a run again that was stopped, for other machines."""
         if trial.state == TrialState.FAIL and "row" not in trial.user_attrs:
             RetryHeartbeatStaleTrialCallback()(study, trial)
 
