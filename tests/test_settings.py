@@ -3,7 +3,7 @@
 import pytest
 
 from mrvae_lib.config import ConfigError, RunConfig, load_config, preset_names
-from mrvae_lib.ini import IniFile, example_names
+from mrvae_lib.dialects.ini import IniFile, example_names
 from mrvae_lib.interactive.settings import ConfigPanel
 
 
@@ -64,18 +64,7 @@ def test_where_there_are_no_widgets_the_configuration_is_printed():
 
 
 @pytest.mark.parametrize("example", example_names())
-def test_an_ini_file_fills_the_panel_and_the_panel_writes_it_back(example, tmp_path):
+def test_an_ini_file_fills_the_panel(example):
     panel = ConfigPanel()
     panel.load(example)
     assert panel.config == IniFile.read(example).run()
-    panel.fields["objective.beta_z"].value = "2.5"
-    panel.save(tmp_path / "mine.ini")
-    again = IniFile.read(tmp_path / "mine.ini")
-    assert again.run("B-VAE") == panel.config
-    assert again.hyperparameters.beta == 2.5
-
-
-def test_what_an_ini_file_cannot_say_is_named_and_nothing_is_written(tmp_path):
-    with pytest.raises(ConfigError):
-        ConfigPanel(load_config("digits")).save(tmp_path / "mine.ini")
-    assert not list(tmp_path.iterdir())

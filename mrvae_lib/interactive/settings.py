@@ -12,7 +12,7 @@ import ipywidgets as widgets
 import tomli_w
 
 from mrvae_lib.config import ConfigError, RunConfig, dump_config, load_config, parse_config
-from mrvae_lib.ini import IniFile, is_ini
+from mrvae_lib.dialects.ini import IniFile, is_ini
 from mrvae_lib.training.checkpoints import atomic_write
 
 SHOWN = {
@@ -74,12 +74,12 @@ class ConfigPanel:
         self.show(IniFile.read(source).run() if is_ini(source) else load_config(source))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write what the widgets say as a TOML or an INI file, by its name; `load` and `mrvae train` read it back.
+        """Write what the widgets say as a TOML file; `load` and `mrvae train` read it back.
 
         Raises:
-            ConfigError: an INI file cannot say this, or a widget says what is not accepted.
+            ConfigError: a widget says what is not accepted.
         """
-        atomic_write(Path(path), IniFile.of_run(self.config).text() if is_ini(path) else dump_config(self.config))
+        atomic_write(Path(path), dump_config(self.config))
         return Path(path)
 
     def _field(self, section: str, key: str) -> widgets.Text | widgets.Dropdown:
