@@ -2,12 +2,13 @@
 
 import pytest
 
-from mrvae_lib.conventions import CONVENTIONS, Source, beta_norm
+from mrvae_lib.config import SourceConfig
+from mrvae_lib.dialects.beta import CONVENTIONS, beta_norm
 from mrvae_lib.interactive.beta_panel import BetaPanel
 
 
 def test_it_opens_on_the_setting_it_is_given():
-    source = Source(beta=5000, convention="kl-batch-mean", batch_size=16, n_images=100)
+    source = SourceConfig(beta=5000, convention="kl-batch-mean", batch_size=16, n_images=100)
     panel = BetaPanel(source, image_shape=(3, 256, 256), n_reals=10)
     assert panel.source == source
     assert panel.beta_eff == 312.5

@@ -2,8 +2,9 @@
 
 import pytest
 
-from mrvae_lib.config import ConfigError, RunConfig, load_config, preset_names
-from mrvae_lib.ini import IniFile, example_names
+from mrvae_lib.config import RunConfig, load_config, preset_names
+from mrvae_lib.dialects.ini import IniFile, example_names
+from mrvae_lib.errors import ConfigError
 from mrvae_lib.interactive.config_panel import ConfigPanel
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from mrvae_lib.conventions import CONVENTIONS, ImageShape, Source, beta_norm
+from mrvae_lib.config import SourceConfig
+from mrvae_lib.dialects.beta import CONVENTIONS, ImageShape, beta_eff, beta_norm, weights
 from mrvae_lib.interactive.display import widget_view, wrapped
 
 
@@ -19,9 +20,9 @@ class BetaPanel:
         n_reals: D there, which only `beta_norm` needs.
     """
 
-    def __init__(self, source: Source | None = None, *, image_shape: ImageShape = (1, 28, 28), n_reals: int = 3
+    def __init__(self, source: SourceConfig | None = None, *, image_shape: ImageShape = (1, 28, 28), n_reals: int = 3
                  ) -> None:
-        source = source or Source(beta=0.1, convention="dataset-size", batch_size=256, n_images=48_000)
+        source = source or SourceConfig(beta=0.1, convention="dataset-size", batch_size=256, n_images=48_000)
         self.image_shape = image_shape
         wide = {"description_width": "110px"}
         self.beta = widgets.BoundedFloatText(value=source.beta, min=0, max=1e9, description="stated beta", style=wide)
@@ -40,19 +41,19 @@ class BetaPanel:
         self._show()
 
     @property
-    def source(self) -> Source:
+    def source(self) -> SourceConfig:
         """The setting now."""
-        return Source(beta=self.beta.value, convention=self.convention.value,
+        return SourceConfig(beta=self.beta.value, convention=self.convention.value,
                       batch_size=self.batch_size.value, n_images=self.n_images.value)
 
     @property
     def beta_eff(self) -> float:
         """The beta of our loss that does the same: what to write into `objective.beta_z`."""
-        return self.source.beta_eff(self.image_shape)
+        return beta_eff(self.source, self.image_shape)
 
     def _show(self, _: Any = None) -> None:
         shape = " x ".join(map(str, self.image_shape))
-        reconstruction, kl = self.source.weights(self.image_shape)
+        reconstruction, kl = weights(self.source, self.image_shape)
         norm = beta_norm(self.beta_eff, self.n_reals.value, self.image_shape)
         there = f"{reconstruction:.4g} reconstruction + {self.beta.value:g} &middot; {kl:.4g} KL"
         self.answer.value = (

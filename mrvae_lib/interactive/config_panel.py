@@ -11,8 +11,9 @@ from typing import Any, Literal, get_args, get_origin
 
 import ipywidgets as widgets
 
-from mrvae_lib.config import ConfigError, RunConfig, dump_config, load_config, parse_config
-from mrvae_lib.ini import IniFile, is_ini
+from mrvae_lib.config import RunConfig, dump_config, load_config, parse_config
+from mrvae_lib.dialects.ini import IniFile, is_ini
+from mrvae_lib.errors import ConfigError
 from mrvae_lib.interactive.display import error_text, widget_view, wrapped
 from mrvae_lib.training.checkpoints import atomic_write
 
