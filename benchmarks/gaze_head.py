@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from mrvae_lib import load_config, train
-from mrvae_lib.analysis.encoding import encode_set
+from mrvae_lib.analysis.evaluation import encode_set
 from mrvae_lib.analysis.gaze_head import read_gaze
 from mrvae_lib.data import load_dataset
 from mrvae_lib.data.gaze import factor_values

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mrvae_lib.analysis.encoding import encode_set
+from mrvae_lib.analysis.evaluation import encode_set
 from mrvae_lib.config import ConfigError, changed, load_config
 from mrvae_lib.ini import IniFile, convert, example_names
 from mrvae_lib.interactive.settings import ConfigPanel

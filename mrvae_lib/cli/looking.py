@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import webbrowser
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -21,23 +22,21 @@ RunOrName = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, o
 def evaluate(
     run: RunOrName,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; its keys are the fields of "
-                                          "analysis.measurement.Measurement.")] = False,
+                                          "analysis.latent_report.Measurement.")] = False,
     latents: Annotated[bool, typer.Option("--latents", help="Also print a row per latent.")] = False,
-    slow_dci: Annotated[bool, typer.Option("--dci", help="DCI as published, which takes minutes, in the place of its "
-                                           "fast variant.")] = False,
 ) -> None:
     """Measure a model on the data it was trained on, beside an untrained network of the same shape."""
     from mrvae_lib.analysis import tables
-    from mrvae_lib.analysis.measurement import measure
+    from mrvae_lib.analysis.latent_report import measure
     from mrvae_lib.data import load_dataset
     from mrvae_lib.pretrained import open_model
 
     with one_line_errors():
         model = open_model(run)
         name = model.card["run"]["data"]["name"]
-        measured = measure(model, load_dataset(name, "test"), load_dataset(name, "train"), slow_dci=slow_dci)
+        measured = measure(model, load_dataset(name, "test"), load_dataset(name, "train"))
         if as_json:
-            print(json.dumps(measured.plain()))
+            print(json.dumps(asdict(measured)))
             return
         title = f"{measured.trained.scores.n_images:,} test images of {measured.data}"
         print_table(("", "trained", "untrained", ""), tables.measurement_rows(measured), title)
