@@ -16,7 +16,7 @@ from itertools import cycle
 
 import torch
 
-from mrvae_lib import MRVAE, load_pretrained
+from mrvae_lib import MRVAE, load_model
 from mrvae_lib.analysis.traversals import code_lattice, real_sweep, sweep_values
 from mrvae_lib.config import ModelConfig
 from mrvae_lib.interactive import LatentExplorer
@@ -108,7 +108,7 @@ def memory() -> float:
 
 def main() -> None:
     conv = ModelConfig(n_reals=6, n_bits=2, network="conv", hidden=(32, 32, 64, 64, 256))
-    digits = load_pretrained("mnist-mrvae")
+    digits = load_model("mnist-mrvae")
     shown = {
         "28x28, MLP, 4 bits": (digits, True),
         "28x28, MLP, picture alone": (digits, False),

@@ -12,11 +12,11 @@ from mrvae_lib.analysis.evaluation import encode_set
 from mrvae_lib.analysis.gaze_head import read_gaze
 from mrvae_lib.data import load_dataset
 from mrvae_lib.data.gaze import factor_values
-from mrvae_lib.training.checkpoints import load_run
+from mrvae_lib.training.checkpoints import load_model
 
 
 def main() -> None:
-    models = {run: load_run(run) for run in sys.argv[1:]}
+    models = {run: load_model(run) for run in sys.argv[1:]}
     if not models:
         models = {"xys, 10 epochs": train(load_config("xys", overrides=["train.epochs=10"]))}
     for name, model in models.items():

@@ -17,8 +17,8 @@ from samples import Judge
 from mrvae_lib.config import load_config
 from mrvae_lib.data import ImageSet, load_dataset
 from mrvae_lib.model.vae import MRVAE
+from mrvae_lib.training.callbacks import JsonLines
 from mrvae_lib.training.loop import train
-from mrvae_lib.training.trackers import JsonLines
 
 DOCS = Path(__file__).parents[1] / "docs"
 Line = dict[str, Any]

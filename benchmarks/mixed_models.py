@@ -95,7 +95,7 @@ def code_decides(model: MRVAE, codes: Posterior, train: ImageSet, known: Posteri
     """
     pictures, bits = (torch.cat(batches) for batches in zip(*swapped(model, codes), strict=True))
     taken_for = judge_of(train.name).classes(pictures)
-    return majority_accuracy(code_index(known.bits), train.labels, code_index(bits), taken_for)
+    return majority_accuracy(known.code_index, train.labels, code_index(bits), taken_for)
 
 
 def with_bits(data: str, bits: int, variant: str, seed: int, runs: Path) -> Line:

@@ -18,7 +18,7 @@ from mrvae_lib.analysis.factor_scores import code_columns
 from mrvae_lib.analysis.latent_report import untrained
 from mrvae_lib.analysis.metric_result import Array, checked, train_and_test
 from mrvae_lib.data import load_dataset
-from mrvae_lib.pretrained import load_pretrained
+from mrvae_lib.training.checkpoints import load_model
 
 
 def published_dci(codes: Array, factors: Array, *, n_train: int = 10_000, n_test: int = 5_000, seed: int = 0) -> DCI:
@@ -50,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", default=["dsprites-mrvae"])
     for name in parser.parse_args().names:
-        model = load_pretrained(name)
+        model = load_model(name)
         images = scored_part(load_dataset(model.card["run"]["data"]["name"], "test"))
         for kind, network in (("trained", model), ("untrained", untrained(model))):
             codes = encode_set(network, images)

@@ -13,7 +13,7 @@ import argparse
 from mrvae_lib.analysis.latent_report import Measurement, measure
 from mrvae_lib.analysis.tables import bit_table, markdown, measurement_rows, real_table, settings_lines, told_table
 from mrvae_lib.data import DataError, load_dataset
-from mrvae_lib.pretrained import load_pretrained, pretrained_names
+from mrvae_lib.training.checkpoints import load_model, pretrained_names
 
 
 def markdown_report(name: str, measurement: Measurement) -> str:
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", default=pretrained_names())
     arguments = parser.parse_args()
     for name in arguments.names:
-        model = load_pretrained(name)
+        model = load_model(name)
         data = model.card["run"]["data"]["name"]
         try:
             test, train = load_dataset(data, "test"), load_dataset(data, "train")

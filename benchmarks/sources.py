@@ -34,7 +34,7 @@ from mrvae_lib.analysis.tables import bit_table, markdown, real_table
 from mrvae_lib.config import load_config
 from mrvae_lib.data import ImageSet, load_dataset
 from mrvae_lib.model.vae import MRVAE
-from mrvae_lib.training.checkpoints import load_run
+from mrvae_lib.training.checkpoints import load_model
 
 LINES = Lines(DOCS / "sources.jsonl")
 STATED_BETAS = (0.01, 0.1, 1, 2)
@@ -132,7 +132,7 @@ def samples(runs: Path) -> None:
         folder = runs / "-".join(str(line[key]) for key in RUN_KEYS.get(line["finding"], ()))
         key = {"finding": "samples", "run": folder.name}
         if line["finding"] in RUN_KEYS and (folder / "model").is_dir() and LINES.find(key) is None:
-            LINES.add(key | judged(load_run(folder), load_config(folder / "config.toml").data.name))
+            LINES.add(key | judged(load_model(folder), load_config(folder / "config.toml").data.name))
 
 
 RUN_KEYS = {"fashion": ("finding", "network", "stated_beta", "seed"), "reals": ("finding", "n_reals", "beta")}

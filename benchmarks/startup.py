@@ -22,7 +22,7 @@ import time
 {IMPORT}
 began = time.perf_counter()
 from mrvae_lib.interactive import LatentExplorer
-LatentExplorer(load_pretrained("mnist-mrvae")).picture
+LatentExplorer(load_model("mnist-mrvae")).picture
 print(time.perf_counter() - began)
 """
 COMMANDS = {

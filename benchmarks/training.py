@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from mrvae_lib.training.schedules import weights_at
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import datasets, transforms
@@ -33,11 +34,10 @@ from mrvae_lib.data.imageset import as_floats
 from mrvae_lib.data.vision import data_folder
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import loss_terms, total_loss
-from mrvae_lib.training.devices import use_bf16
+from mrvae_lib.training.callbacks import JsonLines, TensorBoard
+from mrvae_lib.training.device import use_bf16
 from mrvae_lib.training.loop import Callback, train
 from mrvae_lib.training.run import Run, start
-from mrvae_lib.training.schedules import weights_at
-from mrvae_lib.training.trackers import JsonLines, TensorBoard
 
 PRESETS = {"mnist-jointvae": "joint-vae's network, MNIST 32x32", "dsprites-capacity": "four convolutions, dSprites"}
 RIVAL_BATCH, OUR_BATCH = 64, 256

@@ -12,12 +12,11 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mrvae_lib.conventions import Source
-from mrvae_lib.messages import ConfigError, one_line, suggestion
-from mrvae_lib.notation import read_layers
+from mrvae_lib.config_errors import one_line, suggestion
+from mrvae_lib.errors import ConfigError
 
 NonNegative = Annotated[float, Field(ge=0)]
-Points = tuple[tuple[Annotated[float, Field(ge=0, le=1)], NonNegative], ...]
+Points = Annotated[tuple[tuple[Annotated[float, Field(ge=0, le=1)], NonNegative], ...], Field(min_length=1)]
 Schedule = Annotated[
     NonNegative | Points, Field(description="a number >= 0, or points [[progress 0..1, value >= 0], ...]")
 ]
@@ -26,7 +25,7 @@ Schedule = Annotated[
 Layers = Annotated[
     tuple[str, ...], Field(description='a list of layers, such as ["conv 32 k4 s2 p1, relu", "linear 256, relu"]')
 ]
-"""As in `notation`, one or several to a text."""
+"""Written as `model/layers.py` reads them, one or several to a text."""
 
 MAX_TABLE_BITS = 12
 """The widest code whose 2^K table we write down: 4,096 columns per image."""
@@ -55,7 +54,7 @@ class ModelConfig(Section):
                       Field(min_length=1, description="one or more whole numbers >= 1")] = (512, 256)
     """Of `mlp` and `conv`: widths or channels."""
     encoder: Layers = ()
-    """Of `layers`: one after another as in `notation`, without the linear layer to the statistics, which is added."""
+    """Of `layers`: one after another, without the linear layer to the statistics, which is added."""
     decoder: Layers = ()
     """Of `layers`: from the vector of latents to the image's own shape."""
     frame: Literal["image", "upright", "round"] = "image"
@@ -68,7 +67,7 @@ class ModelConfig(Section):
         if self.n_reals + self.n_bits == 0:
             raise ValueError("n_reals + n_bits must be >= 1, got 0: a model without latents has nothing to encode")
         for key in ("encoder", "decoder"):
-            if read_layers(getattr(self, key), f"model.{key}") and self.network != "layers":
+            if getattr(self, key) and self.network != "layers":
                 raise ValueError(f"model.{key} needs model.network = 'layers', got {self.network!r}")
         if self.network == "layers" and (self.frame != "image" or self.posed):
             raise ValueError("model.frame and model.posed need model.network = 'mlp' or 'conv', got 'layers'")
@@ -135,13 +134,34 @@ class TrainConfig(Section):
     """Of Adam: so much of each weight is added to its gradient."""
     plateau: Annotated[int, Field(ge=0)] | None = None
     """Epochs that the mean loss may go without falling; one more, and `lr` is a tenth from there on."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, le=10**12)] = 0
     checkpoint_every: Annotated[int, Field(ge=1)] = 1
     """Epochs between checkpoints."""
-    pictures: Literal["few", "all", "none"] | tuple[Annotated[int, Field(ge=1)], ...] = "few"
+    pictures: Annotated[Literal["few", "all", "none"] | tuple[Annotated[int, Field(ge=1)], ...],
+                        Field(description="few, all, none, or a list of epochs >= 1")] = "few"
     """After which epochs to draw: `few` is 1, 2, 5, 10, 20, 50, ... and the last, or a list of epochs."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+
+
+class SourceConfig(Section):
+    """What a preset was taken from and what its beta meant there; `dialects/beta.py` converts it."""
+
+    project: str = ""
+    beta: Annotated[float, Field(ge=0)]
+    """As stated there; the gamma of a capacity form counts as one."""
+    convention: Literal["per-image", "batch-sum", "kl-batch-mean", "dataset-size", "joint-vae"]
+    batch_size: Annotated[int, Field(ge=1)]
+    n_images: Annotated[int, Field(ge=1)] | None = None
+    """Training images there, where known; only `dataset-size` needs them."""
+    white: Annotated[float, Field(gt=0, le=1)] = 1
+    """The value of a white pixel there: cross entropy gains about in proportion, so our beta is as much larger."""
+
+    @model_validator(mode="after")
+    def _can_be_converted(self) -> SourceConfig:
+        if self.convention == "dataset-size" and self.n_images is None:
+            raise ValueError("source.n_images is missing: the convention 'dataset-size' needs it")
+        return self
 
 
 class RunConfig(Section):
@@ -152,7 +172,7 @@ class RunConfig(Section):
     model: ModelConfig = ModelConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
     train: TrainConfig = TrainConfig()
-    source: Source | None = None
+    source: SourceConfig | None = None
 
     @model_validator(mode="after")
     def _objective_fits_the_model(self) -> RunConfig:
@@ -168,6 +188,20 @@ class RunConfig(Section):
             if objective.estimator == "exact":
                 raise ValueError(f"objective.estimator 'exact' needs model.n_bits <= {MAX_TABLE_BITS}, got {n_bits}")
         return self
+
+
+def value_at(schedule: Schedule, progress: float) -> float:
+    """A schedule's value: itself if a number, else on the straight line between its two nearest points.
+
+    Args:
+        progress: 0 at the first step of the run, 1 at the last.
+    """
+    from numpy import interp  # on first use, so that the command line answers before numpy is there
+
+    if isinstance(schedule, (int, float)):
+        return float(schedule)
+    places, values = zip(*schedule, strict=True)
+    return float(interp(progress, places, values))
 
 
 def preset_names() -> list[str]:

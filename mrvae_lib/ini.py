@@ -35,7 +35,8 @@ from mrvae_lib.config import (
     dump_config,
     load_config,
 )
-from mrvae_lib.messages import ConfigError, one_line, shortened
+from mrvae_lib.config_errors import one_line, shortened
+from mrvae_lib.errors import ConfigError
 from mrvae_lib.notation import Shape, mirrored_layers, read_layers
 
 Variation = Literal["VAE", "B-VAE"]

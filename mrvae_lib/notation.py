@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mrvae_lib.messages import ConfigError
+from mrvae_lib.errors import ConfigError
 
 Shape = tuple[int, ...]
 Pair = tuple[int, int]

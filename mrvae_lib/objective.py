@@ -9,66 +9,32 @@
 
 KL_b is I(x; b) + KL(q(b) || p), so `beta_b` prices both at once and the two lambdas each by itself. TC(z) is a part of
 KL_z in the same way: beta-TCVAE's beta is 1 + `lambda_tc`, FactorVAE's gamma is `lambda_tc`. It is over the reals only.
+
+To add a term, write a function of a `Batch`, an entry in `TERMS`, and its weight's line in `config.ObjectiveConfig`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mrvae_lib.config import ObjectiveConfig, PoseConfig
-from mrvae_lib.data.pose import random_pose
-from mrvae_lib.data.shared import draw, whole_batch
+from mrvae_lib.config import ObjectiveConfig, PoseConfig, value_at
 from mrvae_lib.model.codes import log_code_probs
-from mrvae_lib.model.correlation import Discriminator, stratified_tc
 from mrvae_lib.model.latents import Estimator, expected_loss, sample_normal
+from mrvae_lib.model.total_correlation import Discriminator, stratified_tc
 from mrvae_lib.model.vae import MRVAE, Posterior
+from mrvae_lib.parallel import gather
+from mrvae_lib.pose import random_pose
 
-
-@dataclass(frozen=True)
-class Weights:
-    """The weight of every term at one moment of the run; `training.schedules` draws them from the configuration."""
-
-    beta_z: float = 1.0
-    beta_b: float = 1.0
-    gamma_z: float = 0.0
-    capacity_z: float = 0.0
-    gamma_b: float = 0.0
-    capacity_b: float = 0.0
-    lambda_tc: float = 0.0
-    lambda_information: float = 0.0
-    lambda_aggregate: float = 0.0
-    lambda_consistency: float = 0.0
-    lambda_reading: float = 0.0
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What one batch costs: each term (B,) in nats per image, None where its weight is 0 and it was not computed."""
-
-    posterior: Posterior
-    z: Tensor
-    """(B, D), the draw that was decoded."""
-    reconstruction: Tensor
-    kl_z: Tensor
-    kl_b: Tensor
-    tc: Tensor | None = None
-    information: Tensor | None = None
-    aggregate: Tensor | None = None
-    consistency: Tensor | None = None
-    reading: Tensor | None = None
-
-    def named(self) -> dict[str, Tensor]:
-        """The terms that were computed, by name."""
-        names = [field.name for field in fields(self) if field.name not in ("posterior", "z")]
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+ELBO = {"beta_z": 1.0, "beta_b": 1.0}
+"""The weights at which the loss is the negative ELBO; every weight that is not named is 0."""
 
 
 class CodePool:
@@ -88,11 +54,130 @@ class CodePool:
         return tables.mean(dim=0).clamp_min(1e-30).log()
 
 
+@dataclass(frozen=True)
+class Batch:
+    """What the terms of one batch are computed from; where processes share a batch, `x` is this one's part of it."""
+
+    model: MRVAE
+    x: Tensor
+    """(B, C, H, W) in [0, 1]."""
+    config: ObjectiveConfig
+    generator: torch.Generator | None
+    pool: CodePool | None
+    n_images: int | None
+    discriminator: Discriminator | None
+    own: Posterior
+    own_z: Tensor
+    """The posterior of `x`, and a draw of its reals, (B, D)."""
+
+    @cached_property
+    def posterior(self) -> Posterior:
+        """The posterior of the whole batch."""
+        return Posterior(gather(self.own.mu), gather(self.own.logvar), gather(self.own.bit_logits))
+
+    @cached_property
+    def z(self) -> Tensor:
+        """The draw of the whole batch that was decoded."""
+        return gather(self.own_z)
+
+    @cached_property
+    def code_kl(self) -> tuple[Tensor, Tensor]:
+        """The two parts of KL_b, computed once because the pool remembers each batch once."""
+        return split_code_kl(self.posterior.bit_logits, self.pool)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What one batch costs."""
+
+    values: dict[str, Tensor]
+    """Each term that was computed, (B,) in nats per image, by its name in `TERMS`."""
+    posterior: Posterior
+    z: Tensor
+    """(B, D), the draw that was decoded."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One line of the objective: `sign * weight * value`, or, with a capacity, `weight * |value - capacity|`."""
+
+    name: str
+    weight: str
+    """The key of its weight in the configuration; empty for the reconstruction, whose weight is 1."""
+    value: Callable[[Batch], Tensor]
+    """The term of each image, (B,) nats."""
+    formula: str
+    source: str
+    sign: int = 1
+    capacity: str = ""
+    """The key of the capacity C(t), for the capacity form."""
+    of_bits: bool = False
+    """Whether the term is about the bits, so that a model without bits does not have it."""
+    computed_with: str = ""
+    """The key of another weight at which the term is computed too, because it then costs nothing."""
+
+
+def reconstruction(batch: Batch) -> Tensor:
+    """-E_q(z, b | x) log p(x | z, b), by one draw of z and the configured way through the bits."""
+    estimator = choose_estimator(batch.config.estimator, batch.model.n_bits)
+    return gather(expected_loss(
+        lambda codes: batch.model.reconstruction_loss(batch.x, batch.own_z, codes), batch.own.bit_logits,
+        estimator=estimator, temperature=batch.config.temperature, generator=batch.generator))
+
+
+def kl_z(batch: Batch) -> Tensor:
+    """KL(q(z | x) || p(z)), summed over the reals."""
+    return batch.posterior.kl_reals().sum(dim=1)
+
+
+def kl_b(batch: Batch) -> Tensor:
+    """KL(q(b | x) || p(b)), summed over the bits."""
+    return batch.posterior.kl_bits().sum(dim=1)
+
+
+def total_correlation(batch: Batch) -> Tensor:
+    """TC(z), by the discriminator if there is one, else from the batch's own posteriors."""
+    if batch.discriminator:
+        return batch.discriminator.fixed(batch.z)
+    return stratified_tc(batch.z, batch.posterior.mu, batch.posterior.logvar,
+                         batch.n_images or len(batch.z))
+
+
+def consistency(batch: Batch) -> Tensor:
+    """KL(q(b|x) || q(b|Tx)) + KL(q(b|Tx) || q(b|x)), with a new T for every image."""
+    moved = random_pose(batch.x, batch.config.pose, batch.generator)
+    return gather(code_divergence(batch.own.bit_logits, batch.model.bit_logits(moved)))
+
+
+def reading(batch: Batch) -> Tensor:
+    """-log q(b' | T f(z, b')), with a code b' from the prior for every image."""
+    return gather(unread_codes(batch.model, batch.own_z, batch.config.pose, batch.generator))
+
+
+TERMS = (
+    Term("reconstruction", "", reconstruction, "-E log p(x | z, b)", "Kingma and Welling (2014)"),
+    Term("kl_z", "beta_z", kl_z, "KL(q(z | x) || p(z))", "Higgins et al. (2017)"),
+    Term("kl_b", "beta_b", kl_b, "KL(q(b | x) || p(b))", "this project"),
+    Term("kl_z", "gamma_z", kl_z, "|KL_z - C_z(t)|", "Burgess et al. (2018)", capacity="capacity_z"),
+    Term("kl_b", "gamma_b", kl_b, "|KL_b - C_b(t)|", "Dupont (2018)", capacity="capacity_b"),
+    Term("tc", "lambda_tc", total_correlation, "TC(z)", "Chen et al. (2018), Kim and Mnih (2018)"),
+    Term("information", "lambda_information", lambda batch: batch.code_kl[0], "I(x; b)",
+         "Hoffman and Johnson (2016)", sign=-1, of_bits=True, computed_with="lambda_aggregate"),
+    Term("aggregate", "lambda_aggregate", lambda batch: batch.code_kl[1], "KL(q(b) || p(b))",
+         "Hoffman and Johnson (2016)", of_bits=True, computed_with="lambda_information"),
+    Term("consistency", "lambda_consistency", consistency, "KL(q(b|x) || q(b|Tx)) + KL(q(b|Tx) || q(b|x))",
+         "this project", of_bits=True),
+    Term("reading", "lambda_reading", reading, "-E_p(b') log q(b' | T f(z, b'))", "Chen et al., InfoGAN (2016)",
+         of_bits=True),
+)
+"""The objective, in the order in which the terms draw their random numbers."""
+
+
 def loss_terms(
     model: MRVAE,
     x: Tensor,
-    config: ObjectiveConfig,
-    weights: Weights,
+    config: ObjectiveConfig | None = None,
+    weights: Mapping[str, float] = ELBO,
     *,
     generator: torch.Generator | None = None,
     pool: CodePool | None = None,
@@ -103,66 +188,46 @@ def loss_terms(
 
     Args:
         x: (B, C, H, W) in [0, 1].
-        weights: terms of weight 0 beyond the ELBO are not computed.
+        config: how terms are estimated, and T; its defaults if None.
+        weights: by key; terms of weight 0 beyond the ELBO are not computed.
         pool: remembered tables of q(b); None takes the batch alone.
         n_images: in the whole set, which TC(z) is about; None takes the batch for the set.
         discriminator: estimates TC(z) if given, else the batch's own posteriors do.
     """
     posterior = model.encode(x)
-    z = sample_normal(posterior.mu, posterior.logvar, generator)
-    reconstruction = expected_loss(
-        lambda codes: model.reconstruction_loss(x, z, codes),
-        posterior.bit_logits,
-        estimator=choose_estimator(config.estimator, model.n_bits),
-        temperature=config.temperature,
-        generator=generator,
-    )
-    changed = None
-    if model.n_bits and weights.lambda_consistency:
-        changed = model.bit_logits(random_pose(x, config.pose, generator))
-    reading = unread_codes(model, z, config.pose, generator) if model.n_bits and weights.lambda_reading else None
-    # Where processes share the batch, each has now done its part; what follows is about the whole batch.
-    posterior, z, reconstruction, changed, reading = whole_batch((posterior, z, reconstruction, changed, reading))
-    tc = information = aggregate = None
-    if weights.lambda_tc and discriminator:
-        tc = discriminator.fixed(z)
-    elif weights.lambda_tc:
-        tc = stratified_tc(z, posterior.mu, posterior.logvar, n_images or len(x))
-    if model.n_bits and (weights.lambda_information or weights.lambda_aggregate):
-        information, aggregate = split_code_kl(posterior.bit_logits, pool)
-    return Terms(
-        posterior=posterior,
-        z=z,
-        reconstruction=reconstruction,
-        kl_z=posterior.kl_reals().sum(dim=1),
-        kl_b=posterior.kl_bits().sum(dim=1),
-        tc=tc,
-        information=information,
-        aggregate=aggregate,
-        consistency=None if changed is None else code_divergence(posterior.bit_logits, changed),
-        reading=reading,
-    )
+    batch = Batch(model, x, config or ObjectiveConfig(), generator, pool, n_images, discriminator,
+                  own=posterior, own_z=sample_normal(posterior.mu, posterior.logvar, generator))
+    values: dict[str, Tensor] = {}
+    for term in TERMS:
+        wanted = (term.name in ("reconstruction", "kl_z", "kl_b") or weights.get(term.weight, 0)
+                  or weights.get(term.computed_with, 0))
+        if wanted and term.name not in values and (model.n_bits or not term.of_bits):
+            values[term.name] = term.value(batch)
+    return Terms(values, batch.posterior, batch.z)
 
 
-def total_loss(terms: Terms, weights: Weights) -> Tensor:
-    """The number that training lowers: terms averaged over the batch, then weighted; () nats per image."""
-    mean = {name: value.mean() for name, value in terms.named().items()}
-    loss = mean["reconstruction"] + weights.beta_z * mean["kl_z"] + weights.beta_b * mean["kl_b"]
-    if weights.gamma_z:
-        loss = loss + weights.gamma_z * (mean["kl_z"] - weights.capacity_z).abs()
-    if weights.gamma_b:
-        loss = loss + weights.gamma_b * (mean["kl_b"] - weights.capacity_b).abs()
-    if weights.lambda_tc:
-        loss = loss + weights.lambda_tc * mean["tc"]
-    if weights.lambda_information and "information" in mean:
-        loss = loss - weights.lambda_information * mean["information"]
-    if weights.lambda_aggregate and "aggregate" in mean:
-        loss = loss + weights.lambda_aggregate * mean["aggregate"]
-    if weights.lambda_consistency and "consistency" in mean:
-        loss = loss + weights.lambda_consistency * mean["consistency"]
-    if weights.lambda_reading and "reading" in mean:
-        loss = loss + weights.lambda_reading * mean["reading"]
+def total_loss(terms: Terms, weights: Mapping[str, float] = ELBO) -> Tensor:
+    """The number that training lowers: terms averaged over the batch, then weighted; () nats per image.
+
+    Args:
+        weights: by key; `beta_z` and `beta_b` are 1 where they are not named, every other weight is 0.
+    """
+    weights = {"": 1.0, **ELBO, **weights}
+    loss = terms.z.new_zeros(())
+    for term in TERMS:
+        weight = weights.get(term.weight, 0.0)
+        if weight and term.name in terms.values:
+            mean = terms.values[term.name].mean()
+            if term.capacity:
+                mean = (mean - weights.get(term.capacity, 0.0)).abs()
+            loss = loss + term.sign * weight * mean
     return loss
+
+
+def weights_at(config: ObjectiveConfig, progress: float) -> dict[str, float]:
+    """Every weight and capacity of the objective at one moment; progress is 0 at the first step and 1 at the last."""
+    keys = [key for term in TERMS for key in (term.weight, term.capacity) if key]
+    return {key: value_at(getattr(config, key), progress) for key in keys}
 
 
 def unread_codes(model: MRVAE, z: Tensor, pose: PoseConfig, generator: torch.Generator | None = None) -> Tensor:
@@ -178,7 +243,7 @@ def unread_codes(model: MRVAE, z: Tensor, pose: PoseConfig, generator: torch.Gen
         (B,) nats: 0 where every bit is read back, K ln 2 where none is, more where they are read wrongly.
     Source: Chen et al., InfoGAN (2016), eq. 5: the lower bound on what the code tells about the picture.
     """
-    codes = draw(partial(torch.randint, 0, 2), (len(z), model.n_bits), generator, device=z.device).to(z.dtype)
+    codes = torch.randint(0, 2, (len(z), model.n_bits), generator=generator, device=z.device).to(z.dtype)
     with constant(model.encoder):
         logits = model.bit_logits(random_pose(model.decode(z.detach(), codes), pose, generator))
     return F.binary_cross_entropy_with_logits(logits.float(), codes.float(), reduction="none").sum(dim=1)

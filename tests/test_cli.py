@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from mrvae_lib import __version__
 from mrvae_lib.cli import app
 from mrvae_lib.config import load_config, preset_names
-from mrvae_lib.pretrained import pretrained_names
+from mrvae_lib.training.checkpoints import pretrained_names
 
 SMALL = ["--set", "model.hidden=[16]", "--set", "train.epochs=2", "--set", "data.limit=200",
          "--set", "train.batch_size=50", "--device", "cpu", "--precision", "fp32"]

@@ -7,7 +7,7 @@ import torch
 
 from mrvae_lib.config import ConfigError, ObjectiveConfig, load_config
 from mrvae_lib.data import ImageSet
-from mrvae_lib.model.correlation import Discriminator, shuffle_reals, stratified_tc
+from mrvae_lib.model.total_correlation import Discriminator, shuffle_reals, stratified_tc
 from mrvae_lib.objective import Weights, loss_terms, total_loss
 from mrvae_lib.training.loop import Callback, train
 from mrvae_lib.training.run import Adversary

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from mrvae_lib import load_pretrained
+from mrvae_lib import load_model
 from mrvae_lib.data import LICENCES
 from mrvae_lib.interactive.card import card_rows, pose_text
 from mrvae_lib.interactive.explorer import LatentExplorer
@@ -71,7 +71,7 @@ def test_a_hostile_name_stays_text_in_the_gallery(tmp_path):
 
 
 def test_the_page_asks_nothing_of_a_network():
-    page = page_html(load_pretrained("mnist-mrvae"))
+    page = page_html(load_model("mnist-mrvae"))
     assert not re.search(r"https?:|\bsrc=|\bfetch\(|@import|url\(|XMLHttpRequest|\bimport\b", page)
 
 
@@ -96,7 +96,7 @@ def test_a_layer_or_a_weight_that_the_page_cannot_hold_is_named(tmp_path):
 
 
 def test_the_card_tells_data_licence_pose_command_and_scores():
-    card = dict(card_rows(load_pretrained("fashion-mrvae")))
+    card = dict(card_rows(load_model("fashion-mrvae")))
     assert card["Data"] == f"fashion-mnist, used without labels; {LICENCES['fashion-mnist']}"
     assert "contrast 50 %, mirror images" in card["T, what the code should survive"]
     assert card["Trained with"].startswith("mrvae train fashion-mnist")
@@ -115,7 +115,7 @@ def test_a_licence_says_what_the_notice_says(name):
 
 
 def test_the_explorers_view_and_starting_points_are_those_of_its_page():
-    explorer = LatentExplorer(load_pretrained("mnist-mrvae"))
+    explorer = LatentExplorer(load_model("mnist-mrvae"))
     explorer.go_to(57)
     explorer.bits[2].value = not explorer.bits[2].value
     frame = explorer.as_page()._repr_mimebundle_()

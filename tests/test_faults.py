@@ -11,10 +11,10 @@ import torch
 
 from benchmarks import fuzz
 from mrvae_lib.config import ConfigError, load_config
-from mrvae_lib.training.checkpoints import CheckpointError, checkpoints, load_run, only_process
+from mrvae_lib.training.callbacks import JsonLines
+from mrvae_lib.training.checkpoints import CheckpointError, checkpoints, load_model, only_process
 from mrvae_lib.training.loop import Callback, train
 from mrvae_lib.training.run import start
-from mrvae_lib.training.trackers import JsonLines
 from tests.conftest import tiny_images, tiny_run
 from tests.test_training import StopAfter, weights_of
 
@@ -142,7 +142,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
     content[-4:] = b"\x00\x00\xc0\x7f"  # NaN
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=r"model.safetensors: .* is not finite"):
-        load_run(tmp_path)
+        load_model(tmp_path)
 
 
 def test_a_config_that_asks_for_a_huge_model_takes_no_memory(tmp_path):
@@ -152,7 +152,7 @@ def test_a_config_that_asks_for_a_huge_model_takes_no_memory(tmp_path):
     config["model"]["hidden"] = [10**9, 10**9]
     path.write_text(json.dumps(config))
     with fuzz.memory_limit(2**28), pytest.raises(CheckpointError, match="does not hold this model's weights"):
-        load_run(tmp_path)
+        load_model(tmp_path)
 
 
 def test_a_label_that_no_image_has_is_no_obstacle():

@@ -7,7 +7,6 @@ import torch
 
 from mrvae_lib.config import ConfigError, parse_config
 from mrvae_lib.data.imageset import as_floats
-from mrvae_lib.data.pose import affine_places
 from mrvae_lib.data.sprites import render
 from mrvae_lib.model.frame import (
     HALF_WIDTH,
@@ -21,6 +20,7 @@ from mrvae_lib.model.frame import (
     own_frame,
 )
 from mrvae_lib.model.vae import MRVAE
+from mrvae_lib.pose import affine_places
 
 SQUARE, ELLIPSE, HEART = range(3)
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from mrvae_lib.training.schedules import weights_at
 
 from mrvae_lib.analysis.evaluation import encode_set
 from mrvae_lib.config import ConfigError, changed, load_config
@@ -11,9 +12,8 @@ from mrvae_lib.ini import IniFile, convert, example_names
 from mrvae_lib.interactive.settings import ConfigPanel
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import loss_terms, total_loss
-from mrvae_lib.training.checkpoints import load_run
+from mrvae_lib.training.checkpoints import load_model
 from mrvae_lib.training.loop import train
-from mrvae_lib.training.schedules import weights_at
 from tests.conftest import tiny_images
 from tests.test_cli import mrvae
 
@@ -176,7 +176,7 @@ def test_the_command_and_a_notebook_train_the_same_model_from_one_ini_file(ini, 
     assert result.exit_code == 0, result.output
     saved = load_config(tmp_path / "run" / "config.toml")
     assert saved.objective.beta_z == 2.5
-    by_command = load_run(tmp_path / "run")
+    by_command = load_model(tmp_path / "run")
     panel = ConfigPanel()
     panel.load(ini())
     panel.fields["train.epochs"].value = "1"

@@ -8,7 +8,7 @@ from jupyter_client.manager import start_new_kernel
 
 from mrvae_lib.interactive import monitor as monitor_module
 from mrvae_lib.interactive.monitor import TrainingMonitor, collapse_message, numbered
-from mrvae_lib.training.checkpoints import checkpoints, load_run
+from mrvae_lib.training.checkpoints import checkpoints, load_model
 from mrvae_lib.training.loop import Callback, train
 from tests.conftest import ROOT, tiny_images, tiny_run
 
@@ -111,7 +111,7 @@ def test_stop_ends_the_run_with_a_checkpoint_that_loads(tmp_path, notebook):
 
     train(tiny_run(), tmp_path, images=tiny_images(), callbacks=[PressAtStep5(), monitor])
     assert [path.name for path in checkpoints(tmp_path / "checkpoints")] == ["step-00000005"]
-    assert load_run(tmp_path).n_bits == 3
+    assert load_model(tmp_path).n_bits == 3
     assert monitor.status.value.startswith("stopped, epoch 1 of 4")
 
 
@@ -175,7 +175,7 @@ def test_a_press_of_stop_reaches_a_running_cell_and_the_cells_behind_it_keep_the
     press(client, comm_id)
     assert "stopped, epoch" in printed(client, "stopped at step")
     assert printed(client, "order is") == "[3, 'third']"
-    assert load_run(tmp_path).n_bits == 3
+    assert load_model(tmp_path).n_bits == 3
 
 
 def test_the_notebooks_own_interrupt_leaves_a_checkpoint_too(kernel, tmp_path):
@@ -187,4 +187,4 @@ def test_the_notebooks_own_interrupt_leaves_a_checkpoint_too(kernel, tmp_path):
     time.sleep(2)
     manager.interrupt_kernel()
     assert "stopped, epoch" in printed(client, "stopped at step")
-    assert load_run(tmp_path).n_bits == 3
+    assert load_model(tmp_path).n_bits == 3

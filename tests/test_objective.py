@@ -7,7 +7,6 @@ import torch
 from torch.distributions import Bernoulli, kl_divergence
 
 from mrvae_lib.config import ObjectiveConfig, PoseConfig
-from mrvae_lib.data.pose import random_pose
 from mrvae_lib.model.codes import CodeTable, all_codes
 from mrvae_lib.model.latents import exact_loss, kl_bernoulli, sample_normal
 from mrvae_lib.objective import (
@@ -20,6 +19,7 @@ from mrvae_lib.objective import (
     total_loss,
     unread_codes,
 )
+from mrvae_lib.pose import random_pose
 from tests.conftest import tiny_model
 
 
@@ -30,7 +30,7 @@ def x(generator):
 
 def test_every_term_is_one_number_per_image(x, generator):
     weights = Weights(lambda_information=1, lambda_aggregate=1, lambda_consistency=1, lambda_reading=1)
-    named = loss_terms(tiny_model(), x, ObjectiveConfig(), weights, generator=generator).named()
+    named = loss_terms(tiny_model(), x, ObjectiveConfig(), weights, generator=generator).values
     assert set(named) == {"reconstruction", "kl_z", "kl_b", "information", "aggregate", "consistency", "reading"}
     assert all(value.shape == (7,) for value in named.values())
 
@@ -141,7 +141,7 @@ def test_code_divergence_is_both_kls_added(generator):
 
 def test_terms_of_weight_zero_are_not_computed(x):
     terms = loss_terms(tiny_model(), x, ObjectiveConfig(), Weights())
-    assert set(terms.named()) == {"reconstruction", "kl_z", "kl_b"}
+    assert set(terms.values) == {"reconstruction", "kl_z", "kl_b"}
 
 
 def test_exact_gradient_through_the_model_is_the_enumerated_one(x):

@@ -32,8 +32,8 @@ from mrvae_lib.analysis.sheets import Sheet, side_by_side
 from mrvae_lib.analysis.traversals import data_sweep
 from mrvae_lib.config import ConfigError, TrainConfig
 from mrvae_lib.data import ImageSet
+from mrvae_lib.training.callbacks import JsonLines, TensorBoard, Tracker, WandB, make_trackers
 from mrvae_lib.training.loop import Callback, train
-from mrvae_lib.training.trackers import JsonLines, TensorBoard, Tracker, WandB, make_trackers
 from tests.conftest import tiny_images, tiny_model, tiny_run
 
 KINDS = ["reconstructions", "sweep", "samples", "classes", "history"]

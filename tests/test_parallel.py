@@ -7,13 +7,13 @@ import sys
 
 import pytest
 import torch
-
-from mrvae_lib.config import ConfigError, load_config
-from mrvae_lib.data.pose import random_pose
 from mrvae_lib.data.shared import SharedGenerator
+
+from mrvae_lib import parallel
+from mrvae_lib.config import ConfigError, load_config
 from mrvae_lib.model.latents import concrete_bits, sample_bits, sample_normal
-from mrvae_lib.training import parallel
-from mrvae_lib.training.checkpoints import load_run
+from mrvae_lib.pose import random_pose
+from mrvae_lib.training.checkpoints import load_model
 from mrvae_lib.training.loop import train
 from tests.conftest import ROOT, tiny_images, tiny_run
 from tests.test_training import History, StopAfter, weights_of
@@ -70,7 +70,7 @@ def test_two_processes_have_the_history_and_weights_of_one(tmp_path):
     for ours, theirs in zip(two, one, strict=True):
         for name, value in theirs.items():
             assert ours[name] == pytest.approx(value, rel=1e-4, abs=1e-4), name
-    torch.testing.assert_close(weights_of(load_run(tmp_path / "two")), weights_of(expected),
+    torch.testing.assert_close(weights_of(load_model(tmp_path / "two")), weights_of(expected),
                                atol=1e-4, rtol=1e-4)
 
 

@@ -7,15 +7,15 @@ import signal
 
 import pytest
 import torch
+from mrvae_lib.training.schedules import Plateau
 
 from mrvae_lib.config import ConfigError
 from mrvae_lib.data.imageset import as_floats
-from mrvae_lib.training.checkpoints import CheckpointError, checkpoints, load_model, load_run, load_state, save_model
-from mrvae_lib.training.devices import choose_device, use_bf16
+from mrvae_lib.training.callbacks import JsonLines, ProgressBar, TensorBoard
+from mrvae_lib.training.checkpoints import CheckpointError, checkpoints, load_model, load_state, save_model
+from mrvae_lib.training.device import choose_device, use_bf16
 from mrvae_lib.training.loop import Callback, train
 from mrvae_lib.training.run import TrainingError, start
-from mrvae_lib.training.schedules import Plateau
-from mrvae_lib.training.trackers import JsonLines, ProgressBar, TensorBoard
 from tests.conftest import tiny_images, tiny_model, tiny_run
 
 
@@ -77,7 +77,7 @@ def test_stopping_anywhere_and_resuming_ends_in_the_same_weights(tmp_path, step)
     stopped = tmp_path / "b"
     train(tiny_run(), stopped, images=tiny_images(), callbacks=[StopAfter(step), JsonLines(stopped / "metrics.jsonl")])
     assert not (stopped / "model").exists()
-    assert load_run(stopped).n_bits == 3
+    assert load_model(stopped).n_bits == 3
     resumed = train(tiny_run(), stopped, images=tiny_images(), callbacks=[JsonLines(stopped / "metrics.jsonl")])
 
     assert torch.equal(weights_of(expected), weights_of(resumed))
@@ -127,7 +127,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
 
     with pytest.raises(TrainingError, match=r"step 11: reconstruction is not finite \(reconstruction nan, kl_z .*stays"):
         train(tiny_run(), tmp_path, images=tiny_images(), callbacks=[Poison()])
-    kept = load_run(tmp_path)
+    kept = load_model(tmp_path)
     assert torch.isfinite(weights_of(kept)).all()
     assert [path.name for path in checkpoints(tmp_path / "checkpoints")] == ["step-00000008"]
 
@@ -272,12 +272,12 @@ def test_a_checkpoint_of_another_version_is_named_in_one_line(tmp_path, change, 
     with pytest.raises(CheckpointError, match=rf"^.*state\.pt: {message}") as caught:
         train(tiny_run(), tmp_path, images=tiny_images())
     assert "\n" not in str(caught.value)
-    assert load_run(tmp_path).n_bits == 3
+    assert load_model(tmp_path).n_bits == 3
 
 
 def test_a_folder_without_a_model_is_named(tmp_path):
     with pytest.raises(CheckpointError, match="no model here"):
-        load_run(tmp_path)
+        load_model(tmp_path)
 
 
 def test_a_device_that_is_not_there_is_a_clear_error():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from mrvae_lib import load_pretrained
+from mrvae_lib import load_model
 from mrvae_lib.analysis.evaluation import informative_reals
 from mrvae_lib.analysis.figures import BLUE, ORANGE, save_figure
 from mrvae_lib.analysis.pictures import tile
@@ -17,7 +17,7 @@ EXAMPLE = 0
 
 
 def main() -> None:
-    model = load_pretrained("mnist-mrvae")
+    model = load_model("mnist-mrvae")
     z, b = model.examples["mu"][EXAMPLE], model.examples["bits"][EXAMPLE]
     reals = informative_reals(model.card["scores"]["kl_of_real"])[:5]
     figure = plt.figure(figsize=(10, 4.6), layout="constrained")

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from mrvae_lib.analysis.evaluation import encoded_examples, evaluate
 from mrvae_lib.data import load_dataset
-from mrvae_lib.pretrained import pretrained_folder
-from mrvae_lib.training.checkpoints import load_model, load_run, save_model
+from mrvae_lib.training.checkpoints import load_model, pretrained_folder, save_model
 
 RECORDED = ("code_accuracy", "kl_z", "neg_elbo", "reconstruction")
 
@@ -28,12 +27,12 @@ def ship(name: str, runs: list[Path]) -> None:
     """Write the best run's model to `mrvae_lib/weights/name`."""
     candidates = []
     for run in runs:
-        card = load_run(run).card
+        card = load_model(run).card
         scores = {key: round(card["scores"][key], 4) for key in RECORDED if card["scores"][key] is not None}
         candidates.append({"seed": card["seed"], "last_epoch_loss": round(last_loss(run), 4), **scores})
     best = min(runs, key=last_loss)
     folder = pretrained_folder() / name
-    save_model(load_run(best), folder, half=True)
+    save_model(load_model(best), folder, half=True)
     model = load_model(folder)
     data = model.card["run"]["data"]["name"]
     train, test = load_dataset(data, "train"), load_dataset(data, "test")

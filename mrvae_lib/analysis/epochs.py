@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,11 +30,10 @@ from mrvae_lib.analysis.sheets import Sheet, png_bytes, side_by_side, stacked
 from mrvae_lib.analysis.traversals import bit_flips, data_sweep, real_sweep
 from mrvae_lib.config import TrainConfig
 from mrvae_lib.data.imageset import ImageSet, as_floats
-from mrvae_lib.model.latents import sample_bits, sample_normal
 from mrvae_lib.model.vae import MRVAE
+from mrvae_lib.training.callbacks import TensorBoard
 from mrvae_lib.training.checkpoints import atomic_write
 from mrvae_lib.training.loop import Callback, Run
-from mrvae_lib.training.trackers import Tracker
 
 N_PAIRS, PAIRS_ACROSS = 36, 6
 N_SAMPLES, SAMPLES_ACROSS = 100, 10
@@ -41,7 +41,7 @@ N_HISTORY = 10
 HISTORY_NAMES = 68
 """Pixels before each row, the same for all: they are drawn at different times."""
 N_MEASURED = 1000
-"""Test images on which the sweep's range and the held-out loss are measured."""
+"""Test images on which the sweep's range is measured."""
 MAX_SCATTERED = 10_000
 MAX_SWEPT, BITS_ACROSS = 16, 4
 """The reals that tell most, and the first bits."""
@@ -150,29 +150,10 @@ def sweep_sheet(model: MRVAE, probe: Probe, when: str) -> Sheet:
     return Sheet(rows, f"sweep, {when}: reals over the middle 95 % of the test images' means", names, captions)
 
 
-class HeldOut(Callback):
-    """Adds `test/...`, nats per image on hard bits, to the metrics of each epoch; callbacks after it see them too."""
-
-    def __init__(self, images: ImageSet) -> None:
-        self.images = images.first(N_MEASURED)
-
-    def on_epoch(self, run: Run, metrics: dict[str, float]) -> None:
-        generator = torch.Generator(run.device).manual_seed(0)
-        with evaluating(run.model):
-            x = as_floats(self.images.take().to(run.device))
-            posterior = run.model.encode(x)
-            z = sample_normal(posterior.mu, posterior.logvar, generator)
-            b = sample_bits(posterior.bit_logits, generator)
-            metrics["test/reconstruction"] = float(run.model.reconstruction_loss(x, z, b[None]).mean())
-        metrics["test/kl_z"] = float(posterior.kl_reals().sum(dim=1).mean())
-        metrics["test/kl_b"] = float(posterior.kl_bits().sum(dim=1).mean())
-        metrics["test/neg_elbo"] = sum(metrics[f"test/{name}"] for name in ("reconstruction", "kl_z", "kl_b"))
-
-
 class EpochPictures(Callback):
     """Draws the pictures of the chosen epochs into `folder`, and hands them to the trackers, which must come before."""
 
-    def __init__(self, folder: Path, images: ImageSet, trackers: Sequence[Tracker] = ()) -> None:
+    def __init__(self, folder: Path, images: ImageSet, trackers: Sequence[TensorBoard] = ()) -> None:
         self.folder, self.images, self.trackers = folder, images, trackers
         self.probe: Probe | None = None
         self.epochs: frozenset[int] = frozenset()
@@ -186,7 +167,7 @@ class EpochPictures(Callback):
         originals = Sheet([self.probe.x[:N_HISTORY]], row_names=["original"], name_width=HISTORY_NAMES)
         atomic_write(self.folder / "history" / "0000.png", png_bytes(originals.draw()))
 
-    def on_epoch(self, run: Run, metrics: dict[str, float]) -> None:
+    def on_epoch(self, run: Run, metrics: dict[str, Any]) -> None:
         if self.probe is None or run.epoch not in self.epochs:
             return
         for name, picture in draw_pictures(run.model, self.probe, f"epoch {run.epoch}").items():

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from mrvae_lib.config import MAX_TABLE_BITS
 from mrvae_lib.data.imageset import ImageSet, as_floats, batches_in_order
-from mrvae_lib.model.codes import CodeTable, code_index
-from mrvae_lib.model.latents import sample_bits, sample_normal
+from mrvae_lib.model.codes import CodeTable
 from mrvae_lib.model.vae import MRVAE, Posterior
 
 INFORMATIVE_KL = 0.1
@@ -75,19 +74,17 @@ def evaluate(model: MRVAE, test: ImageSet, train: ImageSet | None = None, *, tes
     """
     part = scored_part(test)
     codes = test_codes or encode_set(model, part)
-    generator = torch.Generator().manual_seed(0)
-    drawn = _reconstruction(model, part, sample_normal(codes.mu, codes.logvar, generator),
-                            sample_bits(codes.bit_logits, generator))
+    drawn = _reconstruction(model, part, *codes.sample(torch.Generator().manual_seed(0)))
     kl_of_real = codes.kl_reals().mean(dim=0)
     kl_z, kl_b = float(kl_of_real.sum()), float(codes.kl_bits().sum(dim=1).mean())
     table = CodeTable.from_logits(codes.bit_logits) if 0 < model.n_bits <= MAX_TABLE_BITS else None
-    index = code_index(codes.bits)
+    _, images_of_code = codes.code_index.unique(return_counts=True)
     accuracy = floor = None
     if model.n_bits and train and part.labels is not None:
         known = part if train is test else scored_part(train)
         if known.labels is not None:
             known_codes = train_codes or (codes if train is test else encode_set(model, known))
-            accuracy = majority_accuracy(code_index(known_codes.bits), known.labels, index, part.labels)
+            accuracy = majority_accuracy(known_codes.code_index, known.labels, codes.code_index, part.labels)
             if kmeans and model.n_bits <= MAX_TABLE_BITS:
                 clusters, test_clusters = kmeans_codes(known.take(), part.take(), n_clusters=2**model.n_bits)
                 floor = majority_accuracy(clusters, known.labels, test_clusters, part.labels)
@@ -104,7 +101,7 @@ def evaluate(model: MRVAE, test: ImageSet, train: ImageSet | None = None, *, tes
         information_of_bit=tuple(table.bit_information.tolist()) if table else (),
         aggregate_kl=float(table.aggregate_kl) if table else None,
         total_correlation=float(table.total_correlation) if table else None,
-        codes_used=int((index.unique(return_counts=True)[1] >= 1e-3 * len(part)).sum()) if model.n_bits else 0,
+        codes_used=int((images_of_code >= 1e-3 * len(part)).sum()) if model.n_bits else 0,
         code_accuracy=accuracy,
         kmeans_accuracy=floor,
         codes_read=_codes_read(model, codes) if model.n_bits else None,

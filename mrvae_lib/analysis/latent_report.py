@@ -15,8 +15,7 @@ from mrvae_lib.analysis.image_measures import targets
 from mrvae_lib.analysis.metric_result import Array, MetricResult, equal_width_bins, information_matrix
 from mrvae_lib.analysis.probes import information_told, knn_accuracy
 from mrvae_lib.data.imageset import ImageSet
-from mrvae_lib.model.codes import CodeTable, code_index
-from mrvae_lib.model.latents import sample_normal
+from mrvae_lib.model.codes import CodeTable
 from mrvae_lib.model.vae import MRVAE, Posterior
 
 BINS, N_FLIPPED = 20, 500
@@ -146,7 +145,7 @@ def label_scores(codes: Posterior, test: ImageSet, train_codes: Posterior, train
         return {}
     results = {}
     if codes.bits.shape[1]:
-        score = normalized_mutual_info_score(test.labels.numpy(), code_index(codes.bits).numpy())
+        score = normalized_mutual_info_score(test.labels.numpy(), codes.code_index.numpy())
         results["NMI of code and label"] = MetricResult("NMI", float(score), {"n": len(test)})
     known, asked = _columns(train_codes), _columns(codes)
     known_labels, asked_labels = train.labels.numpy(), test.labels.numpy()
@@ -170,10 +169,10 @@ def told_of(codes: Posterior, asked: Mapping[str, Tensor]) -> dict[str, dict[str
     """
     told = {}
     if codes.bits.shape[1]:
-        index = code_index(codes.bits).numpy()
+        index = codes.code_index.numpy()
         told["b"] = {name: information_told(index, target.numpy(), categorical=True) for name, target in asked.items()}
     if codes.mu.shape[1]:
-        z = sample_normal(codes.mu, codes.logvar, torch.Generator().manual_seed(0)).numpy()
+        z = codes.sample(torch.Generator().manual_seed(0))[0].numpy()
         told["z"] = {name: information_told(z, target.numpy()) for name, target in asked.items()}
     return told
 

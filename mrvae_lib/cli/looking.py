@@ -29,10 +29,10 @@ def evaluate(
     from mrvae_lib.analysis import tables
     from mrvae_lib.analysis.latent_report import measure
     from mrvae_lib.data import load_dataset
-    from mrvae_lib.pretrained import open_model
+    from mrvae_lib.training.checkpoints import load_model
 
     with one_line_errors():
-        model = open_model(run)
+        model = load_model(run)
         name = model.card["run"]["data"]["name"]
         measured = measure(model, load_dataset(name, "test"), load_dataset(name, "train"))
         if as_json:
@@ -60,12 +60,13 @@ def traverse(
 ) -> None:
     """Draw what each latent does: sweeps, flips, every code, mixtures, an animation per real, reconstructions."""
     from mrvae_lib.analysis.report import write_more_traversals, write_reconstructions, write_traversals
-    from mrvae_lib.data import DataError, load_dataset
-    from mrvae_lib.pretrained import open_model
+    from mrvae_lib.data import load_dataset
+    from mrvae_lib.errors import DataError
+    from mrvae_lib.training.checkpoints import load_model
 
     with one_line_errors():
         folder = out or (Path(run) if Path(run).is_dir() else Path())
-        model = open_model(run)
+        model = load_model(run)
         folder.mkdir(parents=True, exist_ok=True)
         paths = write_traversals(model, folder)
         paths += write_more_traversals(model, folder, start=None if prior else start, kind=sweep)
@@ -93,13 +94,13 @@ def export(
 ) -> None:
     """Write a page with sliders and bits that needs no kernel and no network; with --all, a gallery for the web."""
     from mrvae_lib.interactive.gallery import export_gallery
-    from mrvae_lib.pretrained import load_pretrained, pretrained_names
+    from mrvae_lib.training.checkpoints import load_model, pretrained_names
 
     with one_line_errors():
         if bool(run) == everything:
             shipped_names = ", ".join(pretrained_names())
             raise ConfigError(f"export takes a run's folder, a shipped model ({shipped_names}), or --all")
-        shipped = {name: load_pretrained(name) for name in pretrained_names()} if everything else {}
+        shipped = {name: load_model(name) for name in pretrained_names()} if everything else {}
         path = export_gallery(shipped, out or Path("gallery")) if everything else _write_page(run, out)
         console.print(str(path), soft_wrap=True)
 
@@ -138,8 +139,8 @@ def data(
 
 def _write_page(run: str, out: Path | None = None) -> Path:
     from mrvae_lib.interactive.export import export_html
-    from mrvae_lib.pretrained import open_model
+    from mrvae_lib.training.checkpoints import load_model
 
     is_folder, name = Path(run).is_dir(), Path(run).resolve().name
     path = out or (Path(run) / "explore.html" if is_folder else Path(f"{name}.html"))
-    return export_html(open_model(run), path, title=f"MR-VAE · {name}")
+    return export_html(load_model(run), path, title=f"MR-VAE · {name}")

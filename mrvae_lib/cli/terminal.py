@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from mrvae_lib.config import ConfigError
+from mrvae_lib.errors import MRVAEError
 
 console = Console()
 
@@ -21,14 +21,9 @@ console = Console()
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Errors a user can mend become one line and exit code 2; anything else keeps its traceback."""
-    from mrvae_lib.data import DataError
-    from mrvae_lib.interactive.export import ExportError
-    from mrvae_lib.training.checkpoints import CheckpointError
-    from mrvae_lib.training.run import TrainingError
-
     try:
         yield
-    except (ConfigError, DataError, CheckpointError, ExportError, TrainingError, OSError) as error:
+    except (MRVAEError, OSError) as error:
         print(f"mrvae: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
 

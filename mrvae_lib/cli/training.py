@@ -33,15 +33,15 @@ def train(
                                                     "offline unless WANDB_MODE says otherwise.")] = None,
 ) -> None:
     """Train a model, or go on with a run that was stopped; then score it and draw its pictures."""
-    from mrvae_lib.analysis.epochs import EpochPictures, HeldOut
+    from mrvae_lib.analysis.epochs import EpochPictures
     from mrvae_lib.analysis.page import write_page
     from mrvae_lib.analysis.report import write_report
     from mrvae_lib.analysis.tables import score_rows, verdict
     from mrvae_lib.data import load_dataset
-    from mrvae_lib.training.checkpoints import load_run
+    from mrvae_lib.parallel import is_first
+    from mrvae_lib.training.callbacks import HeldOut, JsonLines, ProgressBar, TensorBoard, make_trackers
+    from mrvae_lib.training.checkpoints import load_model
     from mrvae_lib.training.loop import train as train_model
-    from mrvae_lib.training.parallel import is_first
-    from mrvae_lib.training.trackers import JsonLines, ProgressBar, TensorBoard, make_trackers
 
     with one_line_errors():
         flags = {"train.device": device, "train.precision": precision}
@@ -51,11 +51,12 @@ def train(
         else:
             named, config, folder = _from_ini(source, ini, variation, out, quick, overrides)
         images, test = load_dataset(config.data.name, "train"), load_dataset(config.data.name, "test")
-        trackers = [TensorBoard(folder / "tensorboard"), *make_trackers(track or [], folder)]
+        tensorboard = TensorBoard(folder / "tensorboard")
         model = train_model(
             config, folder, images=images,
-            callbacks=[ProgressBar(), HeldOut(test), JsonLines(folder / "metrics.jsonl"), *trackers,
-                       EpochPictures(folder / "pictures", test, trackers)],
+            callbacks=[ProgressBar(), HeldOut(test), JsonLines(folder / "metrics.jsonl"),
+                       *make_trackers(track or [], folder), tensorboard,
+                       EpochPictures(folder / "pictures", test, [tensorboard])],
         )
         if not is_first():
             return
@@ -63,7 +64,7 @@ def train(
             console.print(f"Stopped; so far: {write_page(folder)}. To go on: {program()} train {folder}",
                           soft_wrap=True)
             raise typer.Exit(130)
-        card = load_run(folder).card
+        card = load_model(folder).card
         if "scores" not in card:
             options = [*(["--quick"] if quick else []), *(part for item in overrides for part in ("--set", item))]
             write_report(model, config, folder, images, test, command=shlex.join(["mrvae", "train", *named, *options]))

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+from mrvae_lib.data.factors import FactorSet
 from mrvae_lib.data.gaze import load_xys, load_xys_256, load_xys_full
-from mrvae_lib.data.imageset import DataError, ImageSet
+from mrvae_lib.data.imageset import ImageSet
 from mrvae_lib.data.own import is_own, load_own
 from mrvae_lib.data.sprites import load_dsprites
 from mrvae_lib.data.vision import load_cifar10, load_digits, load_fashion_mnist, load_mnist
+from mrvae_lib.errors import DataError
+
+__all__ = ["FactorSet", "ImageSet", "load_dataset"]
 
 LOADERS: dict[str, Callable[[str], ImageSet]] = {
     "digits": load_digits,

@@ -11,10 +11,6 @@ from torch import Tensor
 from mrvae_lib.data.packed import PackedImages
 
 
-class DataError(RuntimeError):
-    """Images that cannot be had; the message is one line naming the file, what was expected, and what works offline."""
-
-
 @dataclass(frozen=True)
 class ImageSet:
     """Images with what is known about them."""
@@ -55,6 +51,10 @@ class ImageSet:
         """The images at these places, (len(places), C, H, W) uint8; without any, all of them."""
         images = self.images[places]
         return images if isinstance(images, Tensor) else images.unpacked()
+
+    def floats(self, places: Tensor | slice = slice(None)) -> Tensor:
+        """The images at these places as the model takes them, (len(places), C, H, W) float32 in [0, 1]."""
+        return as_floats(self.take(places))
 
     def subset(self, places: Tensor | slice) -> ImageSet:
         """The images at these places as a set of their own, with their labels and factors."""

@@ -17,7 +17,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from mrvae_lib.data.imageset import DataError, ImageSet
+from mrvae_lib.data.imageset import ImageSet
+from mrvae_lib.errors import DataError
 
 MIN_SIDE, MAX_SIDE = 8, 256
 """Images that already are squares of one side in this range stay as they are."""

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mrvae_lib.data.imageset import DataError, ImageSet
+from mrvae_lib.data.imageset import ImageSet
+from mrvae_lib.errors import DataError
 
 if TYPE_CHECKING:  # torchvision takes as long to import as torch; who trains on other images need not wait for it
     from torchvision.datasets import MNIST

@@ -25,7 +25,14 @@ from mrvae_lib.interactive.state import (
     explorer_content,
     png_bytes,
 )
-from mrvae_lib.model.frame import HALF_WIDTH, POSE_REALS, REACH, SIZE, STRETCH, PosedDecoder
+from mrvae_lib.model.frame import (
+    POSE_HALF_WIDTH,
+    POSE_REALS,
+    POSE_SHIFT,
+    POSE_SIZE,
+    POSE_STRETCH,
+    PosedDecoder,
+)
 from mrvae_lib.model.networks import ConvDecoder
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.checkpoints import atomic_write
@@ -171,8 +178,8 @@ def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]
         add("pad", amounts=[-amount for amount in drawing.padding])
     if isinstance(decoder, PosedDecoder):
         channels, *sides = decoder.image_shape
-        add("place", decoder.around, channels=channels, shape=sides, halfWidth=HALF_WIDTH, reach=REACH, size=SIZE,
-            stretch=STRETCH)
+        add("place", decoder.around, channels=channels, shape=sides, halfWidth=POSE_HALF_WIDTH, reach=POSE_SHIFT,
+            size=POSE_SIZE, stretch=POSE_STRETCH)
     return layers, weights
 
 

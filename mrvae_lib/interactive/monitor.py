@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
@@ -23,7 +23,7 @@ from mrvae_lib.data.imageset import ImageSet, as_floats
 from mrvae_lib.interactive.comms import answer_widgets, running_kernel
 from mrvae_lib.interactive.explorer import widget_or_picture
 from mrvae_lib.interactive.state import inline_image
-from mrvae_lib.objective import Terms, Weights
+from mrvae_lib.objective import Terms
 from mrvae_lib.training.loop import Callback, Run
 
 N_SHOWN = 8
@@ -47,7 +47,7 @@ class TrainingMonitor(Callback):
         self.run: Run | None = None
         self.curves: dict[str, list[tuple[float, float]]] = {}
         """(epoch, nats per image), means over the steps since the point before: a point per epoch and per redraw."""
-        self.metrics: dict[str, float] = {}
+        self.metrics: dict[str, Any] = {}
         """Of the last epoch."""
         self.x = torch.empty(0)
         self._sums: dict[str, Tensor] = {}
@@ -66,8 +66,8 @@ class TrainingMonitor(Callback):
         if running_kernel() is not None:
             self._display = display(self, display_id=True)
 
-    def on_step(self, run: Run, terms: Terms, weights: Weights) -> None:
-        for name, value in terms.named().items():
+    def on_step(self, run: Run, terms: Terms, weights: Mapping[str, float]) -> None:
+        for name, value in terms.values.items():
             mean = value.detach().mean()
             self._sums[name] = self._sums[name] + mean if name in self._sums else mean
         self._n_summed += 1
@@ -78,12 +78,11 @@ class TrainingMonitor(Callback):
         if now - self._shown_at > self.every:
             self._show(run)
 
-    def on_epoch(self, run: Run, metrics: dict[str, float]) -> None:
+    def on_epoch(self, run: Run, metrics: dict[str, Any]) -> None:
         self.metrics = metrics
         self._collect(run)
-        for name in ("test/reconstruction", "test/kl_z", "test/kl_b"):
-            if name in metrics:
-                self.curves.setdefault(name, []).append((run.epoch, metrics[name]))
+        for name, value in metrics.get("test", {}).items():
+            self.curves.setdefault(f"test/{name}", []).append((run.epoch, value))
         if running_kernel() is None:
             told = ", ".join(f"{name} {metrics[name]:.2f}" for name in (*LOSS, *CARRIED))
             print(f"epoch {run.epoch}/{run.config.train.epochs}: {told}")
@@ -151,7 +150,7 @@ class TrainingMonitor(Callback):
         self.status.value = self._status(run)
         self.loss_chart.value = line_chart(self._curves(LOSS), title="reconstruction, nats per image")
         self.carried_chart.value = line_chart(self._curves(CARRIED), title="KL, nats per image")
-        kl, bits = numbered(self.metrics, "kl_of_real"), numbered(self.metrics, "information_of_bit")
+        kl, bits = self.metrics.get("kl_of_real", []), self.metrics.get("information_of_bit", [])
         self.bars.value = carried_bars(kl, bits)
         warning = collapse_message(kl, bits)
         self.message.value = f'<span style="color:#D55E00">{warning}</span>' if warning else ""
@@ -177,12 +176,6 @@ class TrainingMonitor(Callback):
     def _made(self, run: Run) -> Tensor:
         with evaluating(run.model):
             return run.model.reconstruct(self.x.to(next(run.model.parameters()).device)).to(self.x.device)
-
-
-def numbered(metrics: dict[str, float], name: str) -> list[float]:
-    """The metrics `name/0`, `name/1`, ... in order."""
-    found = {int(key.split("/")[1]): value for key, value in metrics.items() if key.startswith(f"{name}/")}
-    return [found[i] for i in sorted(found)]
 
 
 def carried_bars(kl_of_real: Sequence[float], information_of_bit: Sequence[float]) -> str:

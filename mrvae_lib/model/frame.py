@@ -9,25 +9,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mrvae_lib.data.pose import affine_places
-
 Frame = Literal["upright", "round"]
 SPREAD = 0.42
 """Standard deviation of the brightness in its frame, in half widths; a square then just fits, however it is turned."""
-MAX_SIDE = 32
-"""Points a side at most: a shape that fills its frame needs no more, and the network that looks at it is fast."""
+FRAME_SIDE = 32
+"""The side of a frame, in points, at most: a shape that fills its frame needs no more."""
 THINNEST = 1e-2
 """A spread, in half widths, below which a line counts as no thinner; it keeps a dot from filling the frame."""
 
 POSE_REALS = 5
-HALF_WIDTH, REACH, SIZE, STRETCH = 0.27, 0.3, 0.25, 0.2
-"""Of a placed frame: its half width when the reals are 0; how far a real of 1 moves it; the logs of what a real of 1
-enlarges and stretches it by. On dSprites all five reals then start with about the spread of their prior."""
+POSE_HALF_WIDTH, POSE_SHIFT, POSE_SIZE, POSE_STRETCH = 0.27, 0.3, 0.25, 0.2
+"""The half width of a placed frame when its reals are 0; how far a real of 1 moves it; the logarithms of what a real of
+1 enlarges and stretches it by. On dSprites all five reals then start with about the spread of their prior."""
 
 
 def frame_side(height: int, width: int) -> int:
     """The side of the square frame of an image."""
-    return min(MAX_SIDE, max(height, width))
+    return min(FRAME_SIDE, max(height, width))
 
 
 def own_frame(x: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
@@ -125,15 +123,32 @@ class PosedDecoder(nn.Module):
             return F.grid_sample(drawn.float() - self.around, places, align_corners=False) + self.around
 
 
+def affine_places(affine: Tensor, height: int, width: int) -> Tensor:
+    """Where each pixel of a picture is looked up after an affine change, for `grid_sample`; edges are at -1 and 1.
+
+    As torch's `affine_grid` without its product of narrow matrices, and in fp32 under autocast too, because places need
+    more digits than bf16 has.
+
+    Args:
+        affine: (B, 2, 3), from a pixel's (across, down, 1) to where it is looked up.
+    Returns:
+        (B, H, W, 2).
+    """
+    affine = affine.float()
+    across, down = _places(width, affine), _places(height, affine)
+    right, below, start = affine[:, None, None].unbind(-1)  # (B, 1, 1, 2) each
+    return right * across[:, None] + (below * down[:, None, None] + start)
+
+
 def _to_frame(pose: Tensor) -> Tensor:
     """The map from the image's places to the frame's that five reals (B, 5) name, (B, 2, 3).
 
     Its inverse scales by the exponential of the symmetric [[s + p, q], [q, s - p]]: it stretches, and never turns.
     """
-    across, down = REACH * pose[:, 0], REACH * pose[:, 1]
-    s, p, q = SIZE * pose[:, 2], STRETCH * pose[:, 3], STRETCH * pose[:, 4]
+    across, down = POSE_SHIFT * pose[:, 0], POSE_SHIFT * pose[:, 1]
+    s, p, q = POSE_SIZE * pose[:, 2], POSE_STRETCH * pose[:, 3], POSE_STRETCH * pose[:, 4]
     r = (p.square() + q.square() + 1e-12).sqrt()
-    even, odd = torch.exp(-s) / HALF_WIDTH * r.cosh(), torch.exp(-s) / HALF_WIDTH * r.sinh() / r
+    even, odd = torch.exp(-s) / POSE_HALF_WIDTH * r.cosh(), torch.exp(-s) / POSE_HALF_WIDTH * r.sinh() / r
     xx, xy, yy = even - odd * p, -odd * q, even + odd * p
     rows = [[xx, xy, -xx * across - xy * down], [xy, yy, -xy * across - yy * down]]
     return torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
@@ -144,9 +159,10 @@ def _pose_of(affine: Tensor) -> Tensor:
     (xx, xy, across), (_, yy, down) = (row.unbind(dim=1) for row in affine.unbind(dim=1))
     even, p, q = (xx + yy) / 2, (xx - yy) / 2, xy
     r = (p.square() + q.square() + 1e-12).sqrt()
-    size = (xx * yy - xy.square()).log() / 2 - math.log(HALF_WIDTH)
+    size = (xx * yy - xy.square()).log() / 2 - math.log(POSE_HALF_WIDTH)
     stretch = torch.atanh(r / even) / r
-    return torch.stack([across / REACH, down / REACH, size / SIZE, stretch * p / STRETCH, stretch * q / STRETCH], dim=1)
+    return torch.stack([across / POSE_SHIFT, down / POSE_SHIFT, size / POSE_SIZE,
+                        stretch * p / POSE_STRETCH, stretch * q / POSE_STRETCH], dim=1)
 
 
 def _to_image(x: Tensor, frame: Frame) -> Tensor:
@@ -172,5 +188,5 @@ def _to_image(x: Tensor, frame: Frame) -> Tensor:
 
 
 def _places(n: int, like: Tensor) -> Tensor:
-    """Pixel centres from -1 to 1."""
+    """The places of n pixel centres, from -1 to 1."""
     return (torch.arange(n, device=like.device, dtype=like.dtype) + 0.5) / n * 2 - 1

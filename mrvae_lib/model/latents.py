@@ -9,7 +9,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from mrvae_lib.data.shared import draw, draw_bernoulli
 from mrvae_lib.model.codes import all_codes, bernoulli_entropy, log_code_probs
 
 Estimator = Literal["exact", "bit-flip", "concrete", "straight-through"]
@@ -42,13 +41,13 @@ def kl_bernoulli(bit_logits: Tensor) -> Tensor:
 
 def sample_normal(mu: Tensor, logvar: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """One reparameterised draw of the reals: z = mu + sigma * noise, (B, D)."""
-    noise = draw(torch.randn, mu.shape, generator, device=mu.device, dtype=mu.dtype)
+    noise = torch.randn(mu.shape, generator=generator, device=mu.device, dtype=mu.dtype)
     return mu + (0.5 * logvar).exp() * noise
 
 
 def sample_bits(bit_logits: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """One hard draw of the bits, (B, K) of 0. and 1.; no gradient passes."""
-    return draw_bernoulli(torch.sigmoid(bit_logits.detach()), generator)
+    return torch.bernoulli(torch.sigmoid(bit_logits.detach()), generator=generator)
 
 
 def expected_loss(
@@ -114,9 +113,8 @@ def bit_flip_loss(loss: CodeLoss, bit_logits: Tensor, bits: Tensor) -> Tensor:
 
 def concrete_bits(bit_logits: Tensor, temperature: float, generator: torch.Generator | None = None) -> Tensor:
     """Soft bits in (0, 1), (B, K): a logistic draw added to the logits, squashed at the given temperature."""
-    uniform = draw(torch.rand, bit_logits.shape, generator, device=bit_logits.device, dtype=bit_logits.dtype)
-    uniform = uniform.clamp(1e-6, 1 - 1e-6)
-    return torch.sigmoid((bit_logits + uniform.logit()) / temperature)
+    uniform = torch.rand(bit_logits.shape, generator=generator, device=bit_logits.device, dtype=bit_logits.dtype)
+    return torch.sigmoid((bit_logits + uniform.clamp(1e-6, 1 - 1e-6).logit()) / temperature)
 
 
 def straight_through_bits(bit_logits: Tensor, generator: torch.Generator | None = None) -> Tensor:

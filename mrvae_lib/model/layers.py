@@ -1,25 +1,49 @@
-"""Encoder and decoder from a list of layers, each written as text (see `notation`)."""
+"""Networks written as text, "conv 32 k4 s2 p1, batchnorm, leaky 0.05", as torch modules.
+
+A shape is a map (C, H, W) or a vector (N,). `linear` takes a map as its numbers in a row, `conv` and `deconv` take a
+vector as a map of 1x1. Where a size has two numbers it is height x width; one number stands for both.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mrvae_lib.messages import ConfigError
-from mrvae_lib.notation import Layer, Shape, as_text, read_layers, trace
+from mrvae_lib.errors import ConfigError
+
+Shape = tuple[int, ...]
+
+_COUNT, _SIZE, _FROM_0 = r"([1-9]\d*)", r"([1-9]\d*(?:x[1-9]\d*)?)", r"(\d+(?:x\d+)?)"
+_CONV = rf"{_COUNT} k{_SIZE}(?: s{_SIZE})?(?: p{_FROM_0})?"
+LAYERS = {
+    "conv": (_CONV, "conv CHANNELS kKERNEL [sSTRIDE] [pPADDING], as in conv 32 k4 s2 p1 or conv 16 k7x5 s3x2"),
+    "deconv": (rf"{_CONV}(?: op{_FROM_0})?", "deconv CHANNELS kKERNEL [sSTRIDE] [pPADDING] [opOUTPUT_PADDING], as in "
+                                             "deconv 32 k3 s2 p1 op1"),
+    "linear": (_COUNT, "linear WIDTH, as in linear 256"),
+    "view": (r"([1-9]\d*x[1-9]\d*x[1-9]\d*)", "view CxHxW, as in view 32x4x4"),
+    "fit": (_SIZE, "fit SIDE or fit HxW, which pads with zeros or crops, as in fit 32"),
+    "resize": (_SIZE, "resize SIDE or resize HxW, which interpolates, as in resize 64"),
+    "meanpool": ("", "meanpool, which averages each channel"),
+    "batchnorm": ("", "batchnorm"),
+    "relu": ("", "relu"),
+    "leaky": (r"(\d+(?:\.\d+)?)", "leaky SLOPE, as in leaky 0.05"),
+    "selu": ("", "selu"),
+    "tanh": ("", "tanh"),
+}
+"""Every kind of layer: the pattern of what follows its name, and how it is written."""
 
 
 def layered_encoder(lines: Sequence[str], image_shape: Shape, n_stats: int) -> nn.Sequential:
     """The layers, then one linear layer to the posterior's statistics.
 
     Raises:
-        ConfigError: one line naming the layer and the size it reached.
+        ConfigError: one line naming the layer and how it is written, or the size it reached.
     """
-    modules, shape = _modules(lines, image_shape, "model.encoder")
+    modules, shape = read_layers(lines, image_shape, "model.encoder")
     return nn.Sequential(*modules, nn.Flatten(), nn.Linear(math.prod(shape), n_stats))
 
 
@@ -27,13 +51,33 @@ def layered_decoder(lines: Sequence[str], image_shape: Shape, n_latents: int) ->
     """The layers, from a vector of latents to exactly the image's shape.
 
     Raises:
-        ConfigError: one line naming the layer and the size it reached.
+        ConfigError: one line naming the layer and how it is written, or the size it reached.
     """
-    modules, shape = _modules(lines, (n_latents,), "model.decoder")
+    modules, shape = read_layers(lines, (n_latents,), "model.decoder")
     if shape != image_shape:
         raise ConfigError(f"model.decoder ends at {as_text(shape)}, but the images are {as_text(image_shape)}; "
                           f"fit HxW or resize HxW bring a map to their size, view CxHxW a vector")
     return nn.Sequential(*modules)
+
+
+def read_layers(lines: Sequence[str], shape: Shape, where: str) -> tuple[list[nn.Module], Shape]:
+    """The modules of all lines, in order, and the shape that they make of `shape`.
+
+    Args:
+        lines: each holds one layer or several, with commas between them.
+        where: names the list in an error, for example `model.encoder`.
+    Raises:
+        ConfigError: one line naming the layer and how it is written, or the size it reached.
+    """
+    modules: list[nn.Module] = []
+    texts = [" ".join(text.split()) for line in lines for text in line.split(",")]
+    for i, text in enumerate(texts, start=1):
+        try:
+            added, shape = _layer(text, shape)
+        except ValueError as error:
+            raise ConfigError(f"{where}: layer {i}, {text!r}, {error}") from None
+        modules += added
+    return modules, shape
 
 
 class Resize(nn.Module):
@@ -51,43 +95,70 @@ class Resize(nn.Module):
         return as_text(self.size)
 
 
-def _modules(lines: Sequence[str], shape: Shape, where: str) -> tuple[list[nn.Module], Shape]:
-    layers = read_layers(lines, where)
-    shapes = trace(layers, shape, where)
-    modules = [module for layer, (before, after) in zip(layers, pairwise(shapes), strict=True)
-               for module in _module(layer, before, after)]
-    return modules, shapes[-1]
+def as_text(shape: Shape) -> str:
+    """A shape as in the notation: 32x4x4."""
+    return "x".join(map(str, shape))
 
 
-def _module(layer: Layer, before: Shape, after: Shape) -> list[nn.Module]:
-    """The layer itself, after what brings its input into form."""
-    match layer.kind:
+def _layer(text: str, shape: Shape) -> tuple[list[nn.Module], Shape]:
+    """The modules of one layer for an input of this shape, and the shape of its output."""
+    kind, _, rest = text.partition(" ")
+    if kind not in LAYERS:
+        raise ValueError(f"is not a layer; there are {', '.join(LAYERS)}")
+    pattern, form = LAYERS[kind]
+    found = re.fullmatch(pattern, rest)
+    if not found:
+        raise ValueError(f"must be written {form}")
+    if kind in ("fit", "resize", "meanpool") and len(shape) != 3:
+        raise ValueError(f"needs a map, got a vector of {shape[0]}; put a view before it")
+    flatten = [nn.Flatten()] if len(shape) == 3 else []
+    match kind:
         case "conv" | "deconv":
-            form: list[nn.Module] = [nn.Unflatten(1, (*before, 1, 1))] if len(before) == 1 else []
-            if layer.kind == "conv":
-                return [*form, nn.Conv2d(before[0], after[0], layer.kernel, layer.stride, layer.padding)]
-            return [*form, nn.ConvTranspose2d(before[0], after[0], layer.kernel, layer.stride, layer.padding,
-                                              layer.output_padding)]
+            return _convolution(kind, found.groups(), shape)
         case "linear":
-            flat = nn.Linear(math.prod(before), after[0])
-            return [flat] if len(before) == 1 else [nn.Flatten(), flat]
+            return [*flatten, nn.Linear(math.prod(shape), int(rest))], (int(rest),)
         case "view":
-            return [nn.Unflatten(1, after)] if len(before) == 1 else [nn.Flatten(), nn.Unflatten(1, after)]
+            new = tuple(int(number) for number in rest.split("x"))
+            if math.prod(shape) != math.prod(new):
+                raise ValueError(f"needs {math.prod(new)} numbers, got {math.prod(shape)} ({as_text(shape)})")
+            return [*flatten, nn.Unflatten(1, new)], new
         case "fit":
-            top, left = ((new - old) // 2 for new, old in zip(after[1:], before[1:], strict=True))
-            right, bottom = after[2] - before[2] - left, after[1] - before[1] - top
-            return [nn.ZeroPad2d((left, right, top, bottom))]
+            height, width = _pair(rest)
+            top, left = (height - shape[1]) // 2, (width - shape[2]) // 2
+            padding = (left, width - shape[2] - left, top, height - shape[1] - top)
+            return [nn.ZeroPad2d(padding)], (shape[0], height, width)
         case "resize":
-            return [Resize(after[1:])]
+            return [Resize(_pair(rest))], (shape[0], *_pair(rest))
         case "meanpool":
-            return [nn.AdaptiveAvgPool2d(1)]
+            return [nn.AdaptiveAvgPool2d(1)], (shape[0], 1, 1)
         case "batchnorm":
-            return [nn.BatchNorm2d(before[0]) if len(before) == 3 else nn.BatchNorm1d(before[0])]
+            return [nn.BatchNorm2d(shape[0]) if len(shape) == 3 else nn.BatchNorm1d(shape[0])], shape
         case "leaky":
-            return [nn.LeakyReLU(layer.slope)]
-        case "relu":
-            return [nn.ReLU()]
-        case "selu":
-            return [nn.SELU()]
+            return [nn.LeakyReLU(float(rest))], shape
         case _:
-            return [nn.Tanh()]
+            return [{"relu": nn.ReLU, "selu": nn.SELU, "tanh": nn.Tanh}[kind]()], shape
+
+
+def _convolution(kind: str, parts: tuple[str | None, ...], shape: Shape) -> tuple[list[nn.Module], Shape]:
+    """A convolution or a transposed one, from its channels, kernel, stride, padding and output padding."""
+    channels = int(parts[0] or 0)
+    kernel, stride, padding = _pair(parts[1]), _pair(parts[2] or "1"), _pair(parts[3] or "0")
+    extra = _pair(parts[4] or "0") if kind == "deconv" else (0, 0)
+    if any(e >= s for e, s in zip(extra, stride, strict=True) if e):
+        raise ValueError("has an output padding that is not smaller than its stride")
+    unflatten: list[nn.Module] = [nn.Unflatten(1, (*shape, 1, 1))] if len(shape) == 1 else []
+    sides = zip(shape[1:] or (1, 1), kernel, stride, padding, extra, strict=True)
+    if kind == "conv":
+        new = tuple((n + 2 * p - k) // s + 1 for n, k, s, p, _ in sides)
+    else:
+        new = tuple((n - 1) * s - 2 * p + k + e for n, k, s, p, e in sides)
+    if min(new) < 1:
+        raise ValueError(f"reaches {as_text((channels, *new))} from {as_text(shape)}")
+    if kind == "conv":
+        return [*unflatten, nn.Conv2d(shape[0], channels, kernel, stride, padding)], (channels, *new)
+    return [*unflatten, nn.ConvTranspose2d(shape[0], channels, kernel, stride, padding, extra)], (channels, *new)
+
+
+def _pair(text: str | None) -> tuple[int, int]:
+    height, _, width = (text or "").partition("x")
+    return int(height), int(width or height)

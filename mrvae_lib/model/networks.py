@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mrvae_lib.config import ConfigError, ModelConfig
+from mrvae_lib.config import ModelConfig
+from mrvae_lib.errors import ConfigError
 from mrvae_lib.model.frame import POSE_REALS, FramedEncoder, PosedDecoder, PosedReals, frame_side
 from mrvae_lib.model.layers import layered_decoder, layered_encoder
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from mrvae_lib.config import ModelConfig
-from mrvae_lib.model.frame import FramedEncoder
-from mrvae_lib.model.latents import kl_bernoulli, kl_normal
+from mrvae_lib.model.codes import code_index
+from mrvae_lib.model.frame import FramedEncoder, own_frame
+from mrvae_lib.model.latents import kl_bernoulli, kl_normal, sample_bits, sample_normal
 from mrvae_lib.model.likelihoods import LIKELIHOODS
 from mrvae_lib.model.networks import ImageShape, build_networks
 
@@ -30,6 +31,15 @@ class Posterior:
     def bits(self) -> Tensor:
         """(B, K) of 0. and 1.: the more likely value of each bit, the code we report."""
         return (self.bit_logits > 0).float()
+
+    @property
+    def code_index(self) -> Tensor:
+        """(B,) int64, the row of each image's code in `all_codes`."""
+        return code_index(self.bits)
+
+    def sample(self, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """One draw of z (B, D), through which a gradient passes, and of hard bits (B, K), through which none does."""
+        return sample_normal(self.mu, self.logvar, generator), sample_bits(self.bit_logits, generator)
 
     def kl_reals(self) -> Tensor:
         """(B, D) nats: KL of each real to N(0, 1)."""
@@ -79,14 +89,18 @@ class MRVAE(nn.Module):
         self._check(x)
         return self.encoder.bit_logits(x).float()
 
+    def own_frame(self, x: Tensor) -> Tensor:
+        """The images as the bits see them, (B, C, S, S): in their own frames, or as they are where there is none."""
+        return own_frame(x, self.encoder.frame)[0] if isinstance(self.encoder, FramedEncoder) else x
+
     def _check(self, x: Tensor) -> None:
         if x.shape[1:] != self.image_shape or not x.is_floating_point():
             raise ValueError(f"encode takes float images (B, {', '.join(map(str, self.image_shape))}) in [0, 1], "
-                             f"got {x.dtype} {tuple(x.shape)}; as_floats(batch) rescales uint8")
+                             f"got {x.dtype} {tuple(x.shape)}; images.floats() gives them")
         # Training draws bytes, which are in range; a reader's tensor may not be. Interpolation may overstep a little.
         if not self.training and len(x) and not (x.amin() >= -1e-3 and x.amax() <= 1 + 1e-3):
-            raise ValueError(f"encode takes pixels in [0, 1], got {x.amin():.3g} to {x.amax():.3g}; as_floats(batch) "
-                             f"rescales uint8, and the likelihood rescales to [-1, 1] itself where it needs that")
+            raise ValueError(f"encode takes pixels in [0, 1], got {x.amin():.3g} to {x.amax():.3g}; images.floats() "
+                             f"gives them, and the likelihood rescales to [-1, 1] itself where it needs that")
 
     def decode(self, z: Tensor, b: Tensor) -> Tensor:
         """The picture of each latent, pixels in [0, 1].

@@ -1,4 +1,4 @@
-"""Files a run can be continued from, and the folder format of a model."""
+"""The folder of a model, the shipped models, and the checkpoints from which a run goes on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from mrvae_lib.config import ConfigError, parse_config
+from mrvae_lib.config import parse_config
+from mrvae_lib.errors import CheckpointError, ConfigError
 from mrvae_lib.model.vae import MRVAE
 
 PARTIAL = ".partial-"
 """How the names of files and folders begin while they are being written."""
 LOCK = ".lock"
 """The file in a run's folder that its process holds locked."""
-
-
-class CheckpointError(RuntimeError):
-    """A model or checkpoint that cannot be read; the message is one line naming the file and what was expected."""
 
 
 @contextmanager
@@ -149,7 +147,41 @@ def write_model(model: MRVAE, folder: Path, *, half: bool = False) -> None:
         path.chmod(0o644)  # safetensors makes its files readable by their owner alone
 
 
-def load_model(folder: Path) -> MRVAE:
+def load_model(source: str | os.PathLike[str]) -> MRVAE:
+    """A shipped model by its name, or the model of a run's folder, in evaluation mode, on the CPU, in fp32.
+
+    Its `card` tells how it was trained and what it scores, once a run is finished; its `examples` are encoded test
+    images.
+
+    Args:
+        source: a name from `pretrained_names()`; the folder of a run, of which the finished model is taken or else its
+            newest checkpoint; or the folder of a model.
+    Raises:
+        CheckpointError: there is none, or a file is damaged; names it.
+    """
+    folder = Path(source)
+    if str(source) in pretrained_names() and not folder.is_dir():
+        return read_model(pretrained_folder() / str(source))
+    for candidate in (folder / "model", folder, *reversed(checkpoints(folder / "checkpoints"))):
+        if (candidate / "config.json").is_file():
+            return read_model(candidate)
+    if folder.is_dir():
+        raise CheckpointError(f"{folder}: no model here; expected model/config.json or checkpoints/step-*, "
+                              f"as written by mrvae train")
+    raise CheckpointError(f"{source}: no such run folder or shipped model; shipped: {', '.join(pretrained_names())}")
+
+
+def pretrained_names() -> list[str]:
+    """The shipped models, in alphabetical order."""
+    return sorted(path.parent.name for path in pretrained_folder().glob("*/config.json"))
+
+
+def pretrained_folder() -> Path:
+    """The folder of the shipped models, one model folder each."""
+    return Path(str(resources.files("mrvae_lib") / "weights"))
+
+
+def read_model(folder: Path) -> MRVAE:
     """Read a model folder, in evaluation mode, on the CPU, in fp32.
 
     Raises:
@@ -241,19 +273,3 @@ def load_state(path: Path) -> dict[str, Any]:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path / 'state.pt'}: cannot be read ({reason}); delete {path} to go on without it"
                               ) from None
-
-
-def load_run(path: str | os.PathLike[str]) -> MRVAE:
-    """The model of a run folder: the finished one, else its newest checkpoint; a model folder works as well.
-
-    Raises:
-        CheckpointError: there is none; names the folder.
-    """
-    folder = Path(path)
-    for candidate in (folder / "model", folder, *reversed(checkpoints(folder / "checkpoints"))):
-        if (candidate / "config.json").is_file():
-            return load_model(candidate)
-    raise CheckpointError(f"{folder}: no model here; expected model/config.json or checkpoints/step-*, "
-                          f"as written by mrvae train")
-
-

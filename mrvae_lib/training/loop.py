@@ -5,24 +5,25 @@ from __future__ import annotations
 import math
 import signal
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from mrvae_lib.config import MAX_TABLE_BITS, RunConfig
+from mrvae_lib.config import MAX_TABLE_BITS, RunConfig, value_at
 from mrvae_lib.data import ImageSet
-from mrvae_lib.data.imageset import as_floats, shuffled_batches
+from mrvae_lib.data.imageset import shuffled_batches
+from mrvae_lib.errors import TrainingError
 from mrvae_lib.model.codes import CodeTable
 from mrvae_lib.model.vae import MRVAE
-from mrvae_lib.objective import Terms, Weights, loss_terms, total_loss
+from mrvae_lib.objective import Terms, loss_terms, total_loss, weights_at
+from mrvae_lib.parallel import add_gradients, any_process, is_first, own_part, process_group
 from mrvae_lib.training.checkpoints import only_process, save_model, writing_to
-from mrvae_lib.training.parallel import add_gradients, any_process, is_first, own_part, process_group
-from mrvae_lib.training.run import Run, TrainingError, save, start
-from mrvae_lib.training.schedules import value_at, weights_at
+from mrvae_lib.training.device import choose_device
+from mrvae_lib.training.run import Run, save, start
 
 N_RECENT_IMAGES = 2048
 """How many of an epoch's last codes the epoch's information is measured on, if the code asks for no more."""
@@ -32,16 +33,16 @@ class Callback:
     """Something that watches a run. Every method may be left out."""
 
     def on_start(self, run: Run) -> None:
-        """Before the first step, or after resuming."""
+        """Called before the first step, or after resuming."""
 
-    def on_step(self, run: Run, terms: Terms, weights: Weights) -> None:
-        """After each optimiser step."""
+    def on_step(self, run: Run, terms: Terms, weights: Mapping[str, float]) -> None:
+        """Called after each optimiser step."""
 
-    def on_epoch(self, run: Run, metrics: dict[str, float]) -> None:
-        """After each pass over the images, with its means."""
+    def on_epoch(self, run: Run, metrics: dict[str, Any]) -> None:
+        """Called after each pass over the images, with `epoch_metrics`; what is added here reaches later callbacks."""
 
     def on_end(self, run: Run) -> None:
-        """When the run is finished, stopped or failed."""
+        """Called when the run is finished, stopped or failed."""
 
 
 def train(
@@ -67,18 +68,15 @@ def train(
         DataError: the images cannot be had.
         CheckpointError: the folder cannot be written to, or another process trains there.
     """
-    with process_group(config.train.device):
-        if not is_first():
-            return _train(config, folder, (), images)
-        if folder is None:
-            return _train(config, None, callbacks, images)
-        with writing_to(Path(folder)), only_process(Path(folder)):
-            return _train(config, folder, callbacks, images)
+    with process_group(choose_device(config.train.device)), ExitStack() as stack:
+        path = None if folder is None else Path(folder)
+        if path and is_first():
+            stack.enter_context(writing_to(path))
+            stack.enter_context(only_process(path))
+        return _train(start(config, path, images), callbacks if is_first() else ())
 
 
-def _train(config: RunConfig, folder: str | Path | None, callbacks: Sequence[Callback], images: ImageSet | None
-           ) -> MRVAE:
-    run = start(config, folder, images)
+def _train(run: Run, callbacks: Sequence[Callback]) -> MRVAE:
     for callback in callbacks:
         callback.on_start(run)
     try:
@@ -86,7 +84,7 @@ def _train(config: RunConfig, folder: str | Path | None, callbacks: Sequence[Cal
             stopping = any_process(run.stop.is_set())
             while not run.finished and not stopping:
                 for indices in batches_left(run):
-                    weights = weights_at(config.objective, run.progress)
+                    weights = weights_at(run.config.objective, run.progress)
                     terms = train_step(run, indices, weights)
                     for callback in callbacks:
                         callback.on_step(run, terms, weights)
@@ -105,11 +103,11 @@ def _train(config: RunConfig, folder: str | Path | None, callbacks: Sequence[Cal
     return run.model
 
 
-def train_step(run: Run, indices: Tensor, weights: Weights) -> Terms:
+def train_step(run: Run, indices: Tensor, weights: Mapping[str, float]) -> Terms:
     """One step of the optimiser on the images at `indices`."""
     run.model.train()
     run.optimizer.param_groups[0]["lr"] = value_at(run.config.train.lr, run.progress) * run.plateau.factor
-    x = as_floats(run.images.take(own_part(indices).to(run.device)))
+    x = run.images.floats(own_part(indices).to(run.device))
     with torch.autocast(run.device.type, dtype=torch.bfloat16, enabled=run.bf16):
         terms = loss_terms(
             run.model, x, run.config.objective, weights, generator=run.noise, pool=run.pool, n_images=len(run.images),
@@ -125,7 +123,7 @@ def train_step(run: Run, indices: Tensor, weights: Weights) -> Terms:
     run.model.eval()  # callbacks may look at the model, and batch norm must not learn from what they show it
     run.step += 1
     losses = {"loss": loss.detach()}
-    if run.adversary and terms.tc is not None:
+    if run.adversary and "tc" in terms.values:
         losses["discriminator_loss"] = run.adversary.step(terms.z, run.noise)
     _remember(run, terms, losses)
     return terms
@@ -143,21 +141,22 @@ def end_epoch(run: Run, callbacks: Sequence[Callback] = ()) -> None:
         save(run)
 
 
-def epoch_metrics(run: Run) -> dict[str, float]:
-    """The epoch's mean of every term, the information of each bit over its last codes, and the schedules' values."""
+def epoch_metrics(run: Run) -> dict[str, Any]:
+    """The epoch's means, in nats per image.
+
+    Returns:
+        `epoch`, `step`, `loss`, a mean for each term by its name, `kl_of_real` (a list of D), `information_of_code` and
+        `information_of_bit` (a list of K) over the epoch's last codes, `weights` by key where they are not 0, and `lr`.
+    """
     n_steps = max(1, (run.step - 1) % run.steps_per_epoch + 1)
-    metrics: dict[str, float] = {"epoch": run.epoch, "step": run.step}
-    for name, total in run.sums.items():
-        if total.ndim == 0:
-            metrics[name] = float(total) / n_steps
-        else:
-            metrics |= {f"{name}/{i}": float(value) / n_steps for i, value in enumerate(total)}
+    metrics: dict[str, Any] = {"epoch": run.epoch, "step": run.step}
+    metrics |= {name: (total.cpu().double() / n_steps).tolist() for name, total in run.sums.items()}
     if 0 < run.config.model.n_bits <= MAX_TABLE_BITS and run.recent_bits:
         table = CodeTable.from_logits(torch.cat(run.recent_bits).cpu())
         metrics["information_of_code"] = float(table.information)
-        metrics |= {f"information_of_bit/{k}": float(value) for k, value in enumerate(table.bit_information)}
+        metrics["information_of_bit"] = table.bit_information.tolist()
     weights = weights_at(run.config.objective, run.progress)
-    metrics |= {f"weight/{name}": value for name, value in vars(weights).items() if value}
+    metrics["weights"] = {name: value for name, value in weights.items() if value}
     metrics["lr"] = run.optimizer.param_groups[0]["lr"]
     return metrics
 
@@ -191,7 +190,7 @@ def interrupt_sets(stop: threading.Event) -> Iterator[None]:
 
 
 def _remember(run: Run, terms: Terms, losses: dict[str, Tensor]) -> None:
-    means = {name: value.detach().mean() for name, value in terms.named().items()}
+    means = {name: value.detach().mean() for name, value in terms.values.items()}
     means |= {**losses, "kl_of_real": terms.posterior.kl_reals().detach().mean(dim=0)}
     for name, value in means.items():
         run.sums[name] = run.sums[name] + value if name in run.sums else value
@@ -201,8 +200,8 @@ def _remember(run: Run, terms: Terms, losses: dict[str, Tensor]) -> None:
 
 
 def _not_finite(run: Run, terms: Terms) -> str:
-    values = {name: float(value.detach().mean()) for name, value in terms.named().items()}
-    bad = [name for name, value in values.items() if value != value or abs(value) == float("inf")]
+    values = {name: float(value.detach().mean()) for name, value in terms.values.items()}
+    bad = [name for name, value in values.items() if not math.isfinite(value)]
     listed = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
     kept = f"; the last checkpoint in {run.folder / 'checkpoints'} stays" if run.folder else ""
     return f"step {run.step + 1}: {' and '.join(bad) or 'the loss'} is not finite ({listed}){kept}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,29 +11,55 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mrvae_lib.config import ConfigError, RunConfig, dump_config, load_config
+from mrvae_lib.config import RunConfig, dump_config, load_config, value_at
 from mrvae_lib.data import ImageSet, load_dataset
-from mrvae_lib.model.correlation import Discriminator
+from mrvae_lib.errors import CheckpointError, ConfigError, TrainingError
 from mrvae_lib.model.networks import memory_format
+from mrvae_lib.model.total_correlation import Discriminator
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import CodePool
+from mrvae_lib.parallel import (
+    add_gradients,
+    is_first,
+    n_processes,
+    noise_generator,
+    noise_states,
+    restore_noise,
+    wait_for_all,
+)
 from mrvae_lib.training.checkpoints import (
-    CheckpointError,
     atomic_write,
     latest_checkpoint,
-    load_model,
     load_state,
+    read_model,
     remove_partial,
     save_checkpoint,
     short,
 )
-from mrvae_lib.training.devices import choose_device, use_bf16
-from mrvae_lib.training.parallel import is_first, shared_noise, wait_for_all
-from mrvae_lib.training.schedules import Plateau, value_at
+from mrvae_lib.training.device import choose_device, use_bf16
 
 
-class TrainingError(RuntimeError):
-    """A run that cannot go on; the message names the step and the term."""
+@dataclass
+class Plateau:
+    """What the learning rate is multiplied with: a tenth more each time the mean loss has not fallen for too long.
+
+    As torch's ReduceLROnPlateau at its defaults, but for a learning rate that also follows a schedule: a fall counts
+    from one part in 10,000.
+    """
+
+    best: float = math.inf
+    n_bad: int = 0
+    """Epochs since the last fall, or since the last cut."""
+    factor: float = 1.0
+
+    def watch(self, loss: float, patience: int) -> None:
+        """Take in an epoch's mean loss."""
+        if loss < self.best - 1e-4 * abs(self.best) or self.best == math.inf:
+            self.best, self.n_bad = loss, 0
+        else:
+            self.n_bad += 1
+        if self.n_bad > patience:
+            self.factor, self.n_bad = self.factor / 10, 0
 
 
 @dataclass
@@ -43,10 +70,14 @@ class Adversary:
     optimizer: torch.optim.Optimizer
 
     def step(self, z: Tensor, generator: torch.Generator) -> Tensor:
-        """One step on draws (B, D) of q(z) against the same draws shuffled; its loss before the step, () nats."""
+        """One step on draws (B, D) of q(z) against the same draws shuffled; its loss before the step, () nats.
+
+        Every process shuffles in its own way and all of them take the mean gradient, so that they stay equal.
+        """
         loss = self.network.loss(z, generator)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        (loss / n_processes()).backward()
+        add_gradients(self.network)
         self.optimizer.step()
         return loss.detach()
 
@@ -101,8 +132,12 @@ class Run:
         return self.step >= self.n_steps
 
 
-def start(config: RunConfig, folder: str | Path | None = None, images: ImageSet | None = None) -> Run:
-    """A run at its first step, or at its newest checkpoint."""
+def start(config: RunConfig, folder: Path | None = None, images: ImageSet | None = None) -> Run:
+    """A run at its first step, or at its newest checkpoint.
+
+    Raises:
+        ConfigError: no images, a batch that the processes cannot share evenly, or a folder with another run.
+    """
     device = choose_device(config.train.device)
     if images is None:
         images = load_dataset(config.data.name, "train")
@@ -110,7 +145,9 @@ def start(config: RunConfig, folder: str | Path | None = None, images: ImageSet 
         images = images.first(config.data.limit)
     if not len(images):
         raise ConfigError(f"data.name {config.data.name!r} has no images to train on")
-    folder = Path(folder) if folder is not None else None
+    batch_size = min(config.train.batch_size, len(images))
+    if batch_size % n_processes():
+        raise ConfigError(f"train.batch_size must be a multiple of the {n_processes()} processes, got {batch_size}")
     newest = _claim(folder, config) if folder and is_first() else None
     wait_for_all()
     if folder and not is_first():
@@ -118,7 +155,7 @@ def start(config: RunConfig, folder: str | Path | None = None, images: ImageSet 
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
-        model = load_model(newest).train() if newest else MRVAE(images.image_shape, config.model)
+        model = read_model(newest).train() if newest else MRVAE(images.image_shape, config.model)
         adversary = _adversary(config, device)
     model.to(device)
     model.to(memory_format=memory_format(config.model.network))
@@ -130,8 +167,8 @@ def start(config: RunConfig, folder: str | Path | None = None, images: ImageSet 
         images=images.to(device),
         device=device,
         bf16=use_bf16(config.train.precision, device),
-        noise=shared_noise(device, config.train.seed, min(config.train.batch_size, len(images))),
-        pool=CodePool(config.model.n_bits, min(config.train.batch_size, len(images))),
+        noise=noise_generator(device, config.train.seed),
+        pool=CodePool(config.model.n_bits, batch_size),
         adversary=adversary,
         folder=folder,
     )
@@ -146,13 +183,14 @@ def save(run: Run) -> None:
     Raises:
         TrainingError: a weight is not finite; the last good checkpoint stays.
     """
+    state = _state(run)  # every process tells the state of its noise
     if run.folder is None:
         return
     networks = [run.model, *([run.adversary.network] if run.adversary else [])]
     for name, parameter in (pair for network in networks for pair in network.named_parameters()):
         if not torch.isfinite(parameter).all():
             raise TrainingError(f"step {run.step}: {name} is not finite; the checkpoint before it stays")
-    save_checkpoint(run.folder / "checkpoints", run.model, _state(run), run.step)
+    save_checkpoint(run.folder / "checkpoints", run.model, state, run.step)
 
 
 def _state(run: Run) -> dict[str, Any]:
@@ -160,7 +198,7 @@ def _state(run: Run) -> dict[str, Any]:
     state = {
         "step": run.step,
         "optimizer": run.optimizer.state_dict(),
-        "noise": run.noise.get_state(),
+        "noise": noise_states(run.noise),
         "pool": run.pool.past,
         "sums": run.sums,
         "recent_bits": run.recent_bits,
@@ -208,7 +246,7 @@ def _restore(run: Run, checkpoint: Path) -> None:
         if run.adversary:
             run.adversary.network.load_state_dict(state["discriminator"])
             run.adversary.optimizer.load_state_dict(state["discriminator_optimizer"])
-        run.noise.set_state(state["noise"])
+        restore_noise(run.noise, state["noise"])
         run.step, run.pool.past = state["step"], state["pool"]
         run.sums, run.recent_bits = state["sums"], state["recent_bits"]
         run.plateau = Plateau(**state["plateau"])

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import nbformat
 
-from mrvae_lib.training.checkpoints import load_run
+from mrvae_lib.training.checkpoints import load_model
 from tests.conftest import ROOT
 from tests.ui.test_notebooks import KERNEL_IS_READY
 
@@ -42,4 +42,4 @@ def test_stop_ends_the_running_cell_with_a_checkpoint(front_end, page, tmp_path)
     page.get_by_text("the cell went on with 3 bits").wait_for(timeout=60_000)
     assert page.get_by_text("stopped, epoch").first.is_visible()
     assert stop.is_disabled()
-    assert load_run(tmp_path).n_bits == 3
+    assert load_model(tmp_path).n_bits == 3

@@ -7,7 +7,7 @@ import re
 import numpy as np
 from PIL import Image
 
-from mrvae_lib import load_pretrained
+from mrvae_lib import load_model
 from mrvae_lib.interactive.state import ExplorerState, decode_state, explorer_content
 from tests.ui import latency
 
@@ -23,7 +23,7 @@ def shown(page):
 
 def readout(page):
     """The view that sliders and buttons say they show."""
-    model = load_pretrained("mnist-mrvae")
+    model = load_model("mnist-mrvae")
     state = explorer_content(model).starts[0]
     names = page.locator(".widget-slider .widget-label").all_inner_texts()
     values = page.locator(".widget-slider .widget-readout").all_inner_texts()

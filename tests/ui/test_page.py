@@ -15,12 +15,12 @@ from mrvae_lib.analysis.evaluation import informative_reals
 from mrvae_lib.interactive import LatentExplorer, export_html
 from mrvae_lib.interactive.gallery import export_gallery
 from mrvae_lib.interactive.state import ExplorerState, decode_state
-from mrvae_lib.pretrained import load_pretrained, pretrained_names
+from mrvae_lib.training.checkpoints import load_model, pretrained_names
 from tests.conftest import tiny_model
 from tests.test_export import HOSTILE, hostile_model
 from tests.ui import latency
 
-MODEL = load_pretrained("mnist-mrvae")
+MODEL = load_model("mnist-mrvae")
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def decoded(page, z, b):
 
 @pytest.mark.parametrize("name", pretrained_names())
 def test_a_shipped_model_draws_what_torch_draws_for_100_random_latents(name, offline, tmp_path, generator, measured):
-    model = load_pretrained(name)
+    model = load_model(name)
     path = export_html(model, tmp_path / "page.html")
     assert path.stat().st_size < 3_000_000
     offline.goto(path.as_uri())
@@ -302,7 +302,7 @@ def test_the_page_fits_phones_and_wide_screens_in_light_and_dark(width, scheme, 
 
 
 def test_the_gallery_opens_every_model_and_fits_a_phone(browser, tmp_path, screenshot):
-    index = export_gallery({name: load_pretrained(name) for name in pretrained_names()}, tmp_path)
+    index = export_gallery({name: load_model(name) for name in pretrained_names()}, tmp_path)
     for width in (390, 1000):
         page = browser.new_page(viewport={"width": width, "height": 400})
         page.goto(index.as_uri())

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mrvae_lib.config import PoseConfig
-from mrvae_lib.data.shared import draw
+from mrvae_lib.model.frame import affine_places
 
 WARP_SIDE = 4
 """The elastic warp is drawn on this many points a side and smoothed between them."""
@@ -26,7 +25,7 @@ def random_pose(x: Tensor, config: PoseConfig, generator: torch.Generator | None
     Returns:
         (B, C, H, W), bilinear samples of x.
     """
-    draws = 2 * draw(torch.rand, (6, len(x)), generator, dim=1, device=x.device) - 1  # (6, B) in [-1, 1]
+    draws = 2 * torch.rand(6, len(x), generator=generator, device=x.device) - 1  # (6, B) in [-1, 1]
     angle = draws[0] * math.radians(config.rotation)
     cos, sin, shear = angle.cos(), angle.sin(), draws[1] * config.shear
     width, height = 1 + draws[2] * config.scale, 1 + draws[3] * config.scale
@@ -37,35 +36,18 @@ def random_pose(x: Tensor, config: PoseConfig, generator: torch.Generator | None
     ]
     affine = torch.stack(rows, dim=1)  # (B, 2, 3)
     if config.mirror:
-        sign = draw(partial(torch.randint, 0, 2), (len(x),), generator, device=x.device) * 2.0 - 1
+        sign = torch.randint(0, 2, (len(x),), generator=generator, device=x.device) * 2.0 - 1
         affine = torch.cat([affine[:, :1] * sign[:, None, None], affine[:, 1:]], dim=1)
-    grid = affine_places(affine, *x.shape[2:])
+    places = affine_places(affine, *x.shape[2:])
     if config.elastic:
-        coarse = draw(torch.randn, (len(x), 2, WARP_SIDE, WARP_SIDE), generator, device=x.device)
+        coarse = torch.randn(len(x), 2, WARP_SIDE, WARP_SIDE, generator=generator, device=x.device)
         warp = F.interpolate(coarse * config.elastic, size=x.shape[2:], mode="bicubic", align_corners=False)
-        grid = grid + warp.permute(0, 2, 3, 1)
+        places = places + warp.permute(0, 2, 3, 1)
     if config.specks:
-        chance = draw(torch.rand, x.shape, generator, device=x.device)
+        chance = torch.rand(x.shape, generator=generator, device=x.device)
         x = torch.where(chance < config.specks, chance / config.specks, x).to(x.dtype)
-    moved = F.grid_sample(x, grid, align_corners=False)
+    moved = F.grid_sample(x, places, align_corners=False)
     if config.contrast:
-        gain = draw(torch.rand, (len(x),), generator, device=x.device) * 2 - 1
+        gain = torch.rand(len(x), generator=generator, device=x.device) * 2 - 1
         moved = (moved * (1 + config.contrast * gain)[:, None, None, None]).clamp(max=1)
     return moved
-
-
-def affine_places(affine: Tensor, height: int, width: int) -> Tensor:
-    """Where each pixel of a picture is looked up after an affine change, for `grid_sample`; edges are at -1 and 1.
-
-    As torch's `affine_grid` without its product of narrow matrices, and in
-    fp32 under autocast too: places need more digits than bf16 has.
-
-    Args:
-        affine: (B, 2, 3), from a pixel's (across, down, 1) to where it is looked up.
-    Returns:
-        (B, H, W, 2).
-    """
-    affine = affine.float()
-    down, across = (((torch.arange(n, device=affine.device) + 0.5) / n * 2 - 1) for n in (height, width))
-    right, below, start = affine[:, None, None].unbind(-1)  # (B, 1, 1, 2) each
-    return right * across[:, None] + (below * down[:, None, None] + start)

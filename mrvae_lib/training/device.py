@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from mrvae_lib.config import ConfigError
+from mrvae_lib.errors import ConfigError
 
 
 def choose_device(name: str) -> torch.device:

@@ -1,0 +1,130 @@
+"""One run on several processes, as torchrun starts them: each takes its part of every batch, all hold the same weights.
+
+Each process computes the terms of its own images and draws its own noise. `gather` then gives every process the terms
+of the whole batch, so that schedules, information over a pool and checkpoints know nothing of this, and a run can go on
+with another number of processes. The first process alone writes and reports.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+SEEDS_APART = 1_000_003
+"""Between the seeds of two processes: a large prime, so that seeds of different runs do not meet."""
+
+
+def is_first() -> bool:
+    """Whether this process writes and reports: the only one, or the first that torchrun started."""
+    return not dist.is_torchelastic_launched() or os.environ["RANK"] == "0"
+
+
+def n_processes() -> int:
+    """How many processes share each batch."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """The number of this process, from 0."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+@contextmanager
+def process_group(device: torch.device) -> Iterator[None]:
+    """Meet the other processes that torchrun started, if it started this one: by NCCL on GPUs, by gloo elsewhere."""
+    if not dist.is_torchelastic_launched():
+        yield
+        return
+    cuda = device.type == "cuda"
+    if cuda:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if cuda else "gloo")
+    try:
+        yield
+        dist.barrier()  # a process that leaves while another still talks to it may take that one down
+    finally:
+        dist.destroy_process_group()
+
+
+def wait_for_all() -> None:
+    """Return when every process has come here."""
+    if dist.is_initialized():
+        dist.barrier()
+
+
+def noise_generator(device: torch.device, seed: int) -> torch.Generator:
+    """The generator of this process's draws; the first process has the one that a single process would have."""
+    return torch.Generator(device).manual_seed(seed + SEEDS_APART * rank())
+
+
+def noise_states(generator: torch.Generator) -> Tensor:
+    """The state of every process's generator, (n, bytes) uint8 on the CPU, for a checkpoint."""
+    return gather(generator.get_state()[None].to(_device())).cpu()
+
+
+def restore_noise(generator: torch.Generator, states: Tensor) -> None:
+    """Go on drawing where a checkpoint stopped; a process that the checkpoint does not know keeps its seed.
+
+    Args:
+        states: (n, bytes) as `noise_states` gives them, or (bytes,) of a single process.
+    """
+    states = states.reshape(-1, states.shape[-1])
+    if rank() < len(states):
+        generator.set_state(states[rank()])
+
+
+def own_part(indices: Tensor) -> Tensor:
+    """This process's part of a batch."""
+    return indices.chunk(n_processes())[rank()]
+
+
+def gather(part: Tensor) -> Tensor:
+    """What each process knows of its images, (B, ...), for the images of all processes.
+
+    Every process then computes the same loss from it. Gradients flow back into a process's own part only, so those of
+    the weights add up over processes to the gradient that one process would have.
+    """
+    return _Gather.apply(part) if n_processes() > 1 else part
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, part: Tensor) -> Tensor:
+        parts = [torch.empty_like(part, memory_format=torch.contiguous_format) for _ in range(n_processes())]
+        dist.all_gather(parts, part.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return gradients[0].chunk(n_processes())[rank()]
+
+
+def add_gradients(model: nn.Module) -> None:
+    """Replace each gradient by its sum over processes."""
+    if n_processes() == 1:
+        return
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(flat)
+    for gradient, total in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
+        gradient.copy_(total.view_as(gradient))
+
+
+def any_process(said: bool) -> bool:
+    """Whether one of the processes says so."""
+    if n_processes() == 1:
+        return said
+    votes = torch.tensor(float(said), device=_device())
+    dist.all_reduce(votes)
+    return bool(votes)
+
+
+def _device() -> str:
+    """Where tensors must lie for the processes to exchange them."""
+    return "cuda" if dist.is_initialized() and dist.get_backend() == "nccl" else "cpu"
