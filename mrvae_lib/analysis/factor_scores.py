@@ -72,33 +72,27 @@ def code_columns(reals: Array, bits: Array, *, joint: bool) -> tuple[Array, tupl
     return np.column_stack([reals, category]), (reals.shape[1],)
 
 
-class FixedFactorDraws:
-    """Draws images that share the value of one factor, from a set of images with its factors.
+def same_value(values: Array, images: Array, rng: np.random.Generator) -> Array:
+    """For each of some images another draw, or the same image, with its value of a factor.
 
-    A value is as likely as it is among the images; then each image with that value is as likely as any other. On a set
-    with every combination of factors this is the draw of disentanglement_lib. Elsewhere give dozens per value.
+    Every image with that value is as likely as any other. On a set with every combination of factors this is the draw
+    of disentanglement_lib. Elsewhere give dozens of images per value.
+
+    Args:
+        values: (N,) the factor of every image of the set, numbers from 0.
+        images: indices in 0..N - 1, of any shape.
     """
+    order, counts = np.argsort(values, kind="stable"), np.bincount(values)
+    starts = np.cumsum(counts) - counts
+    value = values[images]
+    return order[starts[value] + (rng.random(images.shape) * counts[value]).astype(np.int64)]
 
-    def __init__(self, factors: Array, rng: np.random.Generator) -> None:
-        self.n_images, self.n_factors = factors.shape
-        self.rng = rng
-        self.values = [numbered(column) for column in factors.T]
-        self.order = [np.argsort(values, kind="stable") for values in self.values]
-        self.counts = [np.bincount(values) for values in self.values]
-        self.starts = [np.cumsum(counts) - counts for counts in self.counts]
 
-    def sharing(self, factor: int, images: Array) -> Array:
-        """For each image another draw, or the same, with its value of the factor."""
-        value = self.values[factor][images]
-        offset = (self.rng.random(images.shape) * self.counts[factor][value]).astype(np.int64)
-        return self.order[factor][self.starts[factor][value] + offset]
-
-    def votes(self, n: int) -> Iterator[tuple[int, int]]:
-        """n votes, the fixed factor of each drawn uniformly, as (factor, how many) in pieces that fit in cache."""
-        fixed = self.rng.integers(self.n_factors, size=n)
-        for factor, count in enumerate(np.bincount(fixed, minlength=self.n_factors)):
-            for done in range(0, count, VOTES_AT_ONCE):
-                yield factor, min(VOTES_AT_ONCE, count - done)
+def drawn_factors(n: int, n_factors: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
+    """n draws of a factor, each as likely as any other, as (factor, how many) in pieces that fit in cache."""
+    for factor, count in enumerate(np.bincount(rng.integers(n_factors, size=n), minlength=n_factors)):
+        for done in range(0, count, VOTES_AT_ONCE):
+            yield factor, min(VOTES_AT_ONCE, count - done)
 
 
 def beta_vae_score(codes: Array, factors: Array, *, categorical: Collection[int] = (), n_train: int = 10_000,
@@ -121,14 +115,13 @@ def beta_vae_score(codes: Array, factors: Array, *, categorical: Collection[int]
 
     codes, factors = checked(codes, factors, categorical, min_factors=2)
     rng = np.random.default_rng(seed)
-    draws = FixedFactorDraws(factors, rng)
-    nominal = sorted(categorical)
+    nominal, values = sorted(categorical), [numbered(column) for column in factors.T]
 
     def features(n: int) -> tuple[Array, Array]:
         parts, labels = [], []
-        for factor, count in draws.votes(n):
-            first = rng.integers(draws.n_images, size=(group, count))
-            difference = np.abs(codes[first] - codes[draws.sharing(factor, first)])
+        for factor, count in drawn_factors(n, len(values), rng):
+            first = rng.integers(len(codes), size=(group, count))
+            difference = np.abs(codes[first] - codes[same_value(values[factor], first, rng)])
             difference[..., nominal] = difference[..., nominal] > 0
             parts.append(difference.mean(axis=0))
             labels.append(np.full(count, factor))
@@ -138,7 +131,7 @@ def beta_vae_score(codes: Array, factors: Array, *, categorical: Collection[int]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # 100 iterations are part of the definition
         right = LogisticRegression().fit(train, train_labels).predict(test) == labels
-    per_factor = np.bincount(labels, right, draws.n_factors) / np.maximum(np.bincount(labels), 1)
+    per_factor = np.bincount(labels, right, len(values)) / np.maximum(np.bincount(labels, minlength=len(values)), 1)
     return MetricResult(
         "beta-VAE score", float(right.mean()),
         {"classifier": "logistic regression", "n_train": n_train, "n_test": n_test, "group": group, "seed": seed},
@@ -203,23 +196,23 @@ def factor_vae_score(codes: Array, factors: Array, *, categorical: Collection[in
     columns, starts = indicator_columns(codes - codes[0], categorical)  # a constant column has exactly no variance
     variance = group_variance(columns[some_images(len(codes), n_variance, rng), None], starts)[0]
     active = np.flatnonzero((variance > 0) & (np.sqrt(variance) >= threshold))
-    draws = FixedFactorDraws(factors, rng)
+    values = [numbered(column) for column in factors.T]
 
     def votes(n: int) -> Array:
-        table = np.zeros((codes.shape[1], draws.n_factors))
-        for factor, count in draws.votes(n):
-            anchor = np.broadcast_to(rng.integers(draws.n_images, size=count), (group, count))
-            local = group_variance(columns[draws.sharing(factor, anchor)], starts)
+        table = np.zeros((codes.shape[1], len(values)))
+        for factor, count in drawn_factors(n, len(values), rng):
+            anchor = np.broadcast_to(rng.integers(len(codes), size=count), (group, count))
+            local = group_variance(columns[same_value(values[factor], anchor, rng)], starts)
             ratio = local[:, active] / variance[active]
             least = ratio <= ratio.min(axis=1, keepdims=True) + 1e-12
             winner = active[np.argmax(least * (1 - rng.random(least.shape)), axis=1)]
             np.add.at(table, (winner, factor), 1)
         return table
 
-    score, per_factor, test = 0.0, np.zeros(draws.n_factors), np.zeros((codes.shape[1], draws.n_factors))
+    score, per_factor, test = 0.0, np.zeros(len(values)), np.zeros((codes.shape[1], len(values)))
     if active.size:
         majority, test = votes(n_train).argmax(axis=1), votes(n_test)
-        right = np.bincount(majority, weights=test[np.arange(len(test)), majority], minlength=draws.n_factors)
+        right = np.bincount(majority, weights=test[np.arange(len(test)), majority], minlength=len(values))
         score, per_factor = float(right.sum() / n_test), right / np.maximum(test.sum(axis=0), 1)
     return MetricResult("FactorVAE score", score,
                         {"n_train": n_train, "n_test": n_test, "group": group, "n_variance": n_variance,
