@@ -15,8 +15,9 @@ lab: $(READY)  ## open the notebooks
 
 test: check notebooks-test  ## everything that CI checks
 
-check: $(READY)  ## lint, types, and the tests of the library
+check: $(READY)  ## lint, types, the budget of lines, and the tests of the library
 	$(BIN)/ruff check .
+	$(BIN)/python tools/budget.py
 	$(BIN)/mypy
 	$(BIN)/pytest -q
 

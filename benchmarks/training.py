@@ -30,12 +30,11 @@ from torchvision import datasets, transforms
 
 from mrvae_lib.config import RunConfig, load_config
 from mrvae_lib.data import ImageSet, load_dataset
-from mrvae_lib.data.imageset import as_floats
-from mrvae_lib.data.vision import data_folder
+from mrvae_lib.data.torchvision_sets import data_folder
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import loss_terms, total_loss
 from mrvae_lib.training.callbacks import JsonLines, TensorBoard
-from mrvae_lib.training.device import use_bf16
+from mrvae_lib.training.device import multiplies_bf16
 from mrvae_lib.training.loop import Callback, train
 from mrvae_lib.training.run import Run, start
 
@@ -161,7 +160,7 @@ def bare_rate(preset: str, images: ImageSet, batch: int, n_steps: int, **changes
 def bare_run(preset: str, images: ImageSet, batch: int, *, precision: str = "auto", contiguous: bool = False,
              plain_adam: bool = False, compiled: bool = False) -> tuple[Run, torch.Tensor]:
     run = start(configured(preset, batch, precision), images=images.first(batch))
-    x = as_floats(run.images.take())
+    x = run.images.floats()
     if contiguous:
         run.model.to(memory_format=torch.contiguous_format)
     if plain_adam:
@@ -206,7 +205,7 @@ def main() -> None:
     arguments = parser.parse_args()
     # Two epochs of 60 steps: enough that our loop's checkpoint does not weigh much more than it does in a real run.
     n_rounds, n_steps = (1, 6) if arguments.quick else (5, 120)
-    bf16 = use_bf16("auto", torch.device("cpu"))
+    bf16 = multiplies_bf16(torch.device("cpu"))
     print(f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}, "
           f"torch {torch.__version__}, CPU; {n_rounds} rounds of {n_steps} steps", flush=True)
     rate_of = {dtype: matrix_rate(dtype) for dtype in (torch.float32, *([torch.bfloat16] if bf16 else []))}

@@ -45,9 +45,10 @@ import matplotlib.pyplot as plt
 import torch
 from torch import distributions as D
 
-from mrvae_lib import as_floats, load_config, load_dataset, train
-from mrvae_lib.analysis.figures import BLUE, ORANGE, show_pictures
-from mrvae_lib.interactive.exercises import check
+from mrvae_lib import CodeTable, Posterior, all_codes, check, expected_loss, figures, load_config, load_dataset
+from mrvae_lib import Callback, load_model, loss_terms, random_pose, total_loss, train
+
+BLUE, ORANGE = figures.BLUE, figures.ORANGE
 
 # %% [markdown]
 # Two small models, trained on 1,437 real digits in seconds. The first has six bits and no reals, so that all its
@@ -61,7 +62,7 @@ bits_only = train(load_config("digits", overrides=[
     "objective.estimator=bit-flip"]))
 mixed = train(load_config("digits", overrides=[
     *small, "model.n_reals=2", "model.n_bits=4", "train.epochs=25", "objective.lambda_information=10"]))
-x = as_floats(load_dataset("digits", "test").take(slice(0, 120)))
+x = load_dataset("digits", "test").floats(slice(0, 120))
 
 # %% [markdown]
 # ## The bound
@@ -77,12 +78,10 @@ x = as_floats(load_dataset("digits", "test").take(slice(0, 120)))
 # guesses. **Predict:** after training, will the gap be nearer to 0.1, to 4 or to 30 nats, of about 385 in all?
 
 # %%
-from mrvae_lib.model.codes import all_codes, log_code_probs
-
 with torch.no_grad():
     posterior = bits_only.encode(x)
-    log_q = log_code_probs(posterior.bit_logits)  # (B, 64): log q(b | x)
-    codes = all_codes(6)[:, None].expand(-1, len(x), -1)
+    codes = all_codes(6)[:, None].expand(-1, len(x), -1)  # (64, B, 6)
+    log_q = D.Bernoulli(logits=posterior.bit_logits).log_prob(codes).sum(dim=2).T  # (B, 64): log q(b | x)
     log_px_given_b = -bits_only.reconstruction_loss(x, torch.zeros(len(x), 0), codes).T
 log_joint = log_px_given_b - 6 * math.log(2)  # log p(b) p(x | b), every code equally likely a priori
 log_px = log_joint.logsumexp(dim=1)
@@ -104,7 +103,7 @@ print("log p(x) - ELBO = KL(q || p(b | x)):", torch.allclose(log_px - elbo, enco
 # %%
 gap = (log_px - elbo)[:10]
 figure, axes = plt.subplots(2, 1, figsize=(7, 3.6), height_ratios=[1, 3])
-show_pictures(x[:10], columns=10, ax=axes[0])
+figures.show_pictures(x[:10], columns=10, ax=axes[0])
 axes[1].bar(range(10), -log_px[:10], color=BLUE, label="$-\\log p(x)$")
 axes[1].bar(range(10), gap, bottom=-log_px[:10], color=ORANGE, label="gap to $-$ELBO")
 axes[1].set(ylabel="nats per image", xticks=[], xlim=(-0.5, 9.5), ylim=(0, 1.3 * float(-elbo[:10].min())))
@@ -128,11 +127,13 @@ print(f"gap: {float((log_px - elbo).mean()):.1f} nats per image on {len(x)} test
 # $2\mu$ and $\sigma^2$.
 
 # %% tags=["nbval-check-output"]
-from mrvae_lib.model.latents import sample_normal
+def sample(mu, logvar, generator):
+    return mu + (0.5 * logvar).exp() * torch.randn(mu.shape, generator=generator)
+
 
 mu, logvar = torch.tensor(0.7, requires_grad=True), torch.tensor(-1.2, requires_grad=True)
 generator = torch.Generator().manual_seed(0)
-z = sample_normal(mu.expand(200_000), logvar.expand(200_000), generator)
+z = sample(mu.expand(200_000), logvar.expand(200_000), generator)
 by_mu, by_logvar = torch.autograd.grad(z.square().mean(), (mu, logvar))
 print(f"by mu     {by_mu:.2f}, should be {2 * 0.7:.2f}")
 print(f"by logvar {by_logvar:.2f}, should be {math.exp(-1.2):.2f}")
@@ -164,7 +165,7 @@ plt.show()
 # %% tags=["nbval-check-output"]
 for value in (0.0, -1.0, -5.0):
     statistics = torch.zeros(100_000), torch.full((100_000,), value)
-    ours = sample_normal(*statistics, torch.Generator().manual_seed(1)).var()
+    ours = sample(*statistics, torch.Generator().manual_seed(1)).var()
     print(f"s = {value:4.1f}: variance should be {math.exp(value):.3f}, ours {ours:.2f}, the slip's {(value / 2) ** 2:.2f}")
 
 # %% [markdown]
@@ -196,14 +197,17 @@ print(f"by the formula {kl:.6f}, by torch.distributions {theirs:.6f} nats")
 # Monte Carlo agrees, as it should: average $\log q(z) - \log p(z)$ over draws of $q$.
 
 # %% tags=["nbval-check-output"]
-from mrvae_lib.model.latents import kl_normal
+def kl_normal(mu, logvar):
+    return 0.5 * (mu.square() + logvar.exp() - 1 - logvar)
+
 
 mu, logvar = torch.tensor([[1.5]]), torch.tensor([[-2.0]])
 q, p = D.Normal(mu, (logvar / 2).exp()), D.Normal(0.0, 1.0)
-z = sample_normal(mu.expand(400_000, 1), logvar.expand(400_000, 1), torch.Generator().manual_seed(0))
+z = sample(mu.expand(400_000, 1), logvar.expand(400_000, 1), torch.Generator().manual_seed(0))
 sampled = (q.log_prob(z) - p.log_prob(z)).mean()
 exact = kl_normal(mu, logvar).item()
 print(f"closed form {exact:.3f} nats; Monte Carlo within 1 %: {abs(sampled / exact - 1) < 0.01}")
+print("the library's is the same:", torch.equal(Posterior(mu, logvar, torch.empty(1, 0)).kl_reals(), kl_normal(mu, logvar)))
 
 # %% [markdown]
 # Its slopes say where it pulls: $\partial \mathrm{KL} / \partial \mu = \mu$ draws the mean to 0, and
@@ -259,7 +263,9 @@ def kl_of_two_normals(m1, s1, m2, s2):
 # $$\mathrm{KL} = \pi \ln 2\pi + (1 - \pi) \ln 2(1 - \pi) = \ln 2 - H(\pi), \qquad 0 \le \mathrm{KL} \le \ln 2.$$
 
 # %% tags=["nbval-check-output"]
-from mrvae_lib.model.latents import kl_bernoulli
+def kl_bernoulli(logits):
+    return Posterior(logits[:, :0], logits[:, :0], logits).kl_bits()
+
 
 logits = torch.tensor([[0.0, 1.0, -3.0, 200.0]])
 by_torch = D.kl_divergence(D.Bernoulli(logits=logits[:, :3]), D.Bernoulli(torch.tensor(0.5)))
@@ -292,30 +298,25 @@ plt.show()
 # have told:
 
 # %% tags=["nbval-check-output"]
-from mrvae_lib.config import ObjectiveConfig
-from mrvae_lib.objective import Weights, loss_terms, total_loss
-
 with torch.no_grad():
-    terms = loss_terms(mixed, x, ObjectiveConfig(), Weights(), generator=torch.Generator().manual_seed(0))
-kl_z = terms.kl_z.mean()
+    terms = loss_terms(mixed, x, generator=torch.Generator().manual_seed(0))
+kl_z = terms.values["kl_z"].mean()
 for beta in (4.0, 150.0):
-    difference = total_loss(terms, Weights(beta_z=beta)) - total_loss(terms, Weights())
+    difference = total_loss(terms, {"beta_z": beta}) - total_loss(terms)
     print(f"beta {beta:.0f}: L(beta) - L(1) is (beta - 1) KL:", torch.allclose(difference, (beta - 1) * kl_z, rtol=1e-4))
 
 # %% [markdown]
 # The other trap is *what* $\beta$ multiplies. If pixels are averaged and not summed, the same number is 784 times as
-# strong on a 28x28 image. The library converts what others state:
+# strong on a 28x28 image. The presets that rebuild other projects state both, what was written there and what it is here:
 
 # %% tags=["nbval-check-output"]
-from mrvae_lib.conventions import Source
-
-for beta, convention, batch, shape in [(4, "per-image", 64, (1, 64, 64)), (4, "kl-batch-mean", 128, (1, 64, 64)),
-                                       (5000, "kl-batch-mean", 16, (3, 256, 256)), (0.1, "dataset-size", 256, (1, 28, 28))]:
-    stated = Source(beta=beta, convention=convention, batch_size=batch, n_images=48_000)
-    print(f"beta {beta:6g}, {convention:14} batch {batch:3}  ->  beta_eff {stated.beta_eff(shape):8.4g}")
+for name in ("dsprites-beta", "xys-stacked", "fashion-cnn", "fashion-fc"):
+    config = load_config(name)
+    stated, ours = config.source, config.objective.beta_z
+    print(f"{name:14} beta {stated.beta:6g}, {stated.convention:14} batch {stated.batch_size:3}  ->  beta_z {ours:8.4g}")
 
 # %% [markdown]
-# Numbers from 0.1 to 5000 that are all prices between 0.03 and 312.5. Here is what the two forms charge. A beta makes
+# Numbers from 0.01 to 5000 that are prices between 0.04 and 312.5. Here is what the two forms charge. A beta makes
 # every nat dear; the capacity makes *too few* nats as dear as too many, and $C$ grows during training so that latents
 # open one after the other.
 
@@ -335,10 +336,6 @@ plt.show()
 # will the KL follow $C$, or will it run ahead, since each nat of KL saves more than a nat of reconstruction?
 
 # %%
-from mrvae_lib.analysis.figures import plot_capacity
-from mrvae_lib.training.loop import Callback
-
-
 class KeepKL(Callback):
     """Writes down step, KL and C."""
 
@@ -346,7 +343,7 @@ class KeepKL(Callback):
         self.rows = []
 
     def on_step(self, run, terms, weights):
-        self.rows.append((run.step, float(terms.kl_z.detach().mean()), weights.capacity_z))
+        self.rows.append((run.step, float(terms.values["kl_z"].detach().mean()), weights["capacity_z"]))
 
 
 held = KeepKL()
@@ -354,7 +351,7 @@ train(load_config("digits", overrides=[
     *small, "model.n_bits=0", "objective.lambda_information=0", "objective.beta_z=0", "objective.gamma_z=30",
     "objective.capacity_z=[[0, 0], [0.6, 8], [1, 8]]", "train.epochs=25"]), callbacks=[held])
 steps, kl, capacity = zip(*held.rows, strict=True)
-plot_capacity(steps, kl, capacity)
+figures.plot_capacity(steps, kl, capacity)
 plt.show()
 
 # %% [markdown]
@@ -364,7 +361,7 @@ plt.show()
 # %% tags=["nbval-check-output"]
 print("mean KL of the last 100 steps within half a nat of C:", abs(sum(kl[-100:]) / 100 - 8) < 0.5)
 with torch.no_grad():
-    charge = total_loss(terms, Weights(beta_z=0, gamma_z=30, capacity_z=8)) - total_loss(terms, Weights(beta_z=0))
+    charge = total_loss(terms, {"beta_z": 0, "gamma_z": 30, "capacity_z": 8}) - total_loss(terms, {"beta_z": 0})
 print("the charge is gamma |KL - C|:", torch.allclose(charge, 30 * (kl_z - 8).abs(), rtol=1e-4))
 
 # %% [markdown]
@@ -379,15 +376,12 @@ print("the charge is gamma |KL - C|:", torch.allclose(charge, 30 * (kl_z - 8).ab
 # with $\ell$ the logit. So the gradient exists; what is missing is a cheap way to it from one draw.
 
 # %% tags=["nbval-check-output"]
-from mrvae_lib.model.latents import exact_loss
-
-
 def f(codes):
     return (codes[..., 0] - 0.45) ** 2
 
 
 logit = torch.tensor([[0.3]], requires_grad=True)
-(gradient,) = torch.autograd.grad(exact_loss(f, logit).sum(), logit)
+(gradient,) = torch.autograd.grad(expected_loss(f, logit, estimator="exact").sum(), logit)
 pi = torch.sigmoid(logit.detach()).item()
 print(f"gradient of the average {gradient.item():.4f}, by the formula {pi * (1 - pi) * (0.55**2 - 0.45**2):.4f}")
 draw = torch.bernoulli(torch.sigmoid(logit))
@@ -427,8 +421,6 @@ def coin_gradient(logit, f0, f1):
 # **Predict:** which is noisiest? Which is wrong *on average*, however often you draw?
 
 # %%
-from mrvae_lib.model.latents import expected_loss
-
 few = x[:40]
 with torch.no_grad():
     posterior = mixed.encode(few)
@@ -496,8 +488,6 @@ plt.show()
 # For $K$ bits $q(b)$ is a table of $2^K$ numbers, so both terms can be computed. Three one-bit codes, over 1,000 images:
 
 # %% tags=["nbval-check-output"]
-from mrvae_lib.model.codes import CodeTable
-
 sure = torch.full((1000, 1), 40.0)
 halves = {"always 1": sure, "never decided": torch.zeros(1000, 1), "1 for every other image": sure.clone()}
 halves["1 for every other image"][::2] *= -1
@@ -552,19 +542,12 @@ def waste_of_a_perfect_code():
 # shows it; for reals, two normals with correlation $\rho$ share $-\tfrac12 \ln(1 - \rho^2)$ nats.
 
 # %% tags=["nbval-check-output"]
-from mrvae_lib.model.correlation import stratified_tc
-
 copied = CodeTable.from_logits(halves["1 for every other image"].expand(-1, 2))
 print(f"bits told {copied.bit_information.sum():.3f}, code {copied.information:.3f}, TC {copied.total_correlation:.3f}")
 
-generator = torch.Generator().manual_seed(0)
-first, noise = torch.randn(2, 2000, generator=generator)
-mu = torch.stack([first, 0.8 * first + 0.6 * noise], dim=1) * math.sqrt(0.91)  # correlation 0.8
-logvar = torch.full_like(mu, math.log(0.09))
-z = sample_normal(mu, logvar, generator)
-rho = 0.8 * 0.91
-estimate = stratified_tc(z, mu, logvar, n_images=2000).mean()
-print(f"reals: TC {-0.5 * math.log(1 - rho**2):.2f} nats; sampled within 0.05: {bool(abs(estimate + 0.5 * math.log(1 - rho**2)) < 0.05)}")
+with torch.no_grad():
+    shared = loss_terms(mixed, x, weights={"lambda_tc": 1}, generator=torch.Generator().manual_seed(0)).values["tc"].mean()
+print(f"the two reals of the mixed model share less than a tenth of a nat: {bool(shared < 0.1)}")
 
 # %% [markdown]
 # beta-TCVAE and FactorVAE charge for $TC(z)$ and leave the rest of the KL at its price: `objective.lambda_tc`.
@@ -586,15 +569,12 @@ print(f"reals: TC {-0.5 * math.log(1 - rho**2):.2f} nats; sampled within 0.05: {
 # will be left of the changes?
 
 # %%
-from mrvae_lib.data.pose import random_pose
-from mrvae_lib.model.frame import own_frame
-
 test = load_dataset("digits", "test")
-seven = as_floats(test.take(torch.where(test.labels == 7)[0][:1]))
+seven = test.floats(torch.where(test.labels == 7)[0][:1])
 pose = load_config("digits").objective.pose
 strong = pose.model_copy(update={"shear": 0.4, "scale": 0.3, "elastic": 0})
 changed = random_pose(seven.expand(8, -1, -1, -1), strong, torch.Generator().manual_seed(2))
-ax = show_pictures(torch.cat([changed, own_frame(changed, "upright")[0]]), columns=8, row_names=["changed", "in its frame"])
+ax = figures.show_pictures(torch.cat([changed, mixed.own_frame(changed)]), columns=8, row_names=["changed", "in its frame"])
 
 # %% [markdown]
 # Place, size and slant are gone, and of a turn most, since a small turn is nearly a slant. A bent stroke would be left,
@@ -614,13 +594,13 @@ ax = show_pictures(torch.cat([changed, own_frame(changed, "upright")[0]]), colum
 # The mixed model from above was trained without a reader; the model that comes with the library, with one.
 
 # %%
-from mrvae_lib import load_pretrained
-from mrvae_lib.objective import unread_codes
-
-shipped = load_pretrained("mnist-mrvae")
-for name, model, z in (("without", mixed, mixed.encode(x).mu), ("with", shipped, shipped.examples["mu"].float())):
+shipped = load_model("mnist-mrvae")
+drawn = shipped.decode(shipped.examples["mu"].float(), shipped.examples["bits"].float()).detach()
+objective = load_config("digits").objective
+for name, model, images in (("without", mixed, x), ("with", shipped, drawn)):
     with torch.no_grad():
-        missed = unread_codes(model, z, pose, torch.Generator().manual_seed(0)).mean()
+        noise = torch.Generator().manual_seed(0)
+        missed = loss_terms(model, images, objective, {"lambda_reading": 1}, generator=noise).values["reading"].mean()
     print(f"{name:8} {missed:5.2f} nats; a guess would cost {model.n_bits * math.log(2):.2f}")
 
 # %% [markdown]

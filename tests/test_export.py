@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from mrvae_lib import load_model
-from mrvae_lib.data import LICENCES
+from mrvae_lib.data import DATASETS
 from mrvae_lib.interactive.card import card_rows, pose_text
 from mrvae_lib.interactive.explorer import LatentExplorer
 from mrvae_lib.interactive.export import ExportError, export_html, page_frame, page_html
@@ -97,7 +97,7 @@ def test_a_layer_or_a_weight_that_the_page_cannot_hold_is_named(tmp_path):
 
 def test_the_card_tells_data_licence_pose_command_and_scores():
     card = dict(card_rows(load_model("fashion-mrvae")))
-    assert card["Data"] == f"fashion-mnist, used without labels; {LICENCES['fashion-mnist']}"
+    assert card["Data"] == f"fashion-mnist, used without labels; {DATASETS['fashion-mnist'].licence}"
     assert "contrast 50 %, mirror images" in card["T, what the code should survive"]
     assert card["Trained with"].startswith("mrvae train fashion-mnist")
     assert card["Label accuracy of the code"].startswith("70.8 % of 10,000 test images")
@@ -109,9 +109,9 @@ def test_a_pose_is_told_in_the_units_of_its_amounts():
     assert pose_text({}) == "nothing"
 
 
-@pytest.mark.parametrize("name", LICENCES)
-def test_a_licence_says_what_the_notice_says(name):
-    assert LICENCES[name] in re.sub(r"\s+", " ", (ROOT / "NOTICE").read_text())
+@pytest.mark.parametrize("licence", [source.licence for source in DATASETS.values()])
+def test_a_licence_says_what_the_notice_says(licence):
+    assert licence in re.sub(r"\s+", " ", (ROOT / "NOTICE").read_text())
 
 
 def test_the_explorers_view_and_starting_points_are_those_of_its_page():

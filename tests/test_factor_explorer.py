@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mrvae_lib.data.factors import FactorSet
+from mrvae_lib.data import FactorSet
 from mrvae_lib.interactive.factors import FactorExplorer
 
 

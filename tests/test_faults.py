@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from benchmarks import fuzz
-from mrvae_lib.config import ConfigError, load_config
+from mrvae_lib.config import load_config
+from mrvae_lib.errors import CheckpointError, ConfigError
 from mrvae_lib.training.callbacks import JsonLines
-from mrvae_lib.training.checkpoints import CheckpointError, checkpoints, load_model, only_process
+from mrvae_lib.training.checkpoints import checkpoints, load_model, only_process
 from mrvae_lib.training.loop import Callback, train
 from mrvae_lib.training.run import start
 from tests.conftest import tiny_images, tiny_run

@@ -5,28 +5,28 @@ import math
 import pytest
 import torch
 
-from mrvae_lib.config import ConfigError, parse_config
-from mrvae_lib.data.imageset import as_floats
+from mrvae_lib.config import parse_config
 from mrvae_lib.data.sprites import render
+from mrvae_lib.errors import ConfigError
 from mrvae_lib.model.frame import (
-    HALF_WIDTH,
-    MAX_SIDE,
-    REACH,
-    SIZE,
+    FRAME_SIDE,
+    POSE_HALF_WIDTH,
+    POSE_SHIFT,
+    POSE_SIZE,
+    POSE_STRETCH,
     SPREAD,
-    STRETCH,
     PosedDecoder,
+    affine_places,
     frame_side,
     own_frame,
 )
 from mrvae_lib.model.vae import MRVAE
-from mrvae_lib.pose import affine_places
 
 SQUARE, ELLIPSE, HEART = range(3)
 
 
 def sprite(shape, scale=5, orientation=0, x=16, y=16):
-    return as_floats(render([[shape, scale, orientation, x, y]]))
+    return render([[shape, scale, orientation, x, y]]).float() / 255
 
 
 def seen(x, frame):
@@ -72,7 +72,7 @@ def test_shapes_stay_apart_in_the_round_frame():
 
 def test_an_image_fills_the_round_frame_with_equal_spread():
     frame = seen(sprite(ELLIPSE, orientation=7), "round")[0, 0]
-    places = (torch.arange(MAX_SIDE) + 0.5) / MAX_SIDE * 2 - 1
+    places = (torch.arange(FRAME_SIDE) + 0.5) / FRAME_SIDE * 2 - 1
     share = frame / frame.sum()
     for profile in (share.sum(0), share.sum(1)):
         assert (profile * places).sum().abs() < 0.01
@@ -164,14 +164,14 @@ def middle(image):
 
 def test_two_reals_move_a_drawing_across_and_down():
     dot = torch.ones(1, 1, 8, 8)
-    torch.testing.assert_close(middle(placed(dot, 1.0, -2.0, 0.0, 0.0, 0.0)), torch.tensor([REACH, -2 * REACH]),
+    torch.testing.assert_close(middle(placed(dot, 1.0, -2.0, 0.0, 0.0, 0.0)), torch.tensor([POSE_SHIFT, -2 * POSE_SHIFT]),
                                atol=1e-3, rtol=0)
 
 
 def test_a_real_sizes_a_drawing():
     areas = [placed(torch.ones(1, 1, 16, 16), 0.0, 0.0, size, 0.0, 0.0).sum().item() for size in (0.0, 1.0)]
-    assert areas[0] == pytest.approx((64 * HALF_WIDTH) ** 2, rel=0.1)
-    assert areas[1] / areas[0] == pytest.approx(math.exp(2 * SIZE), rel=0.05)
+    assert areas[0] == pytest.approx((64 * POSE_HALF_WIDTH) ** 2, rel=0.1)
+    assert areas[1] / areas[0] == pytest.approx(math.exp(2 * POSE_SIZE), rel=0.05)
 
 
 def spread_of(image):
@@ -188,7 +188,7 @@ def test_two_reals_stretch_a_drawing_along_the_axes_and_along_the_diagonals():
     disc = ((torch.arange(16) - 7.5).square()[:, None] + (torch.arange(16) - 7.5).square() < 50).float()[None, None]
     round_spread = spread_of(placed(disc, 0.0, 0.0, 0.0, 0.0, 0.0))[0, 0]
     along, slanted = (spread_of(placed(disc, 0.0, 0.0, 0.0, *pose)) / round_spread for pose in ((1.5, 0.0), (0.0, 1.5)))
-    longer, shorter = math.exp(3 * STRETCH), math.exp(-3 * STRETCH)
+    longer, shorter = math.exp(3 * POSE_STRETCH), math.exp(-3 * POSE_STRETCH)
     torch.testing.assert_close(along, torch.tensor([[longer, 0.0], [0.0, shorter]]), atol=0.05, rtol=0)
     mean, half = (longer + shorter) / 2, (longer - shorter) / 2
     torch.testing.assert_close(slanted, torch.tensor([[mean, half], [half, mean]]), atol=0.05, rtol=0)

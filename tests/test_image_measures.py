@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mrvae_lib.analysis.image_measures import image_measures, levels, targets
-from mrvae_lib.data.imageset import ImageSet
+from mrvae_lib.data import ImageSet
 from tests.conftest import tiny_images
 
 

@@ -11,7 +11,7 @@ import torch
 from benchmarks.shipped import markdown_report
 from mrvae_lib.analysis.latent_report import active_units, bit_rows, measure, real_rows, untrained
 from mrvae_lib.analysis.tables import bit_table, markdown, measurement_rows, real_table, settings_lines, told_table
-from mrvae_lib.data.imageset import ImageSet
+from mrvae_lib.data import ImageSet
 from mrvae_lib.model.vae import MRVAE, Posterior
 from tests.conftest import tiny_images, tiny_model
 

@@ -4,6 +4,7 @@ from functools import cache
 
 import pytest
 import torch
+from mrvae_lib.training.schedules import value_at
 from torch.optim import SGD
 from torch.optim.lr_scheduler import StepLR
 
@@ -11,12 +12,11 @@ from mrvae_lib.analysis.epochs import Probe, draw_pictures
 from mrvae_lib.analysis.evaluation import encode_set
 from mrvae_lib.config import changed, load_config, preset_names
 from mrvae_lib.data import DataError, load_dataset
-from mrvae_lib.data.vision import data_folder
+from mrvae_lib.data.torchvision_sets import data_folder
 from mrvae_lib.ini import DATASETS, IniFile, example_names
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.notation import read_layers, trace
 from mrvae_lib.training.loop import Callback, train
-from mrvae_lib.training.schedules import value_at
 from tests.conftest import tiny_images, tiny_run
 
 SHAPES = {"mnist": (1, 28, 28), "fashion-mnist": (1, 28, 28), "dsprites": (1, 64, 64), "xys-256": (3, 256, 256)}

@@ -7,15 +7,13 @@ import signal
 
 import pytest
 import torch
-from mrvae_lib.training.schedules import Plateau
 
-from mrvae_lib.config import ConfigError
-from mrvae_lib.data.imageset import as_floats
+from mrvae_lib.errors import CheckpointError, ConfigError, TrainingError
 from mrvae_lib.training.callbacks import JsonLines, ProgressBar, TensorBoard
-from mrvae_lib.training.checkpoints import CheckpointError, checkpoints, load_model, load_state, save_model
-from mrvae_lib.training.device import choose_device, use_bf16
+from mrvae_lib.training.checkpoints import checkpoints, load_model, load_state, save_model
+from mrvae_lib.training.device import choose_device
 from mrvae_lib.training.loop import Callback, train
-from mrvae_lib.training.run import TrainingError, start
+from mrvae_lib.training.run import Plateau, start
 from tests.conftest import tiny_images, tiny_model, tiny_run
 
 
@@ -293,17 +291,40 @@ def test_auto_takes_the_processor_where_there_is_no_gpu(monkeypatch):
     assert choose_device("auto") == torch.device("cpu")
 
 
-def test_bf16_is_taken_on_request_and_never_against_it():
-    cpu = torch.device("cpu")
-    assert use_bf16("bf16", cpu)
-    assert not use_bf16("fp32", cpu)
+def test_the_clock_decides_between_bf16_and_fp32_and_a_resumed_run_keeps_its_choice(tmp_path, monkeypatch):
+    config = tiny_run(epochs=200, precision="auto")
+    seconds = {"fp32": 2.0, "bf16": 1.0}
+    monkeypatch.setattr("mrvae_lib.training.run.multiplies_bf16", lambda device: True)
+    monkeypatch.setattr("mrvae_lib.training.run.seconds_per_step", lambda step, device: seconds)
+    assert start(config, images=tiny_images()).bf16
+    train(config, tmp_path / "fast", images=tiny_images(), callbacks=[StopAfter(3)])
+    seconds["bf16"] = 3.0
+    assert not start(config, images=tiny_images()).bf16
+    assert start(config, tmp_path / "fast", images=tiny_images()).bf16
+
+
+def test_a_precision_that_is_asked_for_is_taken_without_a_clock(monkeypatch):
+    monkeypatch.setattr("mrvae_lib.training.run.seconds_per_step", None)
+    for precision in ("bf16", "fp32"):
+        assert start(tiny_run(epochs=200, precision=precision), images=tiny_images()).bf16 == (precision == "bf16")
+
+
+def test_timing_a_step_leaves_the_run_as_it_was(monkeypatch):
+    monkeypatch.setattr("mrvae_lib.training.run.multiplies_bf16", lambda device: True)
+    monkeypatch.setattr("mrvae_lib.training.device.MEASURED_SECONDS", 0.01)
+    timed, plain = (start(tiny_run(epochs=200, precision=precision), images=tiny_images()) for precision in ("auto", "fp32"))
+    assert torch.equal(timed.noise.get_state(), plain.noise.get_state())
+    for name, value in plain.model.state_dict().items():
+        assert torch.equal(timed.model.state_dict()[name], value), name
+    assert all(weight.grad is None for weight in timed.model.parameters())
+    assert timed.pool.past is None
 
 
 def test_a_run_in_bf16_stays_finite_and_learns():
     history = History()
     model = train(tiny_run(precision="bf16", epochs=30, lr=0.01), images=tiny_images(128), callbacks=[history])
     assert history.rows[-1]["reconstruction"] < history.rows[0]["reconstruction"]
-    assert torch.isfinite(model.reconstruct(as_floats(tiny_images().images))).all()
+    assert torch.isfinite(model.reconstruct(tiny_images().floats())).all()
 
 
 @pytest.mark.parametrize("patience", [0, 2])

@@ -11,7 +11,7 @@ from mrvae_lib.config import ModelConfig
 from mrvae_lib.model.latents import sample_bits
 from mrvae_lib.model.likelihoods import Bernoulli, Gaussian, MseTanh
 from mrvae_lib.model.vae import MRVAE
-from mrvae_lib.objective import Weights, loss_terms, total_loss
+from mrvae_lib.objective import loss_terms, total_loss
 from tests.conftest import tiny_model, tiny_run
 
 
@@ -37,7 +37,7 @@ def test_either_kind_of_latent_may_be_absent(n_reals, n_bits, likelihood):
     posterior = model.encode(torch.rand(5, 1, 8, 8))
     assert posterior.mu.shape == posterior.logvar.shape == (5, n_reals)
     assert posterior.bit_logits.shape == posterior.bits.shape == (5, n_bits)
-    loss = total_loss(loss_terms(model, torch.rand(5, 1, 8, 8), tiny_run().objective, Weights()), Weights())
+    loss = total_loss(loss_terms(model, torch.rand(5, 1, 8, 8), tiny_run().objective))
     loss.backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
 
@@ -46,8 +46,8 @@ def test_every_weight_gets_a_gradient_that_is_not_zero(generator):
     for network in ("mlp", "conv"):
         model = tiny_model(2, 3, network=network).train()
         x = torch.rand(16, 1, 8, 8, generator=generator)
-        terms = loss_terms(model, x, tiny_run().objective, Weights(), generator=generator)
-        total_loss(terms, Weights()).backward()
+        terms = loss_terms(model, x, tiny_run().objective, generator=generator)
+        total_loss(terms).backward()
         still = [name for name, parameter in model.named_parameters() if not parameter.grad.any()]
         assert still == []
 
@@ -121,7 +121,7 @@ def test_mse_tanh_is_the_squared_error_of_the_rescaled_image(generator):
 def test_pixels_out_of_range_are_refused_with_what_to_do(low, high):
     x = torch.rand(2, 1, 8, 8)
     x[0, 0, 0, 0], x[1, 0, 0, 0] = low, high
-    with pytest.raises(ValueError, match=r"encode takes pixels in \[0, 1\], got .* as_floats"):
+    with pytest.raises(ValueError, match=r"encode takes pixels in \[0, 1\], got .* images.floats"):
         tiny_model().encode(x)
 
 
@@ -134,7 +134,7 @@ def test_without_bits_it_is_the_plain_vae_bit_for_bit():
     encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 4))
     decoder = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 64))
 
-    loss = total_loss(loss_terms(ours, x, config, Weights(), generator=torch.Generator().manual_seed(5)), Weights())
+    loss = total_loss(loss_terms(ours, x, config, generator=torch.Generator().manual_seed(5)))
     loss.backward()
 
     mu, logvar = encoder(x).split(2, dim=1)

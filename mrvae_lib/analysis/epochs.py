@@ -29,7 +29,7 @@ from mrvae_lib.analysis.scatter import plot_scatter
 from mrvae_lib.analysis.sheets import Sheet, png_bytes, side_by_side, stacked
 from mrvae_lib.analysis.traversals import bit_flips, data_sweep, real_sweep
 from mrvae_lib.config import TrainConfig
-from mrvae_lib.data.imageset import ImageSet, as_floats
+from mrvae_lib.data import ImageSet
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.callbacks import TensorBoard
 from mrvae_lib.training.checkpoints import atomic_write
@@ -95,8 +95,8 @@ class Probe:
         labels = images.labels.unique().tolist()[:MAX_CLASSES] if images.labels is not None else []
         places = torch.tensor([int((images.labels == label).nonzero()[0]) for label in labels], dtype=torch.int64)
         names = tuple(images.label_names[label] if images.label_names else str(label) for label in labels)
-        shown = as_floats(images.first(N_PAIRS).take())
-        class_x = as_floats(images.take(places)) if labels else shown[:0]
+        shown = images.first(N_PAIRS).floats()
+        class_x = images.floats(places) if labels else shown[:0]
         return cls(images.first(N_MEASURED).to(device), shown.to(device), z.to(device), b.to(device), names,
                    class_x.to(device))
 

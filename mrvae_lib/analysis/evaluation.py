@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from mrvae_lib.config import MAX_TABLE_BITS
-from mrvae_lib.data.imageset import ImageSet, as_floats, batches_in_order
+from mrvae_lib.data import ImageSet
+from mrvae_lib.data.image_set import batches_in_order
 from mrvae_lib.model.codes import CodeTable
 from mrvae_lib.model.vae import MRVAE, Posterior
 
@@ -24,7 +25,7 @@ MAX_SCORED_PIXELS = 15_000 * 64 * 64
 def encode_set(model: MRVAE, images: ImageSet) -> Posterior:
     """The posterior of every image of a set, in order; (N, D), (N, D) and (N, K)."""
     with torch.inference_mode():
-        parts = [model.encode(as_floats(images.take(places))) for places in batches_in_order(len(images))]
+        parts = [model.encode(images.floats(places)) for places in batches_in_order(len(images))]
     return Posterior(*(torch.cat([getattr(part, name) for part in parts]) for name in ("mu", "logvar", "bit_logits")))
 
 
@@ -180,6 +181,6 @@ def _codes_read(model: MRVAE, codes: Posterior) -> float:
 def _reconstruction(model: MRVAE, images: ImageSet, z: Tensor, b: Tensor) -> float:
     """Mean loss over the images, drawn from these latents, (N, D) and (N, K); nats."""
     with torch.inference_mode():
-        sums = [model.reconstruction_loss(as_floats(images.take(places)), z[places], b[places][None]).double().sum()
+        sums = [model.reconstruction_loss(images.floats(places), z[places], b[places][None]).double().sum()
                 for places in batches_in_order(len(images))]
     return float(torch.stack(sums).sum()) / len(images)

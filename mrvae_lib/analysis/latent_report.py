@@ -14,7 +14,7 @@ from mrvae_lib.analysis.factor_scores import factor_scores
 from mrvae_lib.analysis.image_measures import targets
 from mrvae_lib.analysis.metric_result import Array, MetricResult, equal_width_bins, information_matrix
 from mrvae_lib.analysis.probes import information_told, knn_accuracy
-from mrvae_lib.data.imageset import ImageSet
+from mrvae_lib.data import ImageSet
 from mrvae_lib.model.codes import CodeTable
 from mrvae_lib.model.vae import MRVAE, Posterior
 

@@ -23,7 +23,6 @@ from mrvae_lib.analysis.pictures import save_real_gifs, save_strip, save_travers
 from mrvae_lib.analysis.traversals import RANGES, bit_by_real, interpolate, prior_start, real_sweep, sweep_values
 from mrvae_lib.config import ConfigError, RunConfig
 from mrvae_lib.data import ImageSet
-from mrvae_lib.data.imageset import as_floats
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.checkpoints import save_model
 
@@ -50,7 +49,7 @@ def write_report(model: MRVAE, config: RunConfig, folder: Path, train: ImageSet,
     scores = evaluate(model, test, train)
     model.card = model_card(config, scores, test, command)
     model.examples = encoded_examples(model, test)
-    shown = as_floats(test.first(N_SHOWN).take())
+    shown = test.first(N_SHOWN).floats()
     save_figure(plot_reconstructions(model, shown), folder / "reconstructions.png")
     write_traversals(model, folder)
     save_model(model, folder / "model")
@@ -108,7 +107,7 @@ def write_more_traversals(model: MRVAE, folder: Path, *, start: int | None = 0, 
 
 def write_reconstructions(model: MRVAE, images: ImageSet, path: Path) -> Path:
     """Pairs side by side, an image and what the decoder makes of it, for the first `N_SHOWN` images."""
-    x = as_floats(images.first(N_SHOWN).take())
+    x = images.first(N_SHOWN).floats()
     with torch.inference_mode():
         pairs = torch.stack([x, model.reconstruct(x)], dim=1).flatten(0, 1)
     return save_strip(pairs, path, columns=6)

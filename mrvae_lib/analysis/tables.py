@@ -10,7 +10,7 @@ import torch
 from mrvae_lib.analysis.evaluation import informative_reals
 from mrvae_lib.analysis.latent_report import BitRow, Measured, Measurement, RealRow
 from mrvae_lib.analysis.metric_result import MetricResult
-from mrvae_lib.data.imageset import ImageSet
+from mrvae_lib.data import ImageSet
 
 Row = tuple[str, ...]
 

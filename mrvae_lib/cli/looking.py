@@ -116,7 +116,6 @@ def data(
     from mrvae_lib.analysis.pictures import tile
     from mrvae_lib.analysis.tables import label_counts
     from mrvae_lib.data import load_dataset
-    from mrvae_lib.data.imageset import as_floats
 
     with one_line_errors():
         splits = {split: load_dataset(name, split) for split in ("train", "test")}
@@ -132,7 +131,7 @@ def data(
                                                   zip(train.factor_names, sizes, strict=True)))
         samples = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:N_SAMPLES]
         path = out or Path(f"{Path(name).stem}.png")
-        picture = Image.fromarray(tile(as_floats(train.take(samples)), SAMPLES_ACROSS))
+        picture = Image.fromarray(tile(train.floats(samples), SAMPLES_ACROSS))
         picture.resize((2 * picture.width, 2 * picture.height), Image.Resampling.NEAREST).save(path)
         console.print(f"samples: {path}", soft_wrap=True)
 

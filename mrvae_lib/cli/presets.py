@@ -51,10 +51,10 @@ def beta_table(config: RunConfig) -> Table:
     Raises:
         DataError: the image size of the reader's own images is asked for and they cannot be read.
     """
-    from mrvae_lib.data import IMAGE_SHAPES, load_dataset
+    from mrvae_lib.data import DATASETS, load_dataset
 
     name, key = config.data.name, "gamma_z" if config.objective.gamma_z != 0 else "beta_z"
-    shape = IMAGE_SHAPES[name] if name in IMAGE_SHAPES else load_dataset(name).image_shape
+    shape = DATASETS[name].shape if name in DATASETS else load_dataset(name).image_shape
     values = _values(getattr(config.objective, key))
     norms = [beta_norm(value, config.model.n_reals, shape) for value in values]
     size = "x".join(map(str, shape))

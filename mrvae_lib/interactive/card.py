@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from mrvae_lib.config import ModelConfig
-from mrvae_lib.data import LICENCES
+from mrvae_lib.data import DATASETS
 from mrvae_lib.model.vae import MRVAE
 
 UNITS = {"rotation": "°", "shear": "", "mirror": ""}
@@ -20,7 +20,7 @@ def card_rows(model: MRVAE) -> list[tuple[str, str]]:
     rows = [("Model", f"{config.n_reals} reals and {config.n_bits} bits; {config.network} network{hidden}; "
                       f"{config.likelihood} likelihood")]
     if "data" in card:
-        licence = LICENCES.get(card["data"])
+        licence = DATASETS[card["data"]].licence if card["data"] in DATASETS else ""
         rows.append(("Data", f"{card['data']}, used without labels" + (f"; {licence}" if licence else "")))
     if config.frame != "image" or config.posed:
         rows.append(("Frame", frame_text(config)))

@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from mrvae_lib.data.imageset import ImageSet
+from mrvae_lib.data import ImageSet
 from mrvae_lib.interactive.controls import stylesheet, wrapped
 from mrvae_lib.interactive.explorer import LatentExplorer
 from mrvae_lib.interactive.picture import widget_or_picture

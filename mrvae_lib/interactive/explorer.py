@@ -16,7 +16,7 @@ import ipywidgets as widgets
 import torch
 from torch import Tensor
 
-from mrvae_lib.data.imageset import ImageSet
+from mrvae_lib.data import ImageSet
 from mrvae_lib.interactive.controls import (
     BLUE,
     ORANGE,

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 import numpy as np
 import torch
 
-from mrvae_lib.data.factors import FactorSet
+from mrvae_lib.data import FactorSet
 from mrvae_lib.interactive.picture import PICTURE_WIDTH, widget_or_picture
 from mrvae_lib.interactive.state import as_picture, inline_image, png_bytes
 

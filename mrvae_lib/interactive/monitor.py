@@ -19,7 +19,7 @@ from mrvae_lib.analysis.epochs import evaluating
 from mrvae_lib.analysis.evaluation import INFORMATIVE_KL
 from mrvae_lib.analysis.figures import show_pictures
 from mrvae_lib.analysis.sheets import Sheet, figure_png, png_bytes
-from mrvae_lib.data.imageset import ImageSet, as_floats
+from mrvae_lib.data import ImageSet
 from mrvae_lib.interactive.comms import answer_widgets, running_kernel
 from mrvae_lib.interactive.explorer import widget_or_picture
 from mrvae_lib.interactive.state import inline_image
@@ -59,7 +59,7 @@ class TrainingMonitor(Callback):
     def on_start(self, run: Run) -> None:
         self.run, self.curves, self.metrics = run, {}, {}
         self._sums, self._n_summed = {}, 0
-        self.x = as_floats((self.images or run.images).first(N_SHOWN).take()).to(run.device)
+        self.x = (self.images or run.images).first(N_SHOWN).floats().to(run.device)
         self._shown_at = self._answered_at = self._started_at = time.monotonic()
         self.bar.max, self.bar.value = run.n_steps, run.step
         self.stop.disabled = False

@@ -17,7 +17,7 @@ from mrvae_lib.analysis.label_names import bit_swaps, factors_of_reals, labels_o
 from mrvae_lib.analysis.sheets import png_bytes
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.config import MAX_TABLE_BITS
-from mrvae_lib.data.imageset import ImageSet
+from mrvae_lib.data import ImageSet
 from mrvae_lib.model.codes import CodeTable
 from mrvae_lib.model.vae import MRVAE
 

@@ -34,7 +34,8 @@ class ProgressBar(Callback):
         self.bar: tqdm[Any] | None = None
 
     def on_start(self, run: Run) -> None:
-        self.bar = tqdm(total=run.n_steps, initial=run.step, unit="step", desc="training", mininterval=0.5)
+        where = f"training on {run.device.type} in {'bf16' if run.bf16 else 'fp32'}"
+        self.bar = tqdm(total=run.n_steps, initial=run.step, unit="step", desc=where, mininterval=0.5)
 
     def on_step(self, run: Run, terms: Terms, weights: Mapping[str, float]) -> None:
         assert self.bar is not None

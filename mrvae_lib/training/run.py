@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import threading
 from dataclasses import asdict, dataclass, field
@@ -11,22 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mrvae_lib import parallel
 from mrvae_lib.config import RunConfig, dump_config, load_config, value_at
 from mrvae_lib.data import ImageSet, load_dataset
 from mrvae_lib.errors import CheckpointError, ConfigError, TrainingError
 from mrvae_lib.model.networks import memory_format
 from mrvae_lib.model.total_correlation import Discriminator
 from mrvae_lib.model.vae import MRVAE
-from mrvae_lib.objective import CodePool
-from mrvae_lib.parallel import (
-    add_gradients,
-    is_first,
-    n_processes,
-    noise_generator,
-    noise_states,
-    restore_noise,
-    wait_for_all,
-)
+from mrvae_lib.objective import CodePool, loss_terms, total_loss, weights_at
 from mrvae_lib.training.checkpoints import (
     atomic_write,
     latest_checkpoint,
@@ -36,7 +29,10 @@ from mrvae_lib.training.checkpoints import (
     save_checkpoint,
     short,
 )
-from mrvae_lib.training.device import choose_device, use_bf16
+from mrvae_lib.training.device import CLEARLY_FASTER, choose_device, multiplies_bf16, seconds_per_step
+
+MIN_TIMED_STEPS = 200
+"""A shorter run computes in fp32 where the precision is `auto`: it would be over before timing both pays."""
 
 
 @dataclass
@@ -76,8 +72,8 @@ class Adversary:
         """
         loss = self.network.loss(z, generator)
         self.optimizer.zero_grad(set_to_none=True)
-        (loss / n_processes()).backward()
-        add_gradients(self.network)
+        (loss / parallel.n_processes()).backward()
+        parallel.add_gradients(self.network)
         self.optimizer.step()
         return loss.detach()
 
@@ -92,6 +88,7 @@ class Run:
     images: ImageSet
     device: torch.device
     bf16: bool
+    """Whether the networks compute in bf16; `auto` decides it by the clock at the start of a run, once."""
     noise: torch.Generator
     pool: CodePool
     adversary: Adversary | None = None
@@ -146,11 +143,12 @@ def start(config: RunConfig, folder: Path | None = None, images: ImageSet | None
     if not len(images):
         raise ConfigError(f"data.name {config.data.name!r} has no images to train on")
     batch_size = min(config.train.batch_size, len(images))
-    if batch_size % n_processes():
-        raise ConfigError(f"train.batch_size must be a multiple of the {n_processes()} processes, got {batch_size}")
-    newest = _claim(folder, config) if folder and is_first() else None
-    wait_for_all()
-    if folder and not is_first():
+    if batch_size % parallel.n_processes():
+        raise ConfigError(f"train.batch_size must be a multiple of the {parallel.n_processes()} processes, got "
+                          f"{batch_size}")
+    newest = _claim(folder, config) if folder and parallel.is_first() else None
+    parallel.wait_for_all()
+    if folder and not parallel.is_first():
         newest, folder = latest_checkpoint(folder), None
 
     with torch.random.fork_rng(devices=[]):
@@ -166,14 +164,16 @@ def start(config: RunConfig, folder: Path | None = None, images: ImageSet | None
                                    weight_decay=config.train.weight_decay, fused=device.type != "mps"),
         images=images.to(device),
         device=device,
-        bf16=use_bf16(config.train.precision, device),
-        noise=noise_generator(device, config.train.seed),
+        bf16=config.train.precision == "bf16",
+        noise=parallel.noise_generator(device, config.train.seed),
         pool=CodePool(config.model.n_bits, batch_size),
         adversary=adversary,
         folder=folder,
     )
     if newest:
         _restore(run, newest)
+    elif config.train.precision == "auto" and run.n_steps >= MIN_TIMED_STEPS:
+        run.bf16 = parallel.any_process(multiplies_bf16(device) and _faster_in_bf16(run))
     return run
 
 
@@ -193,16 +193,32 @@ def save(run: Run) -> None:
     save_checkpoint(run.folder / "checkpoints", run.model, state, run.step)
 
 
+def _faster_in_bf16(run: Run) -> bool:
+    """Whether a step of this run takes clearly less time in bf16 than in fp32, tried on a copy of the model."""
+    model, objective = copy.deepcopy(run.model).train(), run.config.objective
+    x = run.images.floats(torch.arange(run.batch_size // parallel.n_processes(), device=run.device))
+    noise, weights = torch.Generator(run.device).manual_seed(0), weights_at(objective, 0.5)
+
+    def step(bf16: bool) -> None:
+        with torch.autocast(run.device.type, dtype=torch.bfloat16, enabled=bf16):
+            terms = loss_terms(model, x, objective, weights, generator=noise)
+            total_loss(terms, weights).backward()
+
+    seconds = seconds_per_step(step, run.device)
+    return seconds["bf16"] < CLEARLY_FASTER * seconds["fp32"]
+
+
 def _state(run: Run) -> dict[str, Any]:
     """What a checkpoint keeps beside the model."""
     state = {
         "step": run.step,
         "optimizer": run.optimizer.state_dict(),
-        "noise": noise_states(run.noise),
+        "noise": parallel.noise_states(run.noise),
         "pool": run.pool.past,
         "sums": run.sums,
         "recent_bits": run.recent_bits,
         "plateau": asdict(run.plateau),
+        "bf16": run.bf16,
     }
     if run.adversary:
         state["discriminator"] = run.adversary.network.state_dict()
@@ -239,6 +255,7 @@ def _restore(run: Run, checkpoint: Path) -> None:
         CheckpointError: another version wrote it, which kept less or kept it otherwise.
     """
     state = load_state(checkpoint)
+    state.setdefault("bf16", multiplies_bf16(run.device))  # what the version before took wherever it could
     if missing := sorted(_state(run).keys() - state.keys()):
         raise CheckpointError(_of_another_version(checkpoint, f"has no {', '.join(missing)}"))
     try:
@@ -246,10 +263,12 @@ def _restore(run: Run, checkpoint: Path) -> None:
         if run.adversary:
             run.adversary.network.load_state_dict(state["discriminator"])
             run.adversary.optimizer.load_state_dict(state["discriminator_optimizer"])
-        restore_noise(run.noise, state["noise"])
+        parallel.restore_noise(run.noise, state["noise"])
         run.step, run.pool.past = state["step"], state["pool"]
         run.sums, run.recent_bits = state["sums"], state["recent_bits"]
         run.plateau = Plateau(**state["plateau"])
+        if run.config.train.precision == "auto":
+            run.bf16 = bool(state["bf16"])
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(_of_another_version(checkpoint, f"does not fit this run ({short(error)})")) from None
 

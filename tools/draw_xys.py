@@ -1,15 +1,22 @@
-"""A drawn portrait whose eyes can look around: fields that are negative inside a shape, painted back to front in grey.
+"""Draw the faces of XYS and write them to `mrvae_lib/data/xys.npz`: python tools/draw_xys.py [FILE]
 
-Lengths are head widths, u to the picture's right and v down, from the point between the eyes. The light comes from the
-upper left. Drawn by us for this package; nothing is taken from an existing picture.
+XYS is a re-creation of the lost XYS-latent set (one rendered head, fixed camera, gaze and distance vary): grey
+background 64, head widths of 58 to 91 pixels of 256, and beside the full image the two eye patches, because gaze moves
+so few pixels. The portrait is made of fields that are negative inside a shape, painted back to front in grey. Lengths
+are head widths, u to the picture's right and v down, from the point between the eyes. The light comes from the upper
+left. Drawn by us for this package; nothing is taken from an existing picture.
 """
 
 from __future__ import annotations
 
+import math
+import sys
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mrvae_lib.data.xys import FACTORS, FILE, SIDES
 
 Field = NDArray[np.floating]
 
@@ -20,6 +27,11 @@ REACH_X, REACH_Y = 0.40, 0.26
 """How far a gaze of 1 moves the iris, in half eye widths."""
 EYE_REGION = (1.14, 0.85, 0.75)
 """Nothing but gaze moves here and gaze moves nothing elsewhere: half width, above, below, in half eye widths."""
+
+ANCHOR_V, ANCHOR_ROW = 0.40, 106 / 256
+"""The point that stays where it is when the head comes closer: between nose and mouth, this far down the image."""
+PATCH_WIDTH, PATCH_V = 0.54, -0.05
+"""Side and middle of an eye patch in head widths: the eye takes 45 % of its width, the brow is included."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,85 @@ class Canvas:
             down, across = np.gradient(field)
             cover = np.clip(0.5 - field / (np.hypot(down, across) + 1e-6), 0, 1)
         self.grey[...] += (tone - self.grey) * (cover * opacity)
+
+
+def draw(side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Every face and every pair of eyes, uint8, with the images last: one pixel of all images compresses best.
+
+    Args:
+        side: of the images, in pixels.
+    Returns:
+        faces: (side, side, 900), the last factor running fastest.
+        eyes: (2, side, side, 150), the person's right eye, then the left, drawn at full size as a lens would show them,
+            so they hold x and y but not the scale.
+    """
+    gazes = [(x, y) for x in FACTORS["x"] for y in FACTORS["y"]]
+    views = [View.of_everything(width, side) for width in FACTORS["scale"]]
+    faces = [view.looking(*gaze) for gaze in gazes for view in views]
+    eyes = [[view.looking(*gaze) for gaze in gazes] for view in (View.of_eye(-1, side), View.of_eye(1, side))]
+    return np.stack(faces, axis=-1), np.stack([np.stack(patches, axis=-1) for patches in eyes])
+
+
+def eye_boxes(width: float, side: int = 64) -> list[tuple[int, int, int, int]]:
+    """Where the eyes are in the full image: all that x and y change lies inside.
+
+    Args:
+        width: of the head, a value of the factor scale.
+        side: of the image, in pixels.
+    Returns:
+        The right eye, then the left; each is left, top, right, bottom in pixels, right and bottom excluded.
+    """
+    width *= side / 256
+    half, middle_v = PATCH_WIDTH / 2 * width, ANCHOR_ROW * side + (PATCH_V - ANCHOR_V) * width
+    return [(math.floor(middle_u - half), math.floor(middle_v - half), math.ceil(middle_u + half),
+             math.ceil(middle_v + half)) for middle_u in (side / 2 + eye * EYE_U * width for eye in (-1, 1))]
+
+
+@dataclass(frozen=True)
+class View:
+    """A square window onto the portrait, drawn finer than it is shown; only the eyes are drawn again for each gaze."""
+
+    canvas: Canvas
+    shown: Field
+    """The portrait without eyes, as fine as it is shown, (side, side)."""
+    fine: int
+    """Canvas pixels per shown pixel, each way."""
+
+    @classmethod
+    def of_everything(cls, head_width: float, side: int) -> View:
+        width = 256 / head_width
+        return cls._drawn(-width / 2, ANCHOR_V - ANCHOR_ROW * width, width, side)
+
+    @classmethod
+    def of_eye(cls, eye: int, side: int) -> View:
+        return cls._drawn(eye * EYE_U - PATCH_WIDTH / 2, PATCH_V - PATCH_WIDTH / 2, PATCH_WIDTH, side)
+
+    @classmethod
+    def _drawn(cls, left: float, top: float, width: float, side: int) -> View:
+        fine = 4 if side == 64 else 2
+        canvas = Canvas.window(left, top, width, side * fine)
+        draw_portrait(canvas)
+        return cls(canvas, _averaged(canvas.grey, fine), fine)
+
+    def looking(self, x: float, y: float) -> np.ndarray:
+        """The portrait with this gaze, (side, side) uint8."""
+        shown = self.shown.copy()
+        for eye in (-1, 1):
+            rows, columns = eye_region(self.canvas, eye, self.fine)
+            part = self.canvas.part(rows, columns).copy()
+            if part.grey.size:
+                draw_eye(part, eye, x, y)
+                shown[_coarse(rows, self.fine), _coarse(columns, self.fine)] = _averaged(part.grey, self.fine)
+        return np.rint(np.clip(shown, 0, 255)).astype(np.uint8)
+
+
+def _averaged(grey: Field, fine: int) -> Field:
+    height, width = grey.shape
+    return grey.reshape(height // fine, fine, width // fine, fine).mean(axis=(1, 3))
+
+
+def _coarse(span: slice, fine: int) -> slice:
+    return slice(span.start // fine, span.stop // fine)
 
 
 def draw_portrait(canvas: Canvas) -> None:
@@ -260,3 +351,14 @@ def draw_eye(canvas: Canvas, side: int, x: float, y: float) -> None:
     eye.paint(np.abs(q - upper) - (0.075 - 0.02 * np.clip(p, -1, 1)) * (1 - (p / 1.1) ** 4), 26)
     rim = np.abs(q - lower - 0.02) - 0.022
     eye.paint(np.maximum(rim, np.abs(p) - 0.95), 88, opacity=0.6)
+
+
+def main() -> None:
+    arrays = {}
+    for side in SIDES:
+        arrays[f"faces_{side}"], arrays[f"eyes_{side}"] = draw(side)
+    np.savez_compressed(sys.argv[1] if sys.argv[1:] else FILE, **arrays)
+
+
+if __name__ == "__main__":
+    main()

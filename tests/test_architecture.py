@@ -1,0 +1,110 @@
+"""How the package is laid out: what may import what, what is public, what is private, and how much there is to read."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+import mrvae_lib
+from tests.conftest import ROOT
+from tools import budget
+
+STAGES = ["errors", "config_errors", "config", "dialects", "data", "model", "pose", "parallel", "objective", "training",
+          "analysis", "exercises", "interactive", "cli"]
+PACKAGE = ROOT / "mrvae_lib"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem not in
+                 ("__init__", "__main__"))
+EVERY_MODULE = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
+
+
+def imported(path):
+    """(module, name) of everything that a file imports; the name is empty where a whole module is imported."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from ((node.module, alias.name) for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+
+
+@EVERY_MODULE
+def test_a_module_imports_only_from_its_stage_and_those_before(path):
+    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    stages = {(f"{module}.{name}" if module == "mrvae_lib" else module).split(".")[1] for module, name in imported(path)
+              if module.startswith("mrvae_lib")}
+    assert stages <= set(STAGES[: STAGES.index(own) + 1])
+
+
+@EVERY_MODULE
+def test_a_module_opens_with_a_sentence_that_says_what_it_is(path):
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+def test_nothing_private_of_another_library_is_used():
+    """A leading underscore is only followed where this package has put it there."""
+    trees = {path: ast.parse(path.read_text()) for path in MODULES}
+    ours = {node.attr for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.Attribute)
+            and isinstance(node.ctx, ast.Store)}
+    ours |= {node.name for tree in trees.values() for node in ast.walk(tree)
+             if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.endswith("__"):
+                assert node.attr in ours, f"{path}:{node.lineno} uses {node.attr}"
+        for module, name in imported(path):
+            parts = [*module.split("."), name]
+            assert module == "__future__" or not any(part.startswith("_") for part in parts), f"{path}: {module}.{name}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_imports_public_names_only(path):
+    for module, name in imported(path):
+        if module.split(".")[0] == "mrvae_lib":
+            assert module == "mrvae_lib", f"import {name} from mrvae_lib, or use figures and widgets"
+            assert name in mrvae_lib.__all__
+
+
+def test_the_package_keeps_its_budget_of_lines(capsys):
+    assert budget.main() == 0, capsys.readouterr().out
+
+
+def loaded_by(*arguments):
+    """The top-level packages that a new Python process imports, from its own report."""
+    report = subprocess.run([sys.executable, "-X", "importtime", *arguments], capture_output=True, text=True, check=True)
+    lines = [line for line in report.stderr.splitlines() if line.startswith("import time:")]
+    return {line.split("|")[-1].strip().split(".")[0] for line in lines}
+
+
+HEAVY = {"torchvision", "matplotlib", "sklearn", "scipy", "tensorboard", "optuna", "ipywidgets", "IPython"}
+
+
+def test_a_model_is_trained_and_encoded_without_widgets_a_display_or_what_only_some_runs_need():
+    loaded = loaded_by("-c", "from mrvae_lib import train, load_config, load_dataset, load_model, loss_terms, encode_set")
+    assert "torch" in loaded
+    assert not loaded & HEAVY
+
+
+def test_the_command_line_says_what_it_can_do_before_torch_is_loaded():
+    loaded = loaded_by("-m", "mrvae_lib", "--help")
+    assert "typer" in loaded
+    assert not loaded & (HEAVY | {"torch", "numpy"})
+
+
+def test_the_first_picture_of_the_explorer_takes_neither_pyplot_nor_torchvision():
+    code = ("import mrvae_lib, sys; "
+            "mrvae_lib.widgets.LatentExplorer(mrvae_lib.load_model('mnist-mrvae')).picture; "
+            "assert not {'matplotlib.pyplot', 'torchvision', 'sklearn', 'scipy'} & set(sys.modules)")
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_public_name_is_loaded_from_where_a_type_checker_looks_for_it():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    static = {alias.asname or alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+              if node.module.startswith("mrvae_lib") for alias in node.names}
+    assert sorted(static) == mrvae_lib.__all__
+    for name, home in mrvae_lib._HOMES.items():
+        assert getattr(mrvae_lib, name).__module__ == f"mrvae_lib.{home}" or home == "data"
+    with pytest.raises(AttributeError, match="has no attribute 'trian'"):
+        mrvae_lib.trian  # noqa: B018
