@@ -14,7 +14,6 @@ from PIL import Image
 
 from mrvae_lib.analysis import page as report_page
 from mrvae_lib.analysis.curves import bar_chart, line_chart, nice_ticks
-from mrvae_lib.analysis.encoding import encode_set
 from mrvae_lib.analysis.epochs import (
     N_HISTORY,
     PAIRS_ACROSS,
@@ -26,6 +25,7 @@ from mrvae_lib.analysis.epochs import (
     picture_epochs,
     sweep_sheet,
 )
+from mrvae_lib.analysis.evaluation import encode_set
 from mrvae_lib.analysis.page import write_page
 from mrvae_lib.analysis.scatter import plot_scatter
 from mrvae_lib.analysis.sheets import Sheet, side_by_side

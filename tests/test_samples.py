@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from mrvae_lib.analysis.encoding import encode_set
-from mrvae_lib.analysis.samples import Judge, class_samples, prior_samples
+from benchmarks.samples import Judge, class_samples, prior_samples
+from mrvae_lib.analysis.evaluation import encode_set
 from mrvae_lib.data import ImageSet
 from mrvae_lib.training.loop import train
 from tests.conftest import tiny_images, tiny_run

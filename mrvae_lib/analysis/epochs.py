@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mrvae_lib.analysis.encoding import encode_set
+from mrvae_lib.analysis.evaluation import encode_set
 from mrvae_lib.analysis.figures import save_figure
 from mrvae_lib.analysis.scatter import plot_scatter
 from mrvae_lib.analysis.sheets import Sheet, png_bytes, side_by_side, stacked

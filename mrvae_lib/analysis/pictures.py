@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mrvae_lib.analysis.encoding import informative_reals
+from mrvae_lib.analysis.evaluation import informative_reals
 from mrvae_lib.analysis.traversals import bit_flips, real_sweep, sweep_values
 from mrvae_lib.model.vae import MRVAE
 

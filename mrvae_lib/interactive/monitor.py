@@ -15,8 +15,8 @@ from IPython.display import display
 from torch import Tensor
 
 from mrvae_lib.analysis.curves import COLOURS, bar_chart, line_chart
-from mrvae_lib.analysis.encoding import INFORMATIVE_KL
 from mrvae_lib.analysis.epochs import evaluating
+from mrvae_lib.analysis.evaluation import INFORMATIVE_KL
 from mrvae_lib.analysis.figures import show_pictures
 from mrvae_lib.analysis.sheets import Sheet, figure_png, png_bytes
 from mrvae_lib.data import ImageSet
