@@ -181,7 +181,7 @@ def formats() -> dict[str, Format]:
                              lambda path: load_npz(str(path), "train"), wrap=zipped),
     }
     if ini:
-        from mrvae_lib.ini import IniFile
+        from mrvae_lib.dialects.ini import IniFile
 
         found["ini"] = Format(".ini", [path.read_bytes() for path in ini], lambda path: IniFile.read(path).run(),
                               is_text=True)

@@ -14,7 +14,7 @@ CHECK = """
 import json, mrvae_lib, pathlib
 from mrvae_lib import load_config, load_model
 from mrvae_lib.config import preset_names
-from mrvae_lib.ini import IniFile, example_names
+from mrvae_lib.dialects.ini import IniFile, example_names
 from mrvae_lib.interactive import export_html
 from mrvae_lib.training.checkpoints import pretrained_names
 models = {name: load_model(name) for name in pretrained_names()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,7 @@ def load_dataset(name: str, split: Literal["train", "test"] = "train") -> ImageS
     Raises:
         DataError: a name or split that does not exist, or files that are missing, damaged or out of reach.
     """
+    name = os.path.expanduser(name)
     load = DATASETS[name].load if name in DATASETS else load_npz if name.endswith(".npz") else load_folder
     if load is load_folder and not Path(name).is_dir():
         raise DataError(f"no data set {name!r}; there are {', '.join(DATASETS)}, or give the path of a folder of "

@@ -21,8 +21,7 @@ from mrvae_lib.analysis.figures import show_pictures
 from mrvae_lib.analysis.sheets import Sheet, figure_png, png_bytes
 from mrvae_lib.data import ImageSet
 from mrvae_lib.interactive.comms import answer_widgets, running_kernel
-from mrvae_lib.interactive.explorer import widget_or_picture
-from mrvae_lib.interactive.state import inline_image
+from mrvae_lib.interactive.display import inline_image, widget_or_picture
 from mrvae_lib.objective import Terms
 from mrvae_lib.training.loop import Callback, Run
 

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
-from mrvae_lib.interactive.explorer import widget_or_picture
+from mrvae_lib.interactive.display import widget_or_picture
 
 SIDE, REACH, N_DRAWN = 300, 2.6, 400
 """Of the picture: its side in pixels, the largest value on an axis, and how many points are drawn."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from html import escape
@@ -9,10 +10,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import ipywidgets as widgets
-import tomli_w
 
-from mrvae_lib.config import ConfigError, RunConfig, dump_config, load_config, parse_config
-from mrvae_lib.ini import IniFile, is_ini
+from mrvae_lib.config import RunConfig, dump_config, load_config, parse_config
+from mrvae_lib.dialects.ini import IniFile, is_ini
+from mrvae_lib.errors import ConfigError
+from mrvae_lib.interactive.display import error_text, widget_view, wrapped
 from mrvae_lib.training.checkpoints import atomic_write
 
 SHOWN = {
@@ -34,16 +36,14 @@ class ConfigPanel:
     """
 
     def __init__(self, config: RunConfig | None = None) -> None:
-        self._base = config or RunConfig()
-        self._quiet = False
         self.fields: dict[str, widgets.Text | widgets.Dropdown] = {
             f"{section}.{key}": self._field(section, key) for section, keys in SHOWN.items() for key in keys
         }
         self.message = widgets.HTML()
         columns = [widgets.VBox([widgets.HTML(f"<b>{section}</b>"), *(self.fields[f"{section}.{key}"] for key in keys)])
                    for section, keys in SHOWN.items()]
-        self.panel = widgets.VBox([widgets.HBox(columns, layout=widgets.Layout(flex_flow="row wrap")), self.message])
-        self.show(self._base)
+        self.panel = widgets.VBox([wrapped(*columns), self.message])
+        self.show(config or RunConfig())
 
     @property
     def config(self) -> RunConfig:
@@ -60,66 +60,56 @@ class ConfigPanel:
 
     def show(self, config: RunConfig) -> None:
         """Fill the widgets from a configuration."""
-        self._base, self._quiet = config, True
+        self._base = config
         table = config.model_dump(mode="json")
         for name, field in self.fields.items():
             section, key = name.split(".")
             value = table[section][key]
-            field.value = value if isinstance(field, widgets.Dropdown) or isinstance(value, str) else _text(value)
-        self._quiet = False
+            field.value = value if isinstance(value, str) else json.dumps(value)
         self._check()
 
     def load(self, source: str | os.PathLike[str]) -> None:
-        """Fill the widgets from a preset, a TOML file or an INI file. Raises ConfigError as their readers do."""
+        """Fill the widgets from a preset, a TOML file or an INI file.
+
+        Raises:
+            ConfigError: as `load_config` and `IniFile.read`.
+        """
         self.show(IniFile.read(source).run() if is_ini(source) else load_config(source))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write what the widgets say as a TOML or an INI file, by its name; `load` and `mrvae train` read it back.
+        """Write what the widgets say as a TOML file; `load` and `mrvae train` read it back.
 
         Raises:
-            ConfigError: an INI file cannot say this, or a widget says what is not accepted.
+            ConfigError: a widget says what is not accepted; nothing is written.
         """
-        atomic_write(Path(path), IniFile.of_run(self.config).text() if is_ini(path) else dump_config(self.config))
+        atomic_write(Path(path), dump_config(self.config))
         return Path(path)
 
     def _field(self, section: str, key: str) -> widgets.Text | widgets.Dropdown:
-        annotation = type(getattr(self._base, section)).model_fields[key].annotation
-        style = {"description": key, "style": {"description_width": "120px"},
-                 "layout": widgets.Layout(width="290px")}
-        if get_origin(annotation) is Literal:
-            field = widgets.Dropdown(options=list(get_args(annotation)), **style)
+        setting = type(getattr(RunConfig(), section)).model_fields[key]
+        look = {"description": key, "style": {"description_width": "120px"}, "layout": widgets.Layout(width="290px")}
+        if get_origin(setting.annotation) is Literal:
+            field = widgets.Dropdown(options=get_args(setting.annotation), **look)
         else:
-            field = widgets.Text(continuous_update=False, **style)
+            field = widgets.Text(continuous_update=False, **look)
         field.observe(self._check, names="value")
         return field
 
     def _check(self, _: Any = None) -> None:
-        if self._quiet:
-            return
         try:
-            self.message.value = f"<span>{escape(self._summary(self.config))}</span>"
+            model, train, data = self.config.model, self.config.train, self.config.data
         except ConfigError as error:
-            self.message.value = f'<span style="color:#D55E00">{escape(str(error))}</span>'
-
-    def _summary(self, config: RunConfig) -> str:
-        model, train = config.model, config.train
-        return (f"{model.n_reals} reals and {model.n_bits} bits on {config.data.name}, {train.epochs} epochs of "
-                f"batches of {train.batch_size}")
+            self.message.value = error_text(str(error))
+        else:
+            self.message.value = escape(f"{model.n_reals} reals and {model.n_bits} bits on {data.name}, {train.epochs} "
+                                        f"epochs of batches of {train.batch_size}")
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.panel.model_id}
         try:
             text = dump_config(self.config)
         except ConfigError as error:
             text = str(error)
-        return {"text/plain": text, "application/vnd.jupyter.widget-view+json": view}
-
-
-def _text(value: Any) -> str:
-    """A value as it stands in a TOML file."""
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(_text, value)) + "]"
-    return tomli_w.dumps({"v": value}).removeprefix("v = ").strip()
+        return {"text/plain": text, **widget_view(self.panel)}
 
 
 def _value(text: str) -> Any:

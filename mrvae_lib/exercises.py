@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -46,7 +45,7 @@ def _agrees(result: Any, expected: Any, atol: float) -> bool:
 
 def _short(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.4g}" if math.isfinite(value) else str(value)
+        return f"{value:.4g}"
     if isinstance(value, (np.ndarray, torch.Tensor)) and np.prod(value.shape) > 8:
         return f"an array of shape {tuple(value.shape)}"
     return str(value)

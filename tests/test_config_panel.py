@@ -2,9 +2,10 @@
 
 import pytest
 
-from mrvae_lib.config import ConfigError, RunConfig, load_config, preset_names
-from mrvae_lib.ini import IniFile, example_names
-from mrvae_lib.interactive.settings import ConfigPanel
+from mrvae_lib.config import RunConfig, load_config, preset_names
+from mrvae_lib.dialects.ini import IniFile, example_names
+from mrvae_lib.errors import ConfigError
+from mrvae_lib.interactive.config_panel import ConfigPanel
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -64,18 +65,15 @@ def test_where_there_are_no_widgets_the_configuration_is_printed():
 
 
 @pytest.mark.parametrize("example", example_names())
-def test_an_ini_file_fills_the_panel_and_the_panel_writes_it_back(example, tmp_path):
+def test_an_ini_file_fills_the_panel_and_comes_back_as_toml(example, tmp_path):
     panel = ConfigPanel()
     panel.load(example)
-    assert panel.config == IniFile.read(example).run()
-    panel.fields["objective.beta_z"].value = "2.5"
-    panel.save(tmp_path / "mine.ini")
-    again = IniFile.read(tmp_path / "mine.ini")
-    assert again.run("B-VAE") == panel.config
-    assert again.hyperparameters.beta == 2.5
+    assert load_config(panel.save(tmp_path / "mine.toml")) == panel.config == IniFile.read(example).run()
 
 
-def test_what_an_ini_file_cannot_say_is_named_and_nothing_is_written(tmp_path):
+def test_where_a_widget_says_what_is_not_accepted_nothing_is_written(tmp_path):
+    panel = ConfigPanel()
+    panel.fields["train.epochs"].value = "-3"
     with pytest.raises(ConfigError):
-        ConfigPanel(load_config("digits")).save(tmp_path / "mine.ini")
+        panel.save(tmp_path / "mine.toml")
     assert not list(tmp_path.iterdir())

@@ -6,10 +6,10 @@ import torch.nn.functional as F
 from typer.testing import CliRunner
 
 from mrvae_lib.cli import app
-from mrvae_lib.cli.presets import setting_lines
-from mrvae_lib.config import ConfigError, load_config, parse_config, preset_names
-from mrvae_lib.conventions import CONVENTIONS, Source, beta_norm
+from mrvae_lib.config import SourceConfig, load_config, parse_config, preset_names
 from mrvae_lib.data import DATASETS, load_dataset
+from mrvae_lib.dialects.beta import CONVENTIONS, beta_eff, beta_norm, weights
+from mrvae_lib.errors import ConfigError
 from mrvae_lib.model.latents import kl_normal
 from mrvae_lib.model.likelihoods import Bernoulli
 
@@ -72,9 +72,9 @@ def test_every_convention_has_a_formula_and_a_description():
 @pytest.mark.parametrize("beta", [0.1, 4.0])
 def test_the_sources_loss_is_ours_at_beta_eff_up_to_its_overall_factor(batch, convention, beta):
     x, output, mu, logvar = batch
-    source = Source(beta=beta, convention=convention, batch_size=BATCH, n_images=N_IMAGES)
-    ours = (Bernoulli().nll(output[None], x)[0] + source.beta_eff(SHAPE) * kl_normal(mu, logvar).sum(dim=1)).mean()
-    factor, _ = source.weights(SHAPE)
+    source = SourceConfig(beta=beta, convention=convention, batch_size=BATCH, n_images=N_IMAGES)
+    ours = (Bernoulli().nll(output[None], x)[0] + beta_eff(source, SHAPE) * kl_normal(mu, logvar).sum(dim=1)).mean()
+    factor, _ = weights(source, SHAPE)
     torch.testing.assert_close(factor * ours, FORMULAS[convention](x, output, mu, logvar, beta), rtol=1e-7, atol=1e-6)
 
 
@@ -91,18 +91,18 @@ def test_the_sources_loss_is_ours_at_beta_eff_up_to_its_overall_factor(batch, co
     ],
 )
 def test_stated_betas_of_the_sources_convert_to_the_published_ones(beta, convention, batch_size, n_images, shape, expected):
-    source = Source(beta=beta, convention=convention, batch_size=batch_size, n_images=n_images)
-    assert source.beta_eff(shape) == pytest.approx(expected, rel=1e-3)
+    source = SourceConfig(beta=beta, convention=convention, batch_size=batch_size, n_images=n_images)
+    assert beta_eff(source, shape) == pytest.approx(expected, rel=1e-3)
 
 
 def test_white_pixels_of_a_255th_make_our_beta_255_times_as_large():
-    source = Source(beta=4, convention="kl-batch-mean", batch_size=128, white=1 / 255)
-    assert source.beta_eff((1, 64, 64)) == pytest.approx(0.03125 * 255)
+    source = SourceConfig(beta=4, convention="kl-batch-mean", batch_size=128, white=1 / 255)
+    assert beta_eff(source, (1, 64, 64)) == pytest.approx(0.03125 * 255)
 
 
 def test_the_set_size_convention_depends_on_the_batch_and_the_others_that_average_do_not():
     def effective(convention, batch_size):
-        return Source(beta=1, convention=convention, batch_size=batch_size, n_images=1000).beta_eff((1, 8, 8))
+        return beta_eff(SourceConfig(beta=1, convention=convention, batch_size=batch_size, n_images=1000), (1, 8, 8))
 
     assert effective("dataset-size", 64) == 2 * effective("dataset-size", 32)
     assert effective("per-image", 64) == effective("per-image", 32)
@@ -131,7 +131,7 @@ def test_a_bad_source_table_is_named(table, message):
 def test_a_presets_price_of_the_kl_is_its_sources_converted(name):
     config = load_config(name)
     price = config.objective.gamma_z or config.objective.beta_z
-    assert price == pytest.approx(config.source.beta_eff(DATASETS[config.data.name].shape), rel=1e-3)
+    assert price == pytest.approx(beta_eff(config.source, DATASETS[config.data.name].shape), rel=1e-3)
     assert config.source.project
 
 
@@ -141,14 +141,14 @@ def test_every_preset_of_a_source_project_shows_the_beta_stated_there(name):
     source, shape = config.source, DATASETS[config.data.name].shape
     shown = [line.split() for line in CliRunner().invoke(app, ["presets", name]).output.splitlines()]
     assert ["stated", "beta", f"{source.beta:g}"] in [words[:3] for words in shown]
-    assert [words[1] for words in shown if words[:1] == ["beta_eff"]] == [f"{source.beta_eff(shape):.4g}"]
+    assert [words[1] for words in shown if words[:1] == ["beta_eff"]] == [f"{beta_eff(source, shape):.4g}"]
     assert [words for words in shown if words[:1] == ["beta_norm"]]
 
 
 @pytest.mark.parametrize(("name", "beta"), [("ini-fashion-mnist", "10"), ("ini-mnist", "1")])
 def test_an_ini_file_is_shown_like_a_preset(name, beta):
     shown = CliRunner().invoke(app, ["presets", name]).output
-    assert "model.n_reals=2\n" in shown
+    assert "n_reals = 2\n" in shown
     assert ["stated", "beta", beta] in [line.split()[:3] for line in shown.splitlines()]
 
 
@@ -159,7 +159,7 @@ def test_image_shapes_known_without_loading_are_those_that_load(name):
 
 def test_a_preset_is_shown_with_its_settings_and_its_three_betas():
     shown = CliRunner().invoke(app, ["presets", "fashion-beta-vae"]).output
-    assert "model.n_reals=3\n" in shown
+    assert "n_reals = 3\n" in shown
     table = [line.split() for line in shown.splitlines()]
     assert ["stated", "beta", "0.1"] in [words[:3] for words in table]
     assert ["beta_eff", "0.4181"] in [words[:2] for words in table]
@@ -172,9 +172,10 @@ def test_a_preset_without_a_source_shows_its_own_beta_through_the_run():
     assert "beta_eff   16 -> 1 " in shown
 
 
-def test_what_is_shown_can_be_set():
-    config = load_config("digits")
-    assert load_config("mnist", overrides=setting_lines(config)) == config
+def test_what_is_shown_is_a_file_that_can_be_trained(tmp_path):
+    shown = CliRunner().invoke(app, ["presets", "digits"]).output
+    (tmp_path / "mine.toml").write_text(shown.partition("What beta means here")[0])
+    assert load_config(tmp_path / "mine.toml") == load_config("digits")
 
 
 def test_showing_a_preset_that_is_not_there_is_one_line():

@@ -2,17 +2,18 @@
 
 import pytest
 
-from mrvae_lib.conventions import CONVENTIONS, Source, beta_norm
-from mrvae_lib.interactive.betas import BetaPanel
+from mrvae_lib.config import SourceConfig
+from mrvae_lib.dialects.beta import CONVENTIONS, beta_norm
+from mrvae_lib.interactive.beta_panel import BetaPanel
 
 
 def test_it_opens_on_the_setting_it_is_given():
-    source = Source(beta=5000, convention="kl-batch-mean", batch_size=16, n_images=100)
+    source = SourceConfig(beta=5000, convention="kl-batch-mean", batch_size=16, n_images=100)
     panel = BetaPanel(source, image_shape=(3, 256, 256), n_reals=10)
     assert panel.source == source
     assert panel.beta_eff == 312.5
-    assert panel.beta_norm == beta_norm(312.5, 10, (3, 256, 256))
-    assert "312.5" in panel.answer.value
+    assert "beta_eff 312.5<" in panel.answer.value
+    assert f"beta_norm {beta_norm(312.5, 10, (3, 256, 256)):.4g} (10 reals" in panel.answer.value
 
 
 @pytest.mark.parametrize(("control", "value"), [("beta", 0.2), ("batch_size", 64), ("n_images", 1000), ("n_reals", 7),
