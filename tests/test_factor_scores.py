@@ -325,13 +325,14 @@ def test_training_and_test_images_are_disjoint_also_when_there_are_few():
 def test_all_scores_of_reals_and_bits_are_given_by_name_with_their_settings():
     factors = grid(4, 4, times=60)
     bits = np.column_stack([factors[:, 0] // 2, factors[:, 0] % 2])
-    scores = factor_scores(standardised(factors)[:, 1:], bits, factors)
+    scores = factor_scores(standardised(factors)[:, 1:], bits, factors, n_train=600, n_test=300)
+    assert (scores["SAP"].settings["n_train"], scores["SAP"].settings["n_test"]) == (600, 300)
     assert scores["MIG"].score == pytest.approx(1)
     assert scores["MIG, a column per bit"].score == pytest.approx(0.5)
     assert np.array(scores["MIG"].matrix).shape == (2, 2)
     assert scores["MIG"].settings == {"bins": 20, "n": 960, "categorical": (1,), "seed": 0}
     assert {"beta-VAE score", "FactorVAE score", "FactorVAE score, a column per bit", "SAP", "modularity", "explicitness",
             "DCI-histogram disentanglement", "DCI-histogram completeness", "DCI-histogram informativeness"} < set(scores)
-    assert "MIG, a column per bit" not in factor_scores(standardised(factors), bits[:, :0], factors)
+    assert "MIG, a column per bit" not in factor_scores(standardised(factors), bits[:, :0], factors, n_train=60, n_test=40)
     with pytest.raises(ValueError, match="got 960 and 959"):
         code_columns(factors, bits[1:], joint=True)

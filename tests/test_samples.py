@@ -32,7 +32,7 @@ def test_purity_is_the_share_of_the_commonest_class(judge):
 
 
 def test_draws_asked_for_a_class_are_purer_than_draws_from_the_prior(judge, generator):
-    model = train(tiny_run(epochs=60, lr=0.01), images=IMAGES)
+    model = train(tiny_run(epochs=20, lr=0.02), images=IMAGES)
     posterior = encode_set(model, IMAGES)
     for label in (0, 1):
         pictures = class_samples(model, posterior, IMAGES.labels, label, 200, generator)

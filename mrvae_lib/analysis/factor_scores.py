@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -29,26 +30,32 @@ VOTES_AT_ONCE = 128
 """Groups of images looked up together, so that they fit in cache."""
 
 
-def factor_scores(reals: Array, bits: Array, factors: Array) -> dict[str, MetricResult]:
+def factor_scores(reals: Array, bits: Array, factors: Array, *, n_train: int = 10_000,
+                  n_test: int = 5_000) -> dict[str, MetricResult]:
     """All scores of a code by name, the bits together as one column of categories.
 
     Where there are several bits, FactorVAE and MIG are also given with a column per bit.
 
     Args:
         reals: (N, D) posterior means.
-        bits: (N, K) of 0 and 1.
+        bits: (N, K) of 0 and 1; K may be 0.
         factors: (N, F >= 2) integers, two values or more each.
+        n_train, n_test: votes or images of the scores that are fitted; fewer are faster and less exact.
     Raises:
-        ValueError: see `checked`.
+        ValueError: see `checked` and `train_and_test`.
     """
     codes, categorical = code_columns(reals, bits, joint=True)
-    results = [score(codes, factors, categorical=categorical) for score in
-               (beta_vae_score, factor_vae_score, mig, sap_score, modularity, explicitness)]
-    results += dci_histogram(codes, factors, categorical=categorical)
+    options: dict[str, Any] = {"categorical": categorical}
+    fitted = {**options, "n_train": n_train, "n_test": n_test}
+    results = [
+        beta_vae_score(codes, factors, **fitted), factor_vae_score(codes, factors, **fitted),
+        mig(codes, factors, **options), sap_score(codes, factors, **fitted), modularity(codes, factors, **options),
+        explicitness(codes, factors, **fitted), *dci_histogram(codes, factors, **fitted),
+    ]
     if bits.shape[1] > 1:
         apart, _ = code_columns(reals, bits, joint=False)
-        results += [replace(result, name=f"{result.name}, a column per bit")
-                    for result in (factor_vae_score(apart, factors), mig(apart, factors))]
+        votes = factor_vae_score(apart, factors, n_train=n_train, n_test=n_test)
+        results += [replace(result, name=f"{result.name}, a column per bit") for result in (votes, mig(apart, factors))]
     return {result.name: result for result in results}
 
 
