@@ -9,7 +9,7 @@ from PIL import Image
 
 from mrvae_lib.config import DataConfig
 from mrvae_lib.data import load_dataset
-from mrvae_lib.data.torchvision_sets import data_folder
+from mrvae_lib.data.real_sets import data_folder
 from mrvae_lib.errors import DataError
 from mrvae_lib.training.loop import train
 from tests.conftest import tiny_images, tiny_run

@@ -9,8 +9,8 @@ import torch
 from mrvae_lib.analysis.evaluation import encoded_examples, evaluate
 from mrvae_lib.config import load_config
 from mrvae_lib.data import FactorSet, load_dataset
+from mrvae_lib.data.real_sets import data_folder
 from mrvae_lib.data.sprites import FACTORS, SIZES
-from mrvae_lib.data.torchvision_sets import data_folder
 from mrvae_lib.training.loop import train
 from tests.conftest import tiny_model
 
