@@ -17,7 +17,7 @@ from mrvae_lib.config import load_config, preset_names
 from mrvae_lib.training.checkpoints import pretrained_names
 
 SMALL = ["--set", "model.hidden=[16]", "--set", "train.epochs=2", "--set", "data.limit=200",
-         "--set", "train.batch_size=50", "--device", "cpu", "--precision", "fp32"]
+         "--set", "train.batch_size=50", "--set", "train.device=cpu", "--set", "train.precision=fp32"]
 
 
 def mrvae(*arguments):
@@ -177,7 +177,7 @@ def test_a_tilde_is_the_home_folder_where_the_shell_leaves_it_alone(run, tmp_pat
         (["data", "nowhere.npz"], "nowhere.npz"),
         (["train", "digits", "--track", "neptune"], "--track neptune: no such tracker; there is wandb"),
         (["train", "digits", "--set", "train.pictures=sometimes"], "train.pictures must be"),
-        (["train", "digits", "--device", "tpu"], "train.device must be 'auto', 'cpu', 'cuda' or 'mps', got 'tpu'"),
+        (["train", "digits", "--set", "train.device=tpu"], "train.device must be 'auto', 'cpu', 'cuda' or 'mps', got 'tpu'"),
         (["evaluate", "nowhere"], "nowhere: no such run folder or shipped model; shipped:"),
         (["explore", "nowhere"], "nowhere: no such run folder or shipped model"),
         (["export", "nowhere"], "nowhere: no such run folder or shipped model"),

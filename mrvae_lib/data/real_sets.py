@@ -76,6 +76,6 @@ def _read(name: str, class_name: str, files: str, *, train: bool) -> Any:
         with FileLock(root / ".download.lock"):  # another process may be downloading the same files
             return source(root, train=train, download=True)
     except Exception as error:
-        raise DataError(f"{name}: {root / files} cannot be read or downloaded ({shortened(str(error))}); if files there "
-                        f"are damaged, delete them and try again; MRVAE_DATA names the data folder; the data set "
+        raise DataError(f"{name}: {root / files} cannot be read or downloaded ({shortened(str(error))}); if files "
+                        f"there are damaged, delete them and try again; MRVAE_DATA names the data folder; the data set "
                         f"'digits' works without a network") from None
