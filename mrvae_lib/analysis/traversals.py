@@ -10,8 +10,6 @@ from mrvae_lib.model.vae import MRVAE
 
 SWEEP = (-2.5, 2.5)
 """Where a real is swept: the prior puts 98.8 % of its mass inside."""
-
-
 RANGES = ("absolute", "data", "prior")
 """Where a real is swept: between two values, or between two quantiles of its means over images, or of N(0, 1)."""
 
@@ -42,31 +40,31 @@ def sweep_values(n: int = 11, kind: str = "absolute", *, ends: tuple[float, floa
     return means.double().quantile(probs).float()
 
 
-def prior_start(model: MRVAE, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-    """A starting point drawn from the prior: z (D,) normal, b (K,) fair coins."""
-    bits = torch.randint(2, (model.n_bits,), generator=generator)
-    return torch.randn(model.n_reals, generator=generator), bits.float()
-
-
-@torch.inference_mode()
-def image_start(model: MRVAE, x: Tensor) -> tuple[Tensor, Tensor]:
-    """The starting point of an image (C, H, W) in [0, 1]: its mean reals (D,) and hard bits (K,)."""
-    posterior = model.encode(x[None])
-    return posterior.mu[0], posterior.bits[0]
-
-
-def data_sweep(mu: Tensor, n: int = 9) -> Tensor:
-    """Where a set of images itself puts each real: n even steps from the 2.5 % to the 97.5 % quantile of its means.
+def traverse(model: MRVAE, z: Tensor, b: Tensor, *, real: int | None = None, bit: int | None = None,
+             values: Tensor | None = None) -> Tensor:
+    """What one latent does while the others stay: pictures, one per value of that latent.
 
     Args:
-        mu: (N, D).
+        z: (D,) and b: (K,), where all other latents stay.
+        real: which real takes each of `values`.
+        bit: which bit is off and then on.
+        values: (V,) of the real; `sweep_values()` if None.
     Returns:
-        (D, n), both ends included.
+        Pixels in [0, 1]: (V, C, H, W) for a real, (2, C, H, W) for a bit, and (2^K, C, H, W) with neither, a picture
+        of every code at these reals, in the order of `all_codes`.
+    Raises:
+        ValueError: a real and a bit, one that the model does not have, or values without a real.
     """
-    if not mu.shape[1]:
-        return mu.new_zeros(0, n)  # torch has no quantile of nothing
-    low, high = mu.quantile(torch.tensor([0.025, 0.975], device=mu.device), dim=0)
-    return low[:, None] + (high - low)[:, None] * torch.linspace(0, 1, n, device=mu.device)
+    if real is not None and bit is not None:
+        raise ValueError(f"traverse moves a real or a bit, got real={real} and bit={bit}")
+    for name, latent, n in (("real", real, model.n_reals), ("bit", bit, model.n_bits)):
+        if latent is not None and not 0 <= latent < n:
+            raise ValueError(f"{name}={latent}: the model has {n} of them, counted from 0")
+    if values is not None and real is None:
+        raise ValueError("values are those of a real, so say which: real=0")
+    if real is not None:
+        return real_sweep(model, z, b, real, sweep_values() if values is None else values)
+    return code_lattice(model, z) if bit is None else bit_flips(model, z[None], b[None], bit)[0]
 
 
 @torch.inference_mode()
@@ -105,18 +103,6 @@ def code_lattice(model: MRVAE, z: Tensor) -> Tensor:
     """Every code at the same reals: (2^K, C, H, W) pixels in [0, 1], in the order of `all_codes`; z is (D,)."""
     codes = all_codes(model.n_bits)
     return model.decode(z.expand(len(codes), -1), codes)
-
-
-@torch.inference_mode()
-def bit_by_real(model: MRVAE, z: Tensor, b: Tensor, bit: int, real: int, values: Tensor) -> Tensor:
-    """One real swept with one bit off, then with it on; z is (D,), b (K,), values (V,).
-
-    Returns:
-        (2, V, C, H, W) pixels in [0, 1].
-    """
-    codes = b.repeat(2, 1)
-    codes[0, bit], codes[1, bit] = 0, 1
-    return torch.stack([real_sweep(model, z, code, real, values) for code in codes])
 
 
 @torch.inference_mode()

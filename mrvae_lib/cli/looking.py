@@ -60,7 +60,7 @@ def traverse(
                                        "0.95).")] = "absolute",
 ) -> None:
     """Draw what each latent does: sweeps, flips, every code, mixtures, an animation per real, reconstructions."""
-    from mrvae_lib.analysis.report import write_more_traversals, write_reconstructions, write_traversals
+    from mrvae_lib.analysis.run_report import write_more_traversals, write_reconstructions, write_traversals
     from mrvae_lib.data import load_dataset
     from mrvae_lib.errors import DataError
     from mrvae_lib.training.checkpoints import load_model

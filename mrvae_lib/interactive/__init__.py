@@ -6,7 +6,8 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "CompareExplorer": "compare", "ConfigPanel": "settings", "LatentExplorer": "explorer", "TrainingMonitor": "monitor",
+    "CompareExplorer": "compare", "ConfigPanel": "settings", "LatentExplorer": "explorer",
+    "TrainingMonitor": "training_monitor",
     "export_html": "export", "page_frame": "export",
 }
 __all__ = ["CompareExplorer", "ConfigPanel", "LatentExplorer", "TrainingMonitor", "export_html", "page_frame"]

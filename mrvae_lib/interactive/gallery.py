@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import torch
 
-from mrvae_lib.analysis.figures import tile
+from mrvae_lib.analysis.pictures import tile
 from mrvae_lib.interactive.card import accuracy_text
 from mrvae_lib.interactive.export import N_STARTS, export_html, fill
 from mrvae_lib.interactive.state import explorer_content, png_bytes
