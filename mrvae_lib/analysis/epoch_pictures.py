@@ -83,8 +83,11 @@ class EpochPictures(Callback):
         if run.epoch not in self.epochs:
             return
         when, made = f"epoch {run.epoch}", run.model.reconstruct(self.x)
-        drawn = {"reconstructions": plot_pairs(self.x, made, when), "samples": plot_samples(run.model, when),
-                 "sweep": plot_sweep(run.model, self.images.first(N_MEASURED).to(run.device), when)}
+        drawn: dict[str, Axes | FigureBase] = {
+            "reconstructions": plot_pairs(self.x, made, when),
+            "samples": plot_samples(run.model, when),
+            "sweep": plot_sweep(run.model, self.images.first(N_MEASURED).to(run.device), when),
+        }
         if self.images.labels is not None:
             drawn["classes"] = plot_classes(run.model, self.images, when)
         for name, figure in drawn.items():
@@ -106,7 +109,8 @@ class EpochPictures(Callback):
                              row_names=[f"epoch {int(path.stem)}" if int(path.stem) else "original" for path in paths])
 
     def _write_row(self, epoch: int, pictures: Tensor) -> None:
-        atomic_write(self.folder / "history" / f"{epoch:04}.png", png_bytes(tile(pictures[:N_HISTORY], N_HISTORY, gap=0)))
+        row = tile(pictures[:N_HISTORY], N_HISTORY, gap=0)
+        atomic_write(self.folder / "history" / f"{epoch:04}.png", png_bytes(row))
 
     def _write(self, name: str, figure: Axes | FigureBase, step: int) -> None:
         content = figure_png(figure)
@@ -147,7 +151,7 @@ def plot_classes(model: MRVAE, images: ImageSet, when: str) -> Axes:
 
 
 def plot_sweep(model: MRVAE, images: ImageSet, when: str) -> Axes:
-    """From the first image, each real over the middle 95 % of the images' means with its values; each bit off and on."""
+    """From the first image, each real over the middle 95 % of the images' means, with its values; each bit off, on."""
     posterior = encode_set(model, images)
     z, b = posterior.mu[:1], posterior.bits[:1]
     kl = posterior.kl_reals().mean(dim=0)

@@ -63,7 +63,8 @@ def show_pictures(pictures: Tensor, columns: int, ax: Axes | None = None, *, tit
     return ax
 
 
-def plot_information(kl_of_real: Sequence[float], information_of_bit: Sequence[float], ax: Axes | None = None) -> Axes:
+def plot_information(kl_of_real: Sequence[float], information_of_bit: Sequence[float], ax: Axes | None = None, *,
+                     legend: bool = True) -> Axes:
     """Bars of what each latent tells about the image, in nats: reals by KL, bits by I(x; b_k), with a bit's bound."""
     ax = ax or plt.subplots(figsize=(7, 2.4))[1]
     n_reals, n_bits = len(kl_of_real), len(information_of_bit)
@@ -72,10 +73,13 @@ def plot_information(kl_of_real: Sequence[float], information_of_bit: Sequence[f
     if n_bits:
         ax.hlines(math.log(2), n_reals - 0.5, n_reals + n_bits - 0.5, color="0.4", linestyle="--", linewidth=1,
                   label="most a bit can tell, ln 2")
-    ax.set_xticks(range(n_reals + n_bits), _latent_names(n_reals, n_bits))
+    ax.set_xticks(range(n_reals + n_bits), _latent_names(n_reals, n_bits), rotation=90 if n_reals + n_bits > 10 else 0)
     ax.set_ylim(0, 1.05 * max([math.log(2), *kl_of_real]))
     _finish(ax, "", "nats per image")
-    ax.legend(frameon=False, fontsize=8, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+    if legend:
+        ax.legend(frameon=False, fontsize=8, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+    else:
+        ax.set_title("KL of each z, I(x; b) of each b", fontsize=10, loc="left")
     return ax
 
 
@@ -242,8 +246,9 @@ def figure_png(figure_or_axes: FigureBase | Axes, *, dpi: int = 96) -> bytes:
     """A figure as the bytes of a PNG file; the figure is closed."""
     figure: Any = figure_or_axes.get_figure() if isinstance(figure_or_axes, Axes) else figure_or_axes
     buffer = io.BytesIO()
+    bounds = None if figure.get_layout_engine() else "tight"  # a layout engine has already made everything fit
     try:
-        figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight", facecolor="white")
+        figure.savefig(buffer, format="png", dpi=dpi, bbox_inches=bounds, facecolor="white")
     finally:
         plt.close(figure)
     return buffer.getvalue()

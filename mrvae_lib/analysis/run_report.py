@@ -1,4 +1,4 @@
-"""What a finished run leaves behind: scores, the model card, pictures, and `report.html`, the page that gathers them."""
+"""What a finished run leaves behind: scores, a model card, pictures, and `report.html`, a page that gathers them."""
 
 from __future__ import annotations
 

@@ -63,19 +63,19 @@ class TrainingMonitor(Callback):
             self._sums[name] = self._sums[name] + mean if name in self._sums else mean
         self._n_summed += 1
         if time.monotonic() > self._next_at:
-            self._add_row({})
+            self._add_row()
             self._redraw()
 
     def on_epoch(self, run: Run, metrics: dict[str, Any]) -> None:
         self.metrics = metrics
-        self._add_row(metrics)
+        self._add_row()
+        self.rows[-1] = {**metrics, **self.rows[-1]}
         if not in_notebook():
             told = ", ".join(f"{name} {metrics[name]:.2f}" for name in ("reconstruction", "kl_z", "kl_b"))
             print(f"epoch {run.epoch}/{run.config.train.epochs}: {told}")
 
     def on_end(self, run: Run) -> None:
-        if self._n_summed:
-            self._add_row({})
+        self._add_row()
         self._redraw()  # this picture stays in the saved notebook
 
     def status(self) -> str:
@@ -95,11 +95,11 @@ class TrainingMonitor(Callback):
         kl, bits = self.metrics.get("kl_of_real", []), self.metrics.get("information_of_bit", [])
         figure = plt.figure(figsize=(10, 5), layout="constrained")
         figure.suptitle(self.status(), x=0.01, ha="left", fontsize=10, fontweight="bold")
-        message, curves, pictures = figure.subfigures(3, 1, height_ratios=[0.25, 2.6, 1.9])
+        message, curves, pictures = figure.subfigures(3, 1, height_ratios=[0.25, 2.6, 1.9], squeeze=False)[:, 0]
         message.text(0.01, 0.5, fill(collapse_message(kl, bits), 140), color=ORANGE, va="center", fontsize=9)
-        left, right = curves.subfigures(1, 2, width_ratios=[2, 1.1])
+        left, right = curves.subfigures(1, 2, width_ratios=[2, 1.1], squeeze=False)[0]
         plot_metrics(self.rows, ("loss", "what latents carry"), left)
-        plot_information(kl, bits, right.subplots())
+        plot_information(kl, bits, right.subplots(), legend=False)
         if self.run is not None:
             show_pictures(torch.cat([self.x, self._made(self.run)]), len(self.x), pictures.subplots(),
                           row_names=["original", "reconstr."])
@@ -120,11 +120,12 @@ class TrainingMonitor(Callback):
         now = time.monotonic()
         self._next_at = now + max(self.every, (now - began) / SHARE_OF_DRAWING)
 
-    def _add_row(self, metrics: Mapping[str, Any]) -> None:
+    def _add_row(self) -> None:
         assert self.run is not None
-        means = {name: float(total) / self._n_summed for name, total in self._sums.items()}
-        self.rows.append({**metrics, **means, "epoch": self.run.step / self.run.steps_per_epoch})
-        self._sums, self._n_summed = {}, 0
+        if self._n_summed:
+            means = {name: float(total) / self._n_summed for name, total in self._sums.items()}
+            self.rows.append({**means, "epoch": self.run.step / self.run.steps_per_epoch})
+            self._sums, self._n_summed = {}, 0
 
     @torch.inference_mode()
     def _made(self, run: Run) -> Tensor:
