@@ -1,19 +1,18 @@
 """Scores, traversals and figures of a model whose answers are known."""
 
+import io
 import math
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from mrvae_lib.analysis.encoding import encode_set, encoded_examples, evaluate, informative_reals, swapped
 from mrvae_lib.analysis.figures import (
-    latent_scatter,
     plot_capacity,
     plot_code_lattice,
-    plot_code_samples,
-    plot_code_usage,
     plot_factor_information,
     plot_information,
     plot_reconstructions,
@@ -22,16 +21,15 @@ from mrvae_lib.analysis.figures import (
     show_pictures,
 )
 from mrvae_lib.analysis.metrics import kmeans_codes, majority_accuracy
-from mrvae_lib.analysis.pictures import save_real_gifs, save_strip, save_traversal_gif, tile
+from mrvae_lib.analysis.pictures import enlarged, png_bytes, save_gif, save_strip, tile
+from mrvae_lib.analysis.run_report import write_more_traversals, write_traversals
 from mrvae_lib.analysis.traversals import (
-    bit_by_real,
     bit_flips,
     code_lattice,
-    image_start,
     interpolate,
-    prior_start,
     real_sweep,
     sweep_values,
+    traverse,
 )
 from mrvae_lib.data.imageset import as_floats
 from mrvae_lib.model.codes import all_codes
@@ -140,21 +138,23 @@ def test_a_sweep_spans_values_or_quantiles_of_the_data_or_of_the_prior():
         sweep_values(3, "data")
 
 
-def test_a_start_is_an_image_or_a_draw_of_the_prior():
-    model, x = tiny_model(), torch.rand(1, 8, 8)
-    z, b = image_start(model, x)
-    torch.testing.assert_close(model.decode(z[None], b[None]), model.reconstruct(x[None]))
-    z, b = prior_start(model, torch.Generator().manual_seed(0))
-    assert (z.shape, b.shape) == ((2,), (3,))
-    assert set(b.tolist()) <= {0.0, 1.0}
-
-
-def test_a_bit_is_crossed_with_a_real():
+def test_one_latent_moves_and_the_others_stay():
     model, z, b, values = tiny_model(), torch.randn(2), torch.tensor([1.0, 0, 1]), torch.tensor([-1.0, 0, 1])
-    crossed = bit_by_real(model, z, b, 1, 0, values)
-    assert crossed.shape == (2, 3, 1, 8, 8)
-    torch.testing.assert_close(crossed[0], real_sweep(model, z, b, 0, values))
-    torch.testing.assert_close(crossed[1], real_sweep(model, z, torch.ones(3), 0, values))
+    assert torch.equal(traverse(model, z, b, real=1, values=values), real_sweep(model, z, b, 1, values))
+    assert torch.equal(traverse(model, z, b, real=0), real_sweep(model, z, b, 0, sweep_values()))
+    assert torch.equal(traverse(model, z, b, bit=1), bit_flips(model, z[None], b[None], 1)[0])
+    assert torch.equal(traverse(model, z, b), code_lattice(model, z))
+
+
+@pytest.mark.parametrize(("wrong", "message"), [
+    ({"real": 0, "bit": 1}, "a real or a bit, got real=0 and bit=1"),
+    ({"real": 2}, "real=2: the model has 2 of them"),
+    ({"bit": -1}, "bit=-1: the model has 3 of them"),
+    ({"bit": 1, "values": torch.zeros(1)}, "say which: real=0"),
+])
+def test_a_traverse_of_what_is_not_there_is_refused_in_one_line(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        traverse(tiny_model(), torch.zeros(2), torch.zeros(3), **wrong)
 
 
 def test_an_interpolation_starts_and_ends_at_its_ends_and_shows_only_hard_codes():
@@ -166,13 +166,14 @@ def test_an_interpolation_starts_and_ends_at_its_ends_and_shows_only_hard_codes(
 
 
 def test_animations_have_a_frame_per_value_and_strips_a_column_per_image(tmp_path):
-    model = tiny_model(n_reals=3)
-    paths = save_real_gifs(model, torch.zeros(3), torch.ones(3), tmp_path)
-    assert [path.name for path in paths] == ["anim_z0.gif", "anim_z1.gif", "anim_z2.gif"]
-    with Image.open(paths[1]) as gif:
+    with Image.open(save_gif(torch.rand(10, 2, 1, 8, 8), tmp_path / "a.gif", scale=3)) as gif:
         assert gif.n_frames == 10
+        assert gif.size == (3 * 19, 3 * 10)
     with Image.open(save_strip(torch.rand(6, 1, 8, 8), tmp_path / "strip.png", columns=3, scale=2)) as image:
         assert image.size == (2 * (3 * 9 + 1), 2 * (2 * 9 + 1))
+    picture = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    np.testing.assert_array_equal(Image.open(io.BytesIO(png_bytes(enlarged(picture, 2))))
+                                  .resize((4, 2), Image.Resampling.NEAREST), picture)
 
 
 def test_a_flip_shows_each_start_with_the_bit_off_and_on():
@@ -215,9 +216,30 @@ def test_every_figure_is_drawn_for_every_kind_of_model(tmp_path, n_reals, n_bits
     for i, figure in enumerate(figures):
         path = save_figure(figure, tmp_path / f"{i}.png")
         assert Image.open(path).size[0] > 50
-    with Image.open(save_traversal_gif(model, mu[0], bits[0], kl, tmp_path / "t.gif")) as gif:
+    model.examples = {"mu": mu, "bits": bits}
+    model.card = {"scores": {"kl_of_real": kl, "information_of_bit": [0.3] * n_bits}}
+    written = {path.name for path in write_traversals(model, tmp_path) + write_more_traversals(model, tmp_path)}
+    expected = {"traversals.png", "traversals.gif", "interpolation.png", *(f"anim_z{i}.gif" for i in range(n_reals))}
+    expected |= ({"sweeps.png"} if n_reals else set()) | ({"lattice.png"} if n_bits else set())
+    assert written == expected | ({"bit_by_real.png"} if n_reals and n_bits else set())
+    with Image.open(tmp_path / "traversals.gif") as gif:
         assert gif.n_frames > 1
     assert not plt.get_fignums()
+
+
+def test_a_grid_of_pictures_names_its_rows_and_captions_each_picture_below_it():
+    pictures = torch.rand(4, 3, 8, 8)
+    ax = show_pictures(pictures, 2, title="four", row_names=["up", "down"], captions=["a", "b", "c", "d"])
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["up", "down"]
+    assert [text.get_text() for text in ax.texts] == ["a", "b", "c", "d"]
+    grid = ax.images[0].get_array()
+    for i, text in enumerate(ax.texts):
+        x, y = (round(place) for place in text.get_position())
+        column = 1 + 9 * (i % 2)
+        assert column < x < column + 8
+        np.testing.assert_array_equal(grid[y - 8 : y, column : column + 8],
+                                      (pictures[i] * 255).round().byte().permute(1, 2, 0))
+    plt.close("all")
 
 
 def test_bars_show_the_values_they_are_given():
@@ -225,26 +247,6 @@ def test_bars_show_the_values_they_are_given():
     assert [bar.get_height() for bar in ax.patches] == [1.5, 0.2, 0.6]
     assert [text.get_text() for text in ax.get_xticklabels()] == ["z0", "z1", "b0"]
     plt.close("all")
-
-
-def test_a_scatter_shows_the_plane_of_largest_variance_with_a_colour_per_label():
-    generator = torch.Generator().manual_seed(0)
-    mu = torch.randn(400, 4, generator=generator) * torch.tensor([0.1, 3.0, 0.1, 1.0])
-    labels = torch.arange(400) % 3
-    ax = latent_scatter(mu, labels, ["a", "b", "c"])
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b", "c"]
-    drawn = torch.from_numpy(ax.collections[0].get_offsets().data)
-    torch.testing.assert_close(drawn, (mu - mu.mean(0))[labels == 0][:, [1, 3]].double(), atol=0.15, rtol=0)
-    assert "90 % of the variance" in ax.get_xlabel()
-    plt.close("all")
-
-
-@pytest.mark.parametrize("n_reals", [1, 2])
-def test_a_scatter_of_few_reals_is_drawn_and_of_none_refused(n_reals):
-    assert len(latent_scatter(torch.randn(30, n_reals)).collections[0].get_offsets()) == 30
-    plt.close("all")
-    with pytest.raises(ValueError, match="D at least 1"):
-        latent_scatter(torch.zeros(30, 0))
 
 
 def test_the_map_of_information_shows_every_latent_and_factor_with_its_value():
@@ -257,21 +259,8 @@ def test_the_map_of_information_shows_every_latent_and_factor_with_its_value():
     plt.close("all")
 
 
-def test_usage_is_a_bar_per_code_beside_even_use():
-    ax = plot_code_usage(torch.tensor([0.5, 0.25, 0.25, 0.0]))
-    assert [bar.get_height() for bar in ax.patches] == [50, 25, 25, 0]
-    assert [text.get_text() for text in ax.get_xticklabels()] == ["00", "01", "10", "11"]
-    plt.close("all")
-
-
 def test_kl_is_drawn_over_its_capacity():
     ax = plot_capacity([0, 100, 200], [0.1, 5.2, 10.1], [0, 5, 10])
     assert [line.get_ydata()[-1] for line in ax.lines] == [10.1, 10]
     assert "nats" in ax.get_ylabel()
-    plt.close("all")
-
-
-def test_samples_of_a_code_are_a_row_named_by_the_code():
-    ax = plot_code_samples(tiny_model(n_bits=2), n=5, generator=torch.Generator().manual_seed(0))
-    assert [text.get_text() for text in ax.get_yticklabels()] == ["00", "01", "10", "11"]
     plt.close("all")
