@@ -148,8 +148,8 @@ def test_the_sweep_runs_over_the_datas_own_quantiles_and_prints_its_values():
     ends = model.encode(images.floats()).mu.quantile(torch.tensor([0.025, 0.975]), dim=0)
     captions = [text.get_text() for text in ax.texts]
     for row, (low, high) in enumerate(ends.T.tolist()):
-        assert (captions[9 * row], captions[9 * row + 8]) == (f"{low:+.2f}", f"{high:+.2f}")
-    assert captions[18:] == ["b0 off", "b0 on", "b1 off", "b1 on", "b2 off", "b2 on", "", "", ""]
+        assert (captions[11 * row], captions[11 * row + 10]) == (f"{low:+.2f}", f"{high:+.2f}")
+    assert captions[22:] == ["off", "on", "off", "on", "off", "on", "off", "on", "off", "on", ""] * 3
     plt.close("all")
 
 

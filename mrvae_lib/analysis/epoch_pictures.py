@@ -26,9 +26,9 @@ from PIL import Image
 from torch import Tensor
 
 from mrvae_lib.analysis.encoding import encode_set
-from mrvae_lib.analysis.figures import figure_png, plot_scatter, show_pictures
+from mrvae_lib.analysis.figures import figure_png, plot_scatter, plot_traversals, show_pictures
 from mrvae_lib.analysis.pictures import png_bytes, tile
-from mrvae_lib.analysis.traversals import bit_flips, real_sweep, sweep_values
+from mrvae_lib.analysis.traversals import sweep_values
 from mrvae_lib.config import TrainConfig
 from mrvae_lib.data import ImageSet
 from mrvae_lib.model.vae import MRVAE
@@ -43,10 +43,10 @@ N_HISTORY = 10
 N_MEASURED = 1000
 """Test images on which the sweep's range is measured."""
 MAX_SCATTERED = 10_000
-N_VALUES = 9
+N_VALUES = 11
 """Values of each real in the sweep."""
-MAX_SWEPT, BITS_ACROSS = 16, 4
-"""The reals that tell most, and the first bits."""
+MAX_SWEPT = 16
+"""The reals that tell most."""
 MAX_CLASSES = 20
 
 
@@ -151,21 +151,11 @@ def plot_classes(model: MRVAE, images: ImageSet, when: str) -> Axes:
 
 
 def plot_sweep(model: MRVAE, images: ImageSet, when: str) -> Axes:
-    """From the first image, each real over the middle 95 % of the images' means, with its values; each bit off, on."""
+    """Each real over the middle 95 % of the images' means, with its values, and each bit off and on."""
     posterior = encode_set(model, images)
-    z, b = posterior.mu[:1], posterior.bits[:1]
-    kl = posterior.kl_reals().mean(dim=0)
-    rows, names, captions = [], [], []
-    for i in sorted(kl.topk(min(model.n_reals, MAX_SWEPT)).indices.tolist()):
-        values = sweep_values(N_VALUES, "data", ends=(0.025, 0.975), means=posterior.mu[:, i].cpu())
-        rows.append(real_sweep(model, z[0], b[0], i, values.to(z.device)))
-        names.append(f"z{i}\n{float(kl[i]):.2f} nats")
-        captions += [f"{value:+.2f}" for value in values.tolist()]
-    bits = range(min(model.n_bits, MAX_SWEPT))
-    for group in (bits[first : first + BITS_ACROSS] for first in bits[::BITS_ACROSS]):
-        flips = torch.cat([bit_flips(model, z, b, k)[0] for k in group])
-        rows += [flips, flips.new_ones(N_VALUES - len(flips), *flips.shape[1:])]
-        names.append("bits")
-        captions += [f"b{k} {value}" for k in group for value in ("off", "on")] + [""] * (N_VALUES - len(flips))
-    return show_pictures(torch.cat(rows), N_VALUES, row_names=names, captions=captions,
-                         title=f"sweep, {when}: reals over the middle 95 % of the test images' means")
+    kl, mu = posterior.kl_reals().mean(dim=0), posterior.mu
+    values = [sweep_values(N_VALUES, "data", ends=(0.025, 0.975), means=means) for means in mu.T.cpu()]
+    return plot_traversals(model, mu, posterior.bits, kl.tolist(),
+                           reals=sorted(kl.topk(min(model.n_reals, MAX_SWEPT)).indices.tolist()),
+                           values=torch.stack(values) if values else torch.zeros(0, N_VALUES),
+                           title=f"{when}: reals over the middle 95 % of the test images' means")

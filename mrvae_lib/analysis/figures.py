@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import FigureBase
 from torch import Tensor
 
 from mrvae_lib.analysis.encoding import informative_reals
@@ -56,7 +56,7 @@ def show_pictures(pictures: Tensor, columns: int, ax: Axes | None = None, *, tit
     ax.tick_params(length=0, labelsize=8)
     for i, caption in enumerate(captions):
         row, column = divmod(i, columns)
-        ax.text((column + 0.5) * (width + 1), (row + 1) * (height + margin + 1) - margin, caption, fontsize=6.5,
+        ax.text((column + 0.5) * (width + 1), (row + 1) * (height + margin + 1) - margin, caption, fontsize=7,
                 color="0.3", ha="center", va="top", linespacing=1)
     if title:
         ax.set_title(title, fontsize=9, loc="left")
@@ -91,35 +91,36 @@ def plot_reconstructions(model: MRVAE, x: Tensor, ax: Axes | None = None) -> Axe
 
 
 def plot_traversals(model: MRVAE, mu: Tensor, bits: Tensor, kl_of_real: Sequence[float],
-                    information_of_bit: Sequence[float] = ()) -> Figure:
-    """One row per informative real, swept from the first starting point, and one per bit, off | on at several.
+                    information_of_bit: Sequence[float] = (), *, reals: Sequence[int] | None = None,
+                    values: Tensor | None = None, title: str = "") -> Axes:
+    """One row per real, swept from the first starting point, and one per bit, off and on at several.
 
     Args:
         mu: (N, D) and bits: (N, K), starting points.
-        kl_of_real: (D,) nats, which orders and labels the rows.
+        kl_of_real: (D,) nats, which labels the rows.
         information_of_bit: (K,) nats, labels.
+        reals: which ones; those that carry information, most informative first, if None.
+        values: (D, V) of each real; `sweep_values()` for all if None.
     """
-    values, n_pairs = sweep_values(11), min(5, len(mu))
-    rows: list[tuple[str, str, np.ndarray]] = [
-        (f"z{i}\n{kl_of_real[i]:.2f} nats", BLUE, tile(real_sweep(model, mu[0], bits[0], i, values), 11))
-        for i in informative_reals(kl_of_real)]
+    values = sweep_values().repeat(model.n_reals, 1) if values is None else values
+    if reals is None:
+        reals = informative_reals(kl_of_real) or range(model.n_reals)
+    columns = values.shape[1]
+    n_pairs = min(columns // 2, len(mu))
+    rows, names, captions = [], [], []
+    for i in reals:
+        rows.append(real_sweep(model, mu[0], bits[0], i, values[i]))
+        names.append(f"z{i}\n{kl_of_real[i]:.2f} nats")
+        captions += [f"{value:+.2f}" for value in values[i].tolist()]
     for k in range(model.n_bits):
-        told = f"\n{information_of_bit[k]:.2f} nats" if len(information_of_bit) else ""
-        pairs = [np.pad(tile(pair, 2), ((0, 0), (0, 6), (0, 0)), constant_values=255)
-                 for pair in bit_flips(model, mu[:n_pairs], bits[:n_pairs], k)]
-        rows.append((f"b{k}{told}", ORANGE, np.concatenate(pairs, axis=1)))
-    figure, axes = plt.subplots(max(1, len(rows)), 1, figsize=(7.5, 0.72 * max(1, len(rows)) + 0.5), squeeze=False)
-    for ax in axes[:, 0]:
-        ax.set(xticks=[], yticks=[], anchor="W")
-        ax.spines[:].set_visible(False)
-    for ax, (label, colour, strip) in zip(axes[:, 0], rows, strict=False):
-        ax.imshow(strip, interpolation="nearest")
-        ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8, color=colour)
-    low, high = float(values[0]), float(values[-1])
-    axes[0, 0].set_title(f"each real from {low:g} to {high:g}; each bit off | on, from {n_pairs} starting points",
-                         fontsize=9, loc="left")
-    figure.tight_layout(h_pad=0.3)
-    return figure
+        flips = bit_flips(model, mu[:n_pairs], bits[:n_pairs], k).flatten(0, 1)
+        rows += [flips, flips.new_ones(columns - len(flips), *flips.shape[1:])]
+        names.append(f"b{k}\n{information_of_bit[k]:.2f} nats" if len(information_of_bit) else f"b{k}")
+        captions += ["off", "on"] * n_pairs + [""] * (columns - len(flips))
+    ax = show_pictures(torch.cat(rows), columns, row_names=names, captions=captions, title=title)
+    for label in ax.get_yticklabels():
+        label.set_color(ORANGE if label.get_text().startswith("b") else BLUE)
+    return ax
 
 
 def plot_code_lattice(model: MRVAE, z: Tensor, probs: Tensor | None = None) -> Axes:
