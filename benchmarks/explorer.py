@@ -92,7 +92,7 @@ def random_events(explorer: LatentExplorer, n: int) -> None:
             bit = draw.choice(explorer.bits)
             bit.value = not bit.value
         elif kind < 0.8:
-            explorer.starts.step(draw.choice((-1, 1)))
+            explorer.walk.step(draw.choice((-1, 1)))
         elif kind < 0.9:
             explorer.randomise()
         elif kind < 0.95:

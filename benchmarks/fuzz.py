@@ -12,7 +12,6 @@ the files that did.
 from __future__ import annotations
 
 import argparse
-import gzip
 import io
 import json
 import random
@@ -36,8 +35,7 @@ import torch
 from safetensors.torch import save as save_tensors
 
 from mrvae_lib.config import ModelConfig, dump_config, load_config, preset_names
-from mrvae_lib.data.own import load_npz
-from mrvae_lib.data.vision import _read_idx
+from mrvae_lib.data.own_images import load_npz
 from mrvae_lib.errors import CheckpointError, ConfigError, DataError
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.checkpoints import load_model, write_model
@@ -112,16 +110,6 @@ def bad_tensors(draw: random.Random) -> bytes:
     return save_tensors(weights)
 
 
-def idx(shape: tuple[int, ...], content: bytes, kind: int = 8) -> bytes:
-    return gzip.compress(struct.pack(f">BBBB{len(shape)}I", 0, 0, kind, len(shape), *shape) + content, 1)
-
-
-def bad_idx(draw: random.Random) -> bytes:
-    """Sizes that the content does not have, kinds that are not bytes, and a bomb."""
-    shape = tuple(draw.choice([0, 1, 3, 2**16, 2**31, 2**32 - 1]) for _ in range(draw.randrange(6)))
-    return idx(shape, bytes(draw.choice([0, 1, 9, 1000, 10**7])), draw.choice([8, 8, 8, 9, 13, 0]))
-
-
 def npz(**arrays: object) -> bytes:
     stream = io.BytesIO()
     np.savez_compressed(stream, **arrays)
@@ -186,9 +174,6 @@ def formats() -> dict[str, Format]:
         "safetensors header": Format(".input", [header], in_model_folder("model.safetensors"), is_text=True,
                                      wrap=lambda text: struct.pack("<Q", len(text)) + text + weights[size:]),
         "examples": Format(".input", [files["examples.safetensors"]], in_model_folder("examples.safetensors")),
-        "idx.gz": Format(".gz", [idx((6, 8, 8), images.tobytes()), idx((6,), bytes(6))], _read_idx, bad_idx),
-        "idx": Format(".gz", [gzip.decompress(idx((6, 8, 8), images.tobytes()))], _read_idx, bad_idx,
-                      wrap=lambda content: gzip.compress(content, 1)),
         "npz": Format(".npz", [npz(images=images, labels=np.arange(6)),
                                npz(train_images=images / 255.0, test_images=images / 255.0)],
                       lambda path: load_npz(str(path), "train"), bad_npz),
@@ -196,7 +181,7 @@ def formats() -> dict[str, Format]:
                              lambda path: load_npz(str(path), "train"), wrap=zipped),
     }
     if ini:
-        from mrvae_lib.ini import IniFile
+        from mrvae_lib.dialects.ini import IniFile
 
         found["ini"] = Format(".ini", [path.read_bytes() for path in ini], lambda path: IniFile.read(path).run(),
                               is_text=True)

@@ -30,8 +30,7 @@ from torchvision import datasets, transforms
 
 from mrvae_lib.config import RunConfig, load_config
 from mrvae_lib.data import ImageSet, load_dataset
-from mrvae_lib.data.imageset import as_floats
-from mrvae_lib.data.vision import data_folder
+from mrvae_lib.data.torchvision_sets import data_folder
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import loss_terms, total_loss
 from mrvae_lib.training.callbacks import JsonLines, TensorBoard
@@ -161,7 +160,7 @@ def bare_rate(preset: str, images: ImageSet, batch: int, n_steps: int, **changes
 def bare_run(preset: str, images: ImageSet, batch: int, *, precision: str = "auto", contiguous: bool = False,
              plain_adam: bool = False, compiled: bool = False) -> tuple[Run, torch.Tensor]:
     run = start(configured(preset, batch, precision), images=images.first(batch))
-    x = as_floats(run.images.take())
+    x = run.images.floats()
     if contiguous:
         run.model.to(memory_format=torch.contiguous_format)
     if plain_adam:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mrvae_lib.analysis.traversals import traverse
     from mrvae_lib.config import load_config
     from mrvae_lib.data import load_dataset
-    from mrvae_lib.interactive.exercises import check
+    from mrvae_lib.exercises import check
     from mrvae_lib.model.codes import CodeTable, all_codes
     from mrvae_lib.model.latents import expected_loss
     from mrvae_lib.model.vae import MRVAE, Posterior
@@ -30,7 +30,7 @@ _HOMES = {
     "loss_terms": "objective", "total_loss": "objective", "random_pose": "pose", "expected_loss": "model.latents",
     "all_codes": "model.codes", "CodeTable": "model.codes",
     "encode_set": "analysis.encoding", "measure": "analysis.measurement", "factor_scores": "analysis.measurement",
-    "traverse": "analysis.traversals", "check": "interactive.exercises",
+    "traverse": "analysis.traversals", "check": "exercises",
 }
 _MODULES = {"figures": "analysis.figures", "widgets": "interactive"}
 __all__ = sorted([*_HOMES, *_MODULES])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,9 @@ Schedule = Annotated[
 ]
 """A number, or points [progress, value] joined by straight lines; progress runs from 0 to 1 over the run."""
 
+Widths = Annotated[
+    tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1, description="one or more whole numbers >= 1")
+]
 Layers = Annotated[
     tuple[str, ...], Field(description='a list of layers, such as ["conv 32 k4 s2 p1, relu", "linear 256, relu"]')
 ]
@@ -50,8 +54,7 @@ class ModelConfig(Section):
     n_reals: Annotated[int, Field(ge=0, le=512)] = 10
     n_bits: Annotated[int, Field(ge=0, le=512)] = 4
     network: Literal["mlp", "conv", "layers"] = "mlp"
-    hidden: Annotated[tuple[Annotated[int, Field(ge=1)], ...],
-                      Field(min_length=1, description="one or more whole numbers >= 1")] = (512, 256)
+    hidden: Widths = (512, 256)
     """Of `mlp` and `conv`: widths or channels."""
     encoder: Layers = ()
     """Of `layers`: one after another, without the linear layer to the statistics, which is added."""
@@ -99,7 +102,7 @@ class PoseConfig(Section):
 class DiscriminatorConfig(Section):
     """The network that estimates TC(z) where `objective.tc` is "discriminator"; it has an Adam of its own."""
 
-    hidden: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (1000,) * 6
+    hidden: Widths = (1000,) * 6
     lr: Annotated[float, Field(gt=0)] = 1e-4
 
 
@@ -283,17 +286,13 @@ def _read(source: str | os.PathLike[str]) -> tuple[str, str]:
 
 def _parse_override(override: str) -> dict[str, Any]:
     key, equals, text = override.partition("=")
-    if not equals or not key.strip():
-        raise ConfigError(f"--set {override}: must be section.key=value, for example train.epochs=3")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):
-        value = text.strip()
-    *parents, last = key.strip().split(".")
-    table = {last: value}
-    for parent in reversed(parents):
-        table = {parent: table}
-    return table
+    for value in (text, json.dumps(text.strip())):  # as TOML, or as plain text
+        try:
+            if equals:
+                return tomllib.loads(f"{key} = {value}")
+        except (ValueError, RecursionError):
+            continue
+    raise ConfigError(f"--set {override}: must be section.key=value, for example train.epochs=3")
 
 
 def _merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

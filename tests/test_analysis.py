@@ -31,7 +31,6 @@ from mrvae_lib.analysis.traversals import (
     sweep_values,
     traverse,
 )
-from mrvae_lib.data.imageset import as_floats
 from mrvae_lib.model.codes import all_codes
 from tests.conftest import tiny_images, tiny_model
 
@@ -57,11 +56,11 @@ def test_evaluation_is_the_exact_mean_over_uneven_batches():
     model, images = tiny_model(), tiny_images(2500)
     scores = evaluate(model, images)
     with torch.no_grad():
-        posterior = model.encode(as_floats(images.images))
+        posterior = model.encode(images.floats())
     assert scores.kl_z == pytest.approx(float(posterior.kl_reals().sum(1).mean()), rel=1e-5)
     assert scores.kl_b == pytest.approx(float(posterior.kl_bits().sum(1).mean()), rel=1e-5)
     with torch.no_grad():
-        at_mean = model.reconstruction_loss(as_floats(images.images), posterior.mu, posterior.bits[None])[0].mean()
+        at_mean = model.reconstruction_loss(images.floats(), posterior.mu, posterior.bits[None])[0].mean()
     assert scores.reconstruction_at_mean == pytest.approx(float(at_mean), rel=1e-5)
     assert scores.neg_elbo == pytest.approx(scores.reconstruction + scores.kl_z + scores.kl_b)
     assert scores.information_of_code + scores.aggregate_kl == pytest.approx(scores.kl_b, abs=1e-5)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -128,6 +129,41 @@ def test_data_tells_what_a_set_holds_and_draws_samples(name, told, tmp_path):
 def test_presets_are_listed_with_what_they_are_about():
     output = mrvae("presets").output
     assert all(name in output for name in preset_names())
+
+
+HOSTILE = "photos [2024] [raw] :smile: [/]"
+"""A name that rich would read as markup and emoji, and a shell as several words."""
+
+
+def test_names_are_printed_as_they_are_and_commands_can_be_copied_into_a_shell(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = mrvae("train", "digits", "--out", HOSTILE, *SMALL)
+    assert result.exit_code == 0, result.output
+    assert f"Written to {HOSTILE}: " in result.output
+    assert f"mrvae explore '{HOSTILE}'" in result.output
+    assert f"{HOSTILE}/traversals.png" in mrvae("traverse", HOSTILE).output
+    shutil.rmtree(tmp_path / HOSTILE / "model")
+    for command in ("evaluate", "traverse", "explore", "export"):
+        assert mrvae(command, HOSTILE).stderr.endswith(f"is not finished; go on with it: mrvae train '{HOSTILE}'\n")
+
+
+def test_a_folder_of_images_is_named_as_it_is(tmp_path):
+    folder = tmp_path / HOSTILE.replace("/", "")
+    for label in ("a [b]", "c"):
+        (folder / label).mkdir(parents=True)
+        for i in range(6):
+            Image.new("L", (8, 8), 40 * i).save(folder / label / f"{i}.png")
+    output = mrvae("data", folder, "--out", tmp_path / "x.png").output
+    assert "a [b]" in output
+
+
+def test_a_tilde_is_the_home_folder_where_the_shell_leaves_it_alone(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    shutil.copytree(run[0], tmp_path / "small")
+    assert mrvae("export", "~/small", "--out=~/page.html").exit_code == 0
+    assert (tmp_path / "page.html").is_file()
+    result = mrvae("train", "digits", "--set", "data.name=~/nowhere")
+    assert f"no data set '{tmp_path}/nowhere'" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Data sets: real files, and every way in which they can be broken."""
 
-import gzip
 import hashlib
 import io
+import os
 import pickle
 import shutil
 import tarfile
@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from mrvae_lib.data import DataError, ImageSet, load_dataset
-from mrvae_lib.data.imageset import as_floats, batches_in_order, shuffled_batches
+from mrvae_lib.data import DATASETS, ImageSet, load_dataset
+from mrvae_lib.data.image_set import batches_in_order, shuffled_batches, unpacked
+from mrvae_lib.errors import DataError
 from tests.conftest import tiny_images
 
 
@@ -27,31 +28,46 @@ def no_network(monkeypatch, tmp_path):
     return tmp_path
 
 
+def files_in(folder):
+    return [path for path in folder.rglob("*") if path.is_file() and path.name != ".download.lock"]
+
+
 def test_digits_are_real_and_need_no_file(no_network):
     train, test = load_dataset("digits", "train"), load_dataset("digits", "test")
     assert (len(train), len(test)) == (1437, 360)
     assert train.image_shape == (1, 32, 32)
     assert set(train.labels.tolist()) == set(test.labels.tolist()) == set(range(10))
     assert train.images.max() == 255
+    assert files_in(no_network) == []
 
 
 @pytest.mark.parametrize(("name", "n_train"), [("mnist", 60_000), ("fashion-mnist", 60_000)])
 def test_real_idx_files_have_their_published_counts(mnist_folder, name, n_train):
     train, test = load_dataset(name), load_dataset(name, "test")
     assert (len(train), len(test)) == (n_train, 10_000)
-    assert train.image_shape == (1, 28, 28)
+    assert train.image_shape == DATASETS[name].shape == (1, 28, 28)
+    assert len(train.label_names) == 10
     assert torch.bincount(test.labels).tolist() == ([980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
                                                     if name == "mnist" else [1000] * 10)
 
 
-def test_take_gives_uint8_batches_by_index():
+def test_images_come_by_index_as_bytes_and_as_floats():
     images = tiny_images(10)
-    batch = images.take(torch.tensor([3, 1]))
-    assert batch.dtype == torch.uint8
-    assert torch.equal(batch[0], images.images[3])
-    floats = as_floats(batch)
-    assert floats.dtype == torch.float32
-    assert float(floats.max()) <= 1
+    places = torch.tensor([3, 1])
+    assert torch.equal(images.take(places), images.images[[3, 1]])
+    assert images.take().dtype == torch.uint8
+    assert images.floats().dtype == torch.float32
+    assert torch.equal(images.floats(places), images.images[[3, 1]].float() / 255)
+
+
+def test_packed_images_are_seen_as_what_was_packed(generator):
+    images = torch.randint(2, (5, 1, 3, 16), generator=generator, dtype=torch.uint8) * 255
+    bits = torch.from_numpy(np.packbits(images.numpy() > 0, axis=3))
+    few = ImageSet("few", bits, labels=torch.arange(5), packed=True)
+    assert torch.equal(unpacked(bits), images)
+    assert (few.image_shape, few.nbytes) == ((1, 3, 16), images.nbytes // 8)
+    assert torch.equal(few.to("cpu").first(3).take(torch.tensor([2, 1])), images[[2, 1]])
+    assert few.floats().unique().tolist() == [0, 1]
 
 
 def test_a_pass_in_random_order_uses_full_batches_and_no_image_twice(generator):
@@ -89,47 +105,50 @@ def test_an_unknown_name_lists_the_sets_there_are():
         load_dataset("minst")
 
 
+def test_a_split_is_train_or_test():
+    with pytest.raises(DataError, match="digits: split must be train or test, got 'valid'"):
+        load_dataset("digits", "valid")
+
+
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10"])
 def test_missing_files_without_a_network_are_one_line_that_names_what_works(no_network, name):
-    with pytest.raises(DataError, match=f"{name}: .*could not be downloaded.*'digits' works without") as caught:
+    with pytest.raises(DataError, match=f"{name}: .*cannot be read or downloaded.*'digits' works without") as caught:
         load_dataset(name)
     assert "\n" not in str(caught.value)
     assert str(no_network) in str(caught.value)
-    assert not [path for path in no_network.rglob("*") if path.is_file()]
+    assert files_in(no_network) == []
 
 
-def test_a_half_downloaded_file_is_named_and_never_trusted(mnist_folder, no_network, monkeypatch):
+def test_a_data_folder_that_cannot_be_made_is_one_line_too(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("MRVAE_DATA", str(tmp_path / "file"))
+    with pytest.raises(DataError, match=r"mnist: .*cannot be read or downloaded.*MRVAE_DATA names the data folder"):
+        load_dataset("mnist")
+
+
+@pytest.mark.parametrize("damaged", ["t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz", "t10k-images-idx3-ubyte"])
+def test_a_file_that_was_cut_off_is_never_trusted(mnist_folder, no_network, damaged):
+    """While it was downloaded, or while it was unpacked."""
     raw = no_network / "MNIST" / "raw"
-    shutil.copytree(mnist_folder / "MNIST" / "raw", raw)
-    whole = (raw / "t10k-images-idx3-ubyte.gz").read_bytes()
-    (raw / "t10k-images-idx3-ubyte.gz").write_bytes(whole[:1000])
-    with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte.gz is damaged or incomplete \(expected md5 \w{32}, 1,000"):
+    raw.mkdir(parents=True)
+    for path in (mnist_folder / "MNIST" / "raw").glob("*.gz"):
+        shutil.copy(path, raw)
+    if not damaged.endswith(".gz"):
         load_dataset("mnist", "test")
-
-
-def test_a_damaged_file_is_caught_even_if_it_unpacks(mnist_folder, no_network):
-    raw = no_network / "MNIST" / "raw"
-    shutil.copytree(mnist_folder / "MNIST" / "raw", raw)
-    path = raw / "t10k-labels-idx1-ubyte.gz"
-    content = bytearray(gzip.decompress(path.read_bytes()))
-    content[100] ^= 1
-    path.write_bytes(gzip.compress(bytes(content)))
-    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte\.gz is damaged"):
+    os.truncate(raw / damaged, 1000)
+    with pytest.raises(DataError, match=f"mnist: {no_network / 'MNIST'} cannot be read .*damaged, delete them") as caught:
         load_dataset("mnist", "test")
+    assert "\n" not in str(caught.value)
 
 
-def test_a_download_that_breaks_off_leaves_nothing(no_network, monkeypatch):
+def test_a_download_that_breaks_off_is_not_read(no_network, monkeypatch):
     class Half(io.BytesIO):
         url, length = None, 9
 
-    def breaks_off(*_args, **_kwargs):
-        (no_network / "seen").touch()
-        return Half(b"half")
-
-    monkeypatch.setattr("urllib.request.urlopen", breaks_off)
-    with pytest.raises(DataError, match="could not be downloaded"):
-        load_dataset("mnist")
-    assert [path.name for path in no_network.rglob("*") if path.is_file()] == ["seen"]
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_args, **_kwargs: Half(b"half"))
+    for _ in range(2):
+        with pytest.raises(DataError, match="cannot be read or downloaded"):
+            load_dataset("mnist")
 
 
 def test_cifar10_archives_are_checked_unpacked_and_read(no_network, monkeypatch):
@@ -157,12 +176,14 @@ def test_cifar10_archives_are_checked_unpacked_and_read(no_network, monkeypatch)
     train = load_dataset("cifar10", "train")
     assert train.images.shape == (10, 3, 32, 32)
     assert train.labels.tolist() == [0, 9, 1, 9, 2, 9, 3, 9, 4, 9]
-    assert train.label_names[9] == "class 9"
+    assert train.label_names[9] == "truck"
     assert load_dataset("cifar10", "test").images.unique().tolist() == [5]
 
+    (folder / "data_batch_1").write_bytes(b"cut short")  # found damaged, and unpacked again
+    assert load_dataset("cifar10", "train").images.shape == (10, 3, 32, 32)
     archive.write_bytes(archive.read_bytes()[:-10])
     (folder / "data_batch_1").write_bytes(b"cut short")
-    with pytest.raises(DataError, match=r"cifar-10-python.tar.gz is damaged or incomplete"):
+    with pytest.raises(DataError, match=r"cifar10: .*cifar-10-\* cannot be read .*damaged, delete them"):
         load_dataset("cifar10", "train")
 
 

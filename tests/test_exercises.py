@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from mrvae_lib.interactive.exercises import check
+from mrvae_lib.exercises import check
 from tests.conftest import ROOT
 
 

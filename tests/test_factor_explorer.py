@@ -1,16 +1,12 @@
 """The ground-truth explorer: its sliders are the factors and its picture is the image that has them."""
 
-import base64
-import io
-import re
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from mrvae_lib.data.factors import FactorSet
-from mrvae_lib.interactive.factors import FactorExplorer
+from mrvae_lib.data import FactorSet
+from mrvae_lib.interactive.factor_explorer import FactorExplorer
+from tests.test_explorer import pixels, png_pixels
 
 
 @pytest.fixture
@@ -24,18 +20,13 @@ def images():
                      factor_values=(("upper", "lower"), (0.1, 0.2, 0.3)))
 
 
-def shown(explorer):
-    data = re.search(r"base64,([^\"]+)", explorer.picture.value)[1]
-    return np.array(Image.open(io.BytesIO(base64.b64decode(data))))
-
-
 def test_it_starts_in_the_middle_and_a_slider_shows_the_image_of_its_factors(images):
     explorer = FactorExplorer(images)
     assert explorer.factors == [1, 1]
     for factors in ([0, 2], [1, 0]):
         for slider, index in zip(explorer.sliders.values(), factors, strict=True):
             slider.value = index
-        np.testing.assert_array_equal(shown(explorer), images.at([factors])[0, 0].numpy())
+        np.testing.assert_array_equal(pixels(explorer.picture), images.at([factors])[0, 0].numpy())
     assert explorer.caption.value == "image 3 of 6"
 
 
@@ -52,4 +43,4 @@ def test_a_start_out_of_range_names_the_factor(images):
 
 def test_where_there_is_no_kernel_a_png_is_shown(images):
     bundle = FactorExplorer(images)._repr_mimebundle_()
-    assert Image.open(io.BytesIO(base64.b64decode(bundle["image/png"]))).size == (32, 32)
+    assert png_pixels(bundle["image/png"]).shape == (32, 32)

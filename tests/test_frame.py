@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from mrvae_lib.config import parse_config
-from mrvae_lib.data.imageset import as_floats
 from mrvae_lib.data.sprites import render
 from mrvae_lib.errors import ConfigError
 from mrvae_lib.model.frame import (
@@ -27,7 +26,7 @@ SQUARE, ELLIPSE, HEART = range(3)
 
 
 def sprite(shape, scale=5, orientation=0, x=16, y=16):
-    return as_floats(render([[shape, scale, orientation, x, y]]))
+    return render([[shape, scale, orientation, x, y]]).float() / 255
 
 
 def seen(x, frame):

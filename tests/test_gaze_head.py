@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mrvae_lib.analysis.gaze_head import gaze_head, read_gaze
+from benchmarks.gaze_head import gaze_head, read_gaze
 
 
 def planted(n, warp, generator):

@@ -1,17 +1,18 @@
-"""Source 004's configuration files: all keys, every mistake by section.key, both ways, and a beta that acts."""
+"""Source 004's configuration files: all keys, every mistake by section.key, networks that close, and a beta that acts."""
 
+import random
 from dataclasses import replace
 
 import pytest
 import torch
-from mrvae_lib.training.schedules import weights_at
 
 from mrvae_lib.analysis.encoding import encode_set
-from mrvae_lib.config import ConfigError, changed, load_config
-from mrvae_lib.ini import IniFile, convert, example_names
-from mrvae_lib.interactive.settings import ConfigPanel
+from mrvae_lib.config import ModelConfig, changed, dump_config, load_config
+from mrvae_lib.dialects.ini import Architecture, IniFile, example_names, mirrored_layers
+from mrvae_lib.errors import ConfigError
+from mrvae_lib.interactive.config_panel import ConfigPanel
 from mrvae_lib.model.vae import MRVAE
-from mrvae_lib.objective import loss_terms, total_loss
+from mrvae_lib.objective import loss_terms, total_loss, weights_at
 from mrvae_lib.training.checkpoints import load_model
 from mrvae_lib.training.loop import train
 from tests.conftest import tiny_images
@@ -70,24 +71,23 @@ def test_the_variation_vae_ignores_beta_and_one_epoch_keeps_its_learning_rate(in
         ("path = somewhere\n", "", "configuration.path is missing"),
         ("path = somewhere", "path =", "configuration.path must be a folder, got ''"),
         ("conv_layers = 2", "conv_layers = 3", "architecture.conv_channels must have 3 entries, as conv_layers says, got 2"),
-        ("conv_layers = 2", "conv_layers = two", "architecture.conv_layers must be a valid integer"),
+        ("conv_layers = 2", "conv_layers = two", "architecture.conv_layers must be a whole number"),
         ("[4, 6]", "[4, 6.5]", "architecture.conv_channels must be a list of whole numbers >= 1 such as [16, 32, 64], got"),
         ("[4, 6]", "[4, 6", "architecture.conv_channels must be a list of whole numbers"),
         ("[4, 6]", "[4, 0]", "architecture.conv_channels"),
-        ("(3, 4)]", "3]", "architecture.conv_kernel_sizes must be a list of pairs of whole numbers such as"),
-        ("(3, 4)]", "(3, 0)]", "architecture.conv_kernel_sizes must be >= 1 everywhere, got 0"),
+        ("(3, 4)]", "3]", "architecture.conv_kernel_sizes must be a list of pairs of whole numbers"),
+        ("(3, 4)]", "(3, 0)]", "architecture.conv_kernel_sizes must be a list of pairs of whole numbers >= 1"),
         ("[(2, 2), (3, 2)]", "[(2, 2)]", "architecture.conv_strides must have 2 entries"),
-        ("(3, 2)]", "(0, 2)]", "architecture.conv_strides must be >= 1 everywhere, got 0"),
+        ("(3, 2)]", "(0, 2)]", "architecture.conv_strides must be a list of pairs of whole numbers >= 1"),
         ("(1, 3),", "(1, -3),", "architecture.conv_paddings must be a list of pairs"),
-        ("(3, 4)]", "(30, 4)]", "architecture: encoder: layer 4, 'conv 6 k30x4 s3x2 p0x0', reaches 6x-5x6 from 4x13x15"),
         ("z_dimension = 2", "z_dimension = 0", "architecture.z_dimension must be >= 1, got '0'"),
         ("z_dimension = 2", "z_dim = 2", "architecture.z_dimension is missing"),
         ("epochs = 4", "epochs = 0", "hyperparameters.epochs must be >= 1"),
-        ("batch_size = 16", "batch_size = 1.5", "hyperparameters.batch_size must be a valid integer"),
+        ("batch_size = 16", "batch_size = 1.5", "hyperparameters.batch_size must be a whole number"),
         ("learning_rate = 1e-3", "learning_rate = 0", "hyperparameters.learning_rate must be > 0"),
         ("learning_rate = 1e-3", "learning_rate = 1e999", "hyperparameters.learning_rate must be a finite number, got '1e999'"),
         ("beta = 2.5", "beta = inf", "hyperparameters.beta must be a finite number, got 'inf'"),
-        ("beta = 2.5", "beta = -1", "hyperparameters.beta must be >= 0, got '-1'"),
+        ("beta = 2.5", "beta = -1", "hyperparameters.beta must be >= 0"),
         ("beta = 2.5", "gamma = 2.5", "unknown key hyperparameters.gamma; accepted here: epochs, batch_size, learning_rate, beta"),
         ("[hyperparameters]", "[training]", "hyperparameters is missing"),
         ("[configuration]", "", "not a valid INI file"),
@@ -112,36 +112,57 @@ def test_a_missing_beta_and_another_variation_are_refused(ini):
 
 
 @pytest.mark.parametrize("name", example_names())
-def test_a_shipped_example_survives_toml_and_its_own_format(name, tmp_path):
-    file = IniFile.read(name)
-    toml, again = convert(name, tmp_path / "run.toml"), tmp_path / "again.ini"
-    assert load_config(toml) == file.run()
-    assert IniFile.read(convert(toml, again)) == file
-    assert IniFile.of_run(file.run(), path="data") == file
+def test_a_shipped_example_is_a_run_that_toml_can_say(name, tmp_path):
+    (tmp_path / "run.toml").write_text(dump_config(IniFile.read(name).run()))
+    assert load_config(tmp_path / "run.toml") == IniFile.read(name).run()
 
 
-@pytest.mark.parametrize(("override", "message"), [
-    ("train.seed=3", "cannot say train.seed = 3"),
-    ("model.n_bits=2", "cannot say model.n_bits = 2"),
-    ("objective.gamma_z=5", "cannot say objective.gamma_z = 5.0"),
-    ("train.lr=[[0, 1e-3], [1, 1e-4]]", "cannot say train.lr"),
-    ("objective.beta_z=[[0, 1], [1, 4]]", "cannot say objective.beta_z"),
-    ("model.encoder=[\"conv 16 k7 s1 p1, relu\"]", "cannot say model.encoder"),
-    ("data.name=digits", "holds convolutions on MNIST, FashionMNIST, CIFAR10, not layers on digits"),
-])
-def test_a_run_that_an_ini_file_cannot_say_is_refused_by_key(override, message, tmp_path):
-    toml = convert("ini-mnist", tmp_path / "run.toml")
-    with pytest.raises(ConfigError) as caught:
-        IniFile.of_run(load_config(toml, overrides=[override]))
-    assert message in str(caught.value)
+def random_architecture(draw):
+    """1 to 4 convolutions with rectangular kernels, strides and paddings."""
+    n = draw.randint(1, 4)
+
+    def pairs(low, high):
+        return [(draw.randint(low, high), draw.randint(low, high)) for _ in range(n)]
+
+    return Architecture(conv_layers=n, conv_channels=[draw.randint(1, 3) for _ in range(n)], conv_kernel_sizes=pairs(1, 7),
+                        conv_strides=pairs(1, 3), conv_paddings=pairs(0, 3), z_dimension=2)
+
+
+def closes(net, shape):
+    """Whether torch itself can run the convolutions, and the first one's transpose on the image."""
+    layers = list(zip(net.conv_channels, net.conv_kernel_sizes, net.conv_strides, net.conv_paddings, strict=True))
+    x = image = torch.zeros(1, *shape, device="meta")
+    try:
+        for channels, *sizes in layers:
+            x = torch.nn.Conv2d(x.shape[1], channels, *sizes, device="meta")(x)
+        torch.nn.ConvTranspose2d(shape[0], 1, *layers[0][1:], device="meta")(image)
+    except RuntimeError:
+        return False
+    return min(x.shape) > 0
+
+
+def test_200_random_mirrored_networks_return_to_the_images_shape_or_name_the_layer_that_cannot():
+    draw, legal, illegal = random.Random(0), 0, 0
+    while legal < 200:
+        net, shape = random_architecture(draw), (draw.choice((1, 3)), draw.randint(8, 24), draw.randint(8, 24))
+        encoder, decoder = mirrored_layers(net, shape)
+        config = ModelConfig(n_reals=2, n_bits=0, network="layers", encoder=encoder, decoder=decoder)
+        if closes(net, shape):
+            assert MRVAE(shape, config).eval().reconstruct(torch.rand(2, *shape)).shape == (2, *shape)
+            legal += 1
+        else:
+            with pytest.raises(ConfigError, match=r"(en|de)coder: layer \d+, '(de)?conv .*', reaches \d+x-?\d+x-?\d+ from"):
+                MRVAE(shape, config)
+            illegal += 1
+    assert illegal > 20
 
 
 def loss_and_kl(model, run, x):
     """Of one batch with one draw of noise; terms of single precision, added up in double."""
     weights = weights_at(run.objective, 0)
     terms = loss_terms(model, x, run.objective, weights, generator=torch.Generator().manual_seed(0))
-    terms = replace(terms, reconstruction=terms.reconstruction.double(), kl_z=terms.kl_z.double())
-    return total_loss(terms, weights), terms.kl_z.mean()
+    terms = replace(terms, values={name: value.double() for name, value in terms.values.items()})
+    return total_loss(terms, weights), terms.values["kl_z"].mean()
 
 
 @pytest.mark.parametrize("beta", [4, 2.5, 150])
@@ -202,13 +223,11 @@ def test_a_wrong_command_is_one_line(arguments, message, monkeypatch):
     assert result.stderr.count("\n") == 1
 
 
-def test_convert_on_the_command_line_goes_both_ways(tmp_path):
-    assert mrvae("convert", "ini-cifar10", tmp_path / "a.toml").exit_code == 0
-    assert mrvae("convert", tmp_path / "a.toml", tmp_path / "b.cfg").exit_code == 0
-    assert IniFile.read(tmp_path / "b.cfg") == IniFile.read("ini-cifar10")
-    refused = mrvae("convert", "ini-cifar10", tmp_path / "c.ini")
-    assert refused.exit_code == 2
-    assert "must be a .toml file, as ini-cifar10 is INI" in refused.stderr
+def test_a_network_that_is_too_large_for_its_images_is_one_line_on_the_command_line(ini, tmp_path, monkeypatch):
+    monkeypatch.setattr("mrvae_lib.data.load_dataset", lambda name, split: tiny_images(shape=(1, 28, 28)))
+    result = mrvae("train", "-c", ini("(3, 4)]", "(30, 4)]"), "-v", "VAE", "--out", tmp_path / "run")
+    assert result.exit_code == 2
+    assert result.stderr == "mrvae: model.encoder: layer 4, 'conv 6 k30x4 s3x2 p0x0', reaches 6x-5x6 from 4x13x15\n"
 
 
 def test_presets_list_the_examples():

@@ -17,7 +17,7 @@ from mrvae_lib.analysis.tables import (
     settings_lines,
     told_table,
 )
-from mrvae_lib.data.imageset import ImageSet
+from mrvae_lib.data import ImageSet
 from mrvae_lib.model.vae import MRVAE, Posterior
 from tests.conftest import tiny_images, tiny_model
 

@@ -1,14 +1,16 @@
 """Your own images: folders and npz files, whole, odd and broken."""
 
+import struct
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from mrvae_lib.config import DataConfig
-from mrvae_lib.data import DataError, load_dataset
-from mrvae_lib.data.imageset import as_floats
-from mrvae_lib.data.vision import data_folder
+from mrvae_lib.data import load_dataset
+from mrvae_lib.data.torchvision_sets import data_folder
+from mrvae_lib.errors import DataError
 from mrvae_lib.training.loop import train
 from tests.conftest import tiny_images, tiny_run
 
@@ -18,6 +20,13 @@ pytestmark = pytest.mark.filterwarnings("error")
 def picture(path, size=(20, 20), mode="L", value=100):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new(mode, size, value if mode == "L" else (value, 0, 255 - value)).save(path)
+
+
+def cut_picture(path):
+    """A picture of which half the file is missing."""
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 20), dtype=np.uint8)).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
 
 
 @pytest.fixture
@@ -100,10 +109,7 @@ def test_sixteen_bit_images_keep_their_brightness(tmp_path):
 
 
 def test_unreadable_files_are_left_out_with_one_warning_that_lists_them(classes):
-    whole = np.random.default_rng(0).integers(0, 256, (20, 20), dtype=np.uint8)
-    Image.fromarray(whole).save(classes / "dark" / "cut.png")
-    content = (classes / "dark" / "cut.png").read_bytes()
-    (classes / "dark" / "cut.png").write_bytes(content[: len(content) // 2])
+    cut_picture(classes / "dark" / "cut.png")
     (classes / "dark" / "notes.txt").write_text("not a picture")
     (classes / ".DS_Store").write_text("hidden")
     picture(classes / "stray.png")
@@ -113,6 +119,36 @@ def test_unreadable_files_are_left_out_with_one_warning_that_lists_them(classes)
     assert len(caught) == 1
     for name in ("cut.png", "notes.txt (not an image)", "stray.png (beside the class folders)"):
         assert name in str(caught[0].message)
+
+
+def test_whatever_a_reader_of_pillow_raises_concerns_its_file_alone(classes):
+    """A DDS file of an unknown pixel format makes Pillow raise NotImplementedError; pixels may be floats."""
+    (classes / "dark" / "odd.dds").write_bytes(b"DDS " + struct.pack("<I", 124) + bytes(120))
+    Image.new("F", (20, 20)).save(classes / "light" / "floats.tiff")
+    expected = r"2 files left out, 20 images read \(left out: dark/odd.dds \(.*format.*floats.tiff \(pixels of kind 'F'\)"
+    with pytest.warns(UserWarning, match=expected):
+        load_dataset(str(classes))
+
+
+def test_each_split_lists_its_own_damage(tmp_path):
+    for split in ("train", "test"):
+        for i in range(2):
+            picture(tmp_path / split / "a" / f"{i}.png")
+    cut_picture(tmp_path / "test" / "a" / "1.png")
+    assert len(load_dataset(str(tmp_path))) == 2
+    with pytest.warns(UserWarning, match="1 files left out, 1 images read"):
+        assert len(load_dataset(str(tmp_path), "test")) == 1
+
+
+def test_a_photograph_is_turned_upright(tmp_path):
+    tall = np.repeat([[255], [0]], 8, axis=0).repeat(16, axis=1).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    for i in range(2):
+        Image.fromarray(tall).save(tmp_path / f"{i}.png", exif=exif)
+    upright = load_dataset(str(tmp_path)).take()
+    assert upright[:, :, 8:].min() == 255
+    assert upright[:, :, :8].max() == 0
 
 
 def test_a_folder_of_text_files_is_one_clear_error(tmp_path):
@@ -171,13 +207,13 @@ def test_an_npz_may_hold_images_in_several_forms(tmp_path, images, shape):
     ({"pictures": np.zeros((3, 8, 8))}, "needs an array 'images', or 'train_images' and 'test_images'; it has pictures"),
     ({"images": np.zeros((0, 8, 8))}, r"none of them 0, got \(0, 8, 8, 1\)"),
     ({"images": np.zeros((3, 8, 8, 2))}, r"with C 1 or 3 .*got \(3, 8, 8, 2\)"),
-    ({"images": np.full((3, 8, 8), 2.0)}, r"must lie in 0..1 \(floats\), got 2.0..2.0"),
+    ({"images": np.full((3, 8, 8), 2.0)}, "must lie in 0..1 if float64, got 2.0..2.0"),
     ({"images": np.full((3, 8, 8), np.nan)}, "must lie in"),
-    ({"images": np.full((3, 8, 8), 300)}, r"must lie in 0..255, got 300..300"),
+    ({"images": np.full((3, 8, 8), 300)}, r"must lie in 0..255 if int64, got 300..300"),
     ({"images": np.full((3, 8, 8), "a")}, "must be numbers"),
     ({"images": np.array([np.zeros((8, 8)), np.zeros((9, 9))], dtype=object)}, "never unpickled"),
-    ({"images": np.zeros((3, 8, 8)), "labels": np.zeros(2, dtype=int)}, r"labels must be whole numbers >= 0, \(N,\) for the 3"),
-    ({"images": np.zeros((3, 8, 8)), "factors": np.zeros((3, 2))}, "factors must be whole numbers"),
+    ({"images": np.zeros((3, 8, 8)), "labels": np.zeros(2, dtype=int)}, r"labels must be whole numbers >= 0 of shape \(3\), got int64 \(2,\)"),
+    ({"images": np.zeros((3, 8, 8)), "factors": np.zeros((3, 2))}, r"factors must be whole numbers >= 0 of shape \(3, F\), got float64"),
     ({"train_images": np.zeros((3, 8, 8)), "test_images": np.zeros((3, 8, 8, 3))}, "must have one size and kind"),
 ])
 def test_an_npz_that_cannot_be_used_says_what_it_needs(tmp_path, arrays, message):
@@ -222,7 +258,7 @@ def test_training_on_a_folder_cuts_the_reconstruction_error_by_a_tenth(tmp_path)
         path = tmp_path / made.label_names[label] / f"{i}.png"
         path.parent.mkdir(exist_ok=True)
         Image.fromarray(image[0].numpy()).save(path)
-    x = as_floats(load_dataset(str(tmp_path), "test").take())
+    x = load_dataset(str(tmp_path), "test").floats()
     errors = []
     for epochs in (1, 30):
         model = train(tiny_run(epochs=epochs).model_copy(update={"data": DataConfig(name=str(tmp_path))}))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mrvae_lib.analysis.proxies import levels, proxies, targets
-from mrvae_lib.data.imageset import ImageSet
+from mrvae_lib.data import ImageSet
 from tests.conftest import tiny_images
 
 

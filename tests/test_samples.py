@@ -5,12 +5,12 @@ import torch
 
 from mrvae_lib.analysis.encoding import encode_set
 from mrvae_lib.analysis.samples import Judge, class_samples, prior_samples
-from mrvae_lib.data.imageset import ImageSet, as_floats
+from mrvae_lib.data import ImageSet
 from mrvae_lib.training.loop import train
 from tests.conftest import tiny_images, tiny_run
 
 IMAGES = tiny_images(256)
-X = as_floats(IMAGES.images)
+X = IMAGES.floats()
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def judge():
 
 def test_a_judge_is_sure_of_real_images_right_about_them_and_unsure_of_a_blend(judge):
     unseen = tiny_images(100, seed=1)
-    assert torch.equal(judge.classes(as_floats(unseen.images)), unseen.labels)
+    assert torch.equal(judge.classes(unseen.floats()), unseen.labels)
     assert judge.confidence(X) > 0.95
     assert judge.confidence((X[::2] + X[1::2]) / 2) < 0.8
 

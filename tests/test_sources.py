@@ -4,19 +4,19 @@ from functools import cache
 
 import pytest
 import torch
-from mrvae_lib.training.schedules import value_at
 from torch.optim import SGD
 from torch.optim.lr_scheduler import StepLR
 
 from mrvae_lib.analysis.encoding import encode_set
 from mrvae_lib.analysis.epoch_pictures import plot_samples, plot_sweep
 from mrvae_lib.analysis.figures import figure_png
-from mrvae_lib.config import changed, load_config, preset_names
-from mrvae_lib.data import DataError, load_dataset
-from mrvae_lib.data.vision import data_folder
-from mrvae_lib.ini import DATASETS, IniFile, example_names
+from mrvae_lib.config import changed, load_config, preset_names, value_at
+from mrvae_lib.data import load_dataset
+from mrvae_lib.data.torchvision_sets import data_folder
+from mrvae_lib.dialects.ini import DATASETS, IniFile, example_names
+from mrvae_lib.errors import DataError
+from mrvae_lib.model.layers import read_layers
 from mrvae_lib.model.vae import MRVAE
-from mrvae_lib.notation import read_layers, trace
 from mrvae_lib.training.loop import Callback, train
 from tests.conftest import tiny_images, tiny_run
 
@@ -85,9 +85,12 @@ def test_an_ini_file_s_network_has_source_004_s_number_of_parameters(example, ch
 def test_its_maps_have_the_sizes_of_the_source_s(preset, part, sides):
     config = load_config(preset)
     start = SHAPES[config.data.name] if part == "encoder" else (config.model.n_reals,)
-    layers = read_layers(getattr(config.model, part), part)
-    shapes = trace(layers, start, part)[1:]
-    reached = [shape[1] for layer, shape in zip(layers, shapes, strict=True) if layer.kind in ("conv", "deconv")]
+    modules, _ = read_layers(getattr(config.model, part), start, part)
+    x, reached = torch.rand(2, *start), []
+    for module in modules:
+        x = module(x)
+        if isinstance(module, (torch.nn.Conv2d, torch.nn.ConvTranspose2d)):
+            reached.append(x.shape[-1])
     assert reached == sides
 
 
@@ -134,7 +137,7 @@ class Reconstructions(Callback):
         self.values = []
 
     def on_step(self, run, terms, weights):
-        self.values.append(terms.reconstruction.mean().item())
+        self.values.append(terms.values["reconstruction"].mean().item())
 
 
 FALLS_TO = {"dsprites": 0.9, "dsprites-beta": 0.9, "fashion-cnn": 0.85, "xys": 0.95, "xys-stacked": 0.95, "ini-cifar10": 0.97,
@@ -194,7 +197,7 @@ def test_the_kl_is_held_within_half_a_nat_of_c_over_the_last_steps():
             self.values = []
 
         def on_step(self, run, terms, weights):
-            self.values.append(abs(float(terms.kl_z.detach().mean()) - weights.capacity_z))
+            self.values.append(abs(float(terms.values["kl_z"].detach().mean()) - weights["capacity_z"]))
 
     kept = Distances()
     settings = ["objective.gamma_z=100", "objective.beta_z=0", "objective.capacity_z=[[0, 0], [0.5, 3], [1, 3]]"]

@@ -8,12 +8,9 @@ import torch
 
 from mrvae_lib.analysis.encoding import encoded_examples, evaluate
 from mrvae_lib.config import load_config
-from mrvae_lib.data import load_dataset
-from mrvae_lib.data.factors import FactorSet, factors_to_index, index_to_factors
-from mrvae_lib.data.imageset import ImageSet, as_floats
-from mrvae_lib.data.packed import PackedImages
+from mrvae_lib.data import FactorSet, load_dataset
 from mrvae_lib.data.sprites import FACTORS, SIZES, render
-from mrvae_lib.data.vision import data_folder
+from mrvae_lib.data.torchvision_sets import data_folder
 from mrvae_lib.training.loop import train
 from tests.conftest import tiny_model
 
@@ -28,7 +25,7 @@ def sprites():
 
 def spread(n):
     """Factors of n images, evenly spread over the set."""
-    return index_to_factors(torch.arange(n) * (N_IMAGES - 1) // (n - 1), SIZES)
+    return torch.stack(torch.unravel_index(torch.arange(n) * (N_IMAGES - 1) // (n - 1), SIZES), dim=1)
 
 
 def test_fixed_images_have_a_known_digest():
@@ -49,7 +46,7 @@ def test_at_most_two_of_4096_real_images_differ_and_by_one_pixel(sprites):
 
 
 def test_the_whole_set_has_the_originals_white_pixels_give_or_take_ten(sprites):
-    n_white = sum(int(np.bitwise_count(part.numpy().view(np.uint64)).sum()) for part in sprites.images.packed.split(50_000))
+    n_white = sum(int(np.bitwise_count(part.numpy().view(np.uint64)).sum()) for part in sprites.images.split(50_000))
     assert abs(n_white - 128_328_862) <= 10
 
 
@@ -78,7 +75,7 @@ def test_opposite_ends_of_a_position_are_32_pixels_apart():
 
 
 def test_numbers_and_factors_are_two_names_of_one_image(sprites):
-    assert torch.equal(factors_to_index(sprites.factors, SIZES), torch.arange(N_IMAGES))
+    assert torch.equal(sprites.index(sprites.factors), torch.arange(N_IMAGES))
     assert sprites.factors[-1].tolist() == [2, 5, 39, 31, 31]
 
 
@@ -123,7 +120,7 @@ def test_a_factor_that_is_not_there_cannot_be_fixed(sprites):
 def test_the_first_images_come_from_all_over_the_set(sprites):
     few = sprites.first(300)
     assert (len(few), few.image_shape) == (300, (1, 64, 64))
-    assert isinstance(few.images, PackedImages)
+    assert few.packed
     assert torch.bincount(few.labels).min() > 60
     assert torch.equal(few.take(), sprites.at(few.factors))
     assert torch.equal(few.take(), sprites.first(400).first(300).take())
@@ -131,15 +128,7 @@ def test_the_first_images_come_from_all_over_the_set(sprites):
 
 def test_train_and_test_are_one_set_in_the_same_memory(sprites):
     assert load_dataset("dsprites", "test") is sprites
-    assert sprites.images.packed.numel() == N_IMAGES * 512
-
-
-def test_packed_images_unpack_to_what_was_packed(generator):
-    images = torch.randint(2, (5, 1, 3, 16), generator=generator, dtype=torch.uint8) * 255
-    packed = PackedImages(torch.from_numpy(np.packbits(images.numpy() > 0, axis=3)))
-    assert (packed.shape, packed.ndim, len(packed), packed.dtype) == (images.shape, 4, 5, torch.uint8)
-    assert torch.equal(packed.unpacked(), images)
-    assert torch.equal(ImageSet("few", packed).to("cpu").take(torch.tensor([4, 1])), images[[4, 1]])
+    assert sprites.nbytes == N_IMAGES * 512
 
 
 def test_a_factor_set_holds_every_combination():
@@ -161,7 +150,7 @@ def test_a_short_training_run_halves_the_reconstruction_error(sprites):
     config = load_config("dsprites", quick=True, overrides=[
         "data.limit=2000", "model.hidden=[4,8,8,64]", "train.epochs=2", "train.batch_size=25", "train.lr=3e-3",
         "train.precision=fp32", "train.device=cpu", "objective.estimator=concrete", "objective.lambda_consistency=0"])
-    x = as_floats(sprites.first(100).take())
+    x = sprites.first(100).floats()
 
     def error(model):
         with torch.inference_mode():

@@ -8,27 +8,45 @@ import subprocess
 import sys
 import time
 
+import optuna
 import pytest
-from optuna.storages import JournalStorage
+from optuna.storages import JournalStorage, RetryHeartbeatStaleTrialCallback
 from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
 from PIL import Image
 from typer.testing import CliRunner
 
 from mrvae_lib.cli import app
-from mrvae_lib.config import ConfigError
-from mrvae_lib.sweep.study import Study
-from mrvae_lib.sweep.table import write_sweep
-from mrvae_lib.sweep.trials import Trial, as_overrides, grid, parse_over
-from mrvae_lib.training.checkpoints import only_process
+from mrvae_lib.cli.sweep import as_overrides, grid, parse_over, run_name, write_sweep
+from mrvae_lib.cli.sweep_runs import Runner, run_from_storage
+from mrvae_lib.errors import ConfigError
+from mrvae_lib.training.checkpoints import in_use
 
-SMALL = [part for setting in ("model.hidden=[16]", "model.n_bits=1", "model.n_reals=1", "train.epochs=2", "data.limit=100",
-                              "train.batch_size=50", "train.device=cpu", "train.precision=fp32")
-         for part in ("--set", setting)]
+SMALL = ["model.hidden=[16]", "model.n_bits=1", "model.n_reals=1", "train.epochs=2", "data.limit=100", "train.batch_size=50",
+         "train.device=cpu", "train.precision=fp32"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+FAST_HEARTBEATS = """
+from mrvae_lib.cli import app, sweep_runs
+sweep_runs.HEARTBEAT, sweep_runs.GRACE = 1, 3
+app()
+"""
 
 
-def command(folder, *options, settings=SMALL):
-    return [sys.executable, "-m", "mrvae_lib", "sweep", "digits", "--out", str(folder), *settings, *options]
+def arguments(folder, *options, settings=SMALL):
+    return ["sweep", "digits", "--out", str(folder), *(part for item in settings for part in ("--set", item)), *options]
+
+
+def start(folder, *options, settings=SMALL):
+    return subprocess.Popen([sys.executable, "-c", FAST_HEARTBEATS, *arguments(folder, *options, settings=settings)], text=True,
+                            env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def wait_for(pattern, folder, process):
+    """A file of a run that the process trains."""
+    while not (found := list(folder.glob(pattern))):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.02)
+    return found[0]
 
 
 def rows_of(folder):
@@ -46,10 +64,10 @@ def test_values_are_read_as_toml_or_as_text(text, values):
 
 
 def test_a_grid_holds_every_combination_and_seed_once_with_a_folder_name_each():
-    trials = grid(["objective.beta_z=1,2", "model.n_bits=0,4,6"], 2)
-    assert len({trial.name for trial in trials}) == 12
-    assert as_overrides(trials[0].settings) == ["objective.beta_z=1", "model.n_bits=0", "train.seed=0"]
-    assert all("/" not in trial.name for trial in trials)
+    points = grid(["objective.beta_z=1,2", "model.n_bits=0,4,6"], 2)
+    assert len({run_name(point) for point in points}) == 12
+    assert as_overrides(points[0]) == ["objective.beta_z=1", "model.n_bits=0", "train.seed=0"]
+    assert re.fullmatch(r"[\w.,=+-]+", run_name({"objective.beta_z": [[0, 4], [1, 1]], "data.name": "../x"}))
 
 
 @pytest.mark.parametrize(("over", "message"), [
@@ -63,10 +81,15 @@ def test_a_grid_that_cannot_be_meant_is_refused(over, message):
         grid(over, 1)
 
 
-def test_a_value_that_cannot_be_used_stops_the_sweep_before_its_first_run(tmp_path):
-    result = CliRunner().invoke(app, command(tmp_path / "s", "--over", "objective.beta_z=1,-1")[3:])
+@pytest.mark.parametrize(("options", "message"), [
+    (["--over", "objective.beta_z=1,-1"], "objective.beta_z"),
+    (["--storage", "sqlite:////nowhere/x.db"], "--storage sqlite:////nowhere/x.db: cannot be opened"),
+])
+def test_a_value_or_a_storage_that_cannot_be_used_stops_the_sweep_before_its_first_run(options, message, tmp_path):
+    result = CliRunner().invoke(app, arguments(tmp_path / "s", *options))
     assert result.exit_code == 2
-    assert "objective.beta_z" in result.stderr
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
     assert not (tmp_path / "s").exists()
 
 
@@ -77,119 +100,129 @@ def test_the_table_has_mean_and_standard_deviation_over_the_seeds_and_counts_fai
     table = write_sweep(rows, tmp_path)
     assert "| beta_z 1 | 2 | 0 | 11.000 ± 1.414 |" in table
     assert "| beta_z 2 | 0 | 1 | - |" in table
+    assert (tmp_path / "table.md").read_text() == table
     assert Image.open(tmp_path / "sweep.png").size[0] > 300
     assert rows_of(tmp_path) == rows
 
 
 def test_a_sweep_killed_in_the_middle_goes_on_and_trains_no_run_twice(tmp_path):
-    folder = tmp_path / "s"
-    options = ["--over", "objective.beta_z=1,2", "--seeds", "1"]
-    process = subprocess.Popen(command(folder, *options), stdout=subprocess.DEVNULL, env=ENVIRONMENT)
-    first = folder / "objective.beta_z=1,train.seed=0" / "model" / "model.safetensors"
-    while not first.is_file():
-        assert process.poll() is None
-        time.sleep(0.05)
+    options = ["--over", "objective.beta_z=1,2", "--workers", "2"]
+    process = start(tmp_path, *options)
+    first = wait_for("*/model/model.safetensors", tmp_path, process)
     process.kill()
     process.wait()
-    result = subprocess.run(command(folder, *options), capture_output=True, text=True, env=ENVIRONMENT, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert [row["settings"]["objective.beta_z"] for row in rows_of(folder)] == [1, 2]
+    result = CliRunner().invoke(app, arguments(tmp_path, *options))
+    assert result.exit_code == 0, result.output
+    assert [row["settings"]["objective.beta_z"] for row in rows_of(tmp_path)] == [1, 2]
     written = first.stat().st_mtime_ns
-    again = subprocess.run(command(folder, *options), capture_output=True, text=True, env=ENVIRONMENT, check=False)
-    assert again.returncode == 0
+    assert CliRunner().invoke(app, arguments(tmp_path, *options)).exit_code == 0
     assert first.stat().st_mtime_ns == written
-    for run in folder.glob("objective*"):
+    for run in tmp_path.glob("objective*"):
         assert len((run / "metrics.jsonl").read_text().splitlines()) == 2
 
 
 def test_a_run_that_fails_is_a_row_with_its_reason_and_the_others_go_on(tmp_path):
-    rows = CliRunner().invoke(app, command(tmp_path, "--over", "train.lr=1e30,0.001")[3:])
-    assert rows.exit_code == 1
-    bad, good = sorted(rows_of(tmp_path), key=lambda row: -row["settings"]["train.lr"])
+    result = CliRunner().invoke(app, arguments(tmp_path, "--over", "train.lr=1e30,0.001"))
+    assert result.exit_code == 1
+    bad, good = rows_of(tmp_path)
     assert "not finite" in bad["error"]
     assert good["neg_elbo"] > 0
 
 
+@pytest.mark.parametrize("storage", ["", "sqlite:///{}/sweep.db"], ids=["here", "database"])
+def test_ctrl_c_lets_the_runs_write_their_checkpoints(storage, tmp_path):
+    url = storage.format(tmp_path)
+    process = start(tmp_path, "--workers", "2", "--seeds", "2", "--storage", url, settings=[*SMALL, "train.epochs=4000"])
+    wait_for("*/checkpoints/step-*", tmp_path, process)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    assert "Stopped; the same command goes on." in output
+    assert not any(in_use(folder) for folder in tmp_path.glob("train.seed*"))
+    if url:  # the runs are free for other machines
+        assert sorted(trial.state.name for trial in the_study(url).trials) == ["FAIL", "FAIL", "WAITING", "WAITING"]
+
+
+def test_the_run_of_a_killed_machine_is_taken_over_by_another(tmp_path):
+    url = f"sqlite:///{tmp_path}/sweep.db"
+    killed = start(tmp_path / "a", "--seeds", "2", "--storage", url, settings=[*SMALL, "train.epochs=100"])
+    wait_for("*/checkpoints/step-*", tmp_path / "a", killed)
+    other = start(tmp_path / "b", "--seeds", "2", "--storage", url, settings=[*SMALL, "train.epochs=100"])
+    killed.kill()
+    killed.wait()
+    output, _ = other.communicate(timeout=120)
+    assert other.returncode == 0, output
+    assert [row["settings"]["train.seed"] for row in rows_of(tmp_path / "b")] == [0, 1]
+    assert sorted(trial.state.name for trial in the_study(url).trials) == ["COMPLETE", "COMPLETE", "FAIL", "PRUNED", "PRUNED"]
+
+
+def the_study(storage):
+    """The only study of a storage."""
+    opened = storage if "://" in storage else JournalStorage(JournalFileBackend(storage))
+    return optuna.load_study(study_name=None, storage=opened)
+
+
 @pytest.fixture(params=["{}/study.log", "sqlite:///{}/study.db"], ids=["journal", "database"])
-def study(request, tmp_path):
-    """Joins one study, again and again, as a process would."""
-    return lambda trials, **options: Study(request.param.format(tmp_path), "test", "base", trials, **options)
+def storage(request, tmp_path):
+    return request.param.format(tmp_path)
 
 
-def test_two_processes_that_enter_one_grid_run_each_point_once(study):
-    trials = grid(["objective.beta_z=1,2"], 2)
-    queues = [study(trials), study(trials)]
-    for trial in trials:  # as if both had entered all of them before either looked
-        queues[1]._enter(trial)
-    taken = []
-    for queue in queues * 2:
-        trial = queue.take()
-        taken.append(trial.name)
-        queue.done(trial, {"settings": trial.settings, "neg_elbo": 1.0})
-    assert sorted(taken) == sorted(trial.name for trial in trials)
-    assert [queue.take() for queue in queues] == [None, None]
-    assert len(queues[0].rows()) == 4
+@pytest.fixture
+def trained():
+    """The seeds that were trained, in their order."""
+    return []
 
 
-def test_a_silent_trial_goes_to_another_and_its_first_owner_is_told(study):
-    dead, living = study(grid([], 1), patience=0.2), study([], patience=0.2)
-    lost = dead.take()
-    assert dead.beat(lost)
-    found = living.take()
-    assert found.name == lost.name
-    time.sleep(0.1)
-    assert not dead.beat(lost)
-    dead.done(lost, {"settings": lost.settings, "neg_elbo": 1.0})
-    living.done(found, {"settings": found.settings, "neg_elbo": 2.0})
-    assert [row["neg_elbo"] for row in living.rows()] == [2.0]
+@pytest.fixture
+def join(storage, trained, tmp_path):
+    """Takes part in a sweep of three seeds, as one process after another would; nothing is really trained."""
+
+    def join(run=lambda seed: {"neg_elbo": 1.0 + seed}, seeds=3, overrides=SMALL):
+        class Recorder(Runner):
+            def run(self, point):
+                trained.append(point["train.seed"])
+                return {"settings": point, **run(point["train.seed"])}
+
+        return run_from_storage(Recorder("digits", False, overrides, tmp_path), grid([], seeds), storage, "test")
+
+    return join
 
 
-def test_a_trial_that_failed_is_not_tried_again_until_the_sweep_is_started_again(study):
-    queue = study(grid([], 1))
-    trial = queue.take()
-    queue.done(trial, {"settings": trial.settings, "error": "not finite"})
-    assert queue.take() is None
-    assert study(grid([], 1)).take().name == trial.name
+def test_who_joins_a_sweep_late_gets_the_rows_of_all_and_trains_what_is_left(join, trained):
+    assert [row["neg_elbo"] for row in join()] == [1, 2, 3]
+    assert [row["neg_elbo"] for row in join(seeds=4)] == [1, 2, 3, 4]
+    assert trained == [0, 1, 2, 3]
 
 
-def test_a_storage_with_a_sweep_of_other_settings_is_refused(tmp_path):
-    Study(str(tmp_path / "study.log"), "test", "base", [])
-    with pytest.raises(ConfigError, match="of other settings"):
-        Study(str(tmp_path / "study.log"), "test", "another base", [])
+def test_sweeps_of_other_settings_share_a_storage_and_nothing_else(join, trained):
+    assert len(join()) == len(join(overrides=[*SMALL, "train.epochs=3"])) == 3
+    assert trained == [0, 1, 2] * 2
 
 
-def test_a_storage_that_cannot_be_opened_is_one_line(tmp_path):
-    with pytest.raises(ConfigError, match="cannot be opened") as caught:
-        Study(f"sqlite:///{tmp_path}/nowhere/x.db", "test", "base", [])
-    assert "\n" not in str(caught.value)
+def test_a_point_that_two_machines_have_entered_is_trained_once(join, trained, storage):
+    def run(seed):
+        if seed == 0:
+            for point in grid([], 3):
+                the_study(storage).enqueue_trial({}, user_attrs={"point": point})
+        return {"neg_elbo": 1.0}
+
+    assert len(join(run)) == 3
+    assert trained == [0, 1, 2]
 
 
-def test_two_processes_share_a_study_and_one_is_killed_and_no_trial_is_lost_or_done_twice(tmp_path):
-    options = ["--seeds", "3", "--storage", str(tmp_path / "study.log"), "--patience", "3"]
-    settings = [part.replace("train.epochs=2", "train.epochs=30") for part in SMALL]
-    processes = [subprocess.Popen(command(tmp_path / name, *options, settings=settings), text=True, env=ENVIRONMENT,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for name in ("a", "b")]
-    while not list(tmp_path.glob("a/*/checkpoints/step-*")):  # killed while it trains
-        assert processes[0].poll() is None, processes[0].communicate()[0]
-        time.sleep(0.02)
-    processes[0].send_signal(signal.SIGKILL)
-    processes[0].wait()
-    output, _ = processes[1].communicate()
-    assert processes[1].returncode == 0, output
-    assert sorted(row["settings"]["train.seed"] for row in rows_of(tmp_path / "b")) == [0, 1, 2]
-    trials = JournalStorage(JournalFileBackend(str(tmp_path / "study.log"))).get_all_trials(0)
-    complete = [trial for trial in trials if trial.state.name == "COMPLETE"]
-    assert sorted(trial.user_attrs["settings"]["train.seed"] for trial in complete) == [0, 1, 2]
+def test_a_machine_that_was_silent_for_too_long_leaves_its_run_to_the_other(join, trained, storage):
+    def run(seed):
+        if trained == [0]:
+            study = the_study(storage)
+            RetryHeartbeatStaleTrialCallback()(study, study.tell(0, state=TrialState.FAIL))
+        return {"neg_elbo": float(len(trained))}
+
+    assert [row["neg_elbo"] for row in join(run)] == [4, 2, 3]
+    assert trained == [0, 1, 2, 0]
 
 
-def test_a_trial_name_is_a_folder_name():
-    assert re.fullmatch(r"[\w.,=+-]+", Trial({"objective.beta_z": [[0, 4], [1, 1]], "data.name": "../x"}).name)
-
-
-def test_a_folder_in_use_is_waited_for(tmp_path):
-    from mrvae_lib.training.checkpoints import in_use
-
-    assert not in_use(tmp_path)
-    with only_process(tmp_path):
-        assert in_use(tmp_path)
-    assert not in_use(tmp_path)
+def test_a_run_that_failed_is_tried_again_when_the_sweep_is_started_again(join, trained):
+    rows = join(lambda seed: {"error": "not finite"} if seed == 1 else {"neg_elbo": 1.0})
+    assert [row.get("error") for row in rows] == [None, "not finite", None]
+    assert [row.get("error") for row in join()] == [None] * 3
+    assert trained == [0, 1, 2, 1]

@@ -8,7 +8,6 @@ import signal
 import pytest
 import torch
 
-from mrvae_lib.data.imageset import as_floats
 from mrvae_lib.errors import CheckpointError, ConfigError, TrainingError
 from mrvae_lib.training.callbacks import JsonLines, ProgressBar, TensorBoard
 from mrvae_lib.training.checkpoints import checkpoints, load_model, load_state, save_model
@@ -325,7 +324,7 @@ def test_a_run_in_bf16_stays_finite_and_learns():
     history = History()
     model = train(tiny_run(precision="bf16", epochs=30, lr=0.01), images=tiny_images(128), callbacks=[history])
     assert history.rows[-1]["reconstruction"] < history.rows[0]["reconstruction"]
-    assert torch.isfinite(model.reconstruct(as_floats(tiny_images().images))).all()
+    assert torch.isfinite(model.reconstruct(tiny_images().floats())).all()
 
 
 @pytest.mark.parametrize("patience", [0, 2])

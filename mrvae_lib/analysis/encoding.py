@@ -12,7 +12,8 @@ from torch import Tensor
 
 from mrvae_lib.analysis.metrics import kmeans_codes, majority_accuracy
 from mrvae_lib.config import MAX_TABLE_BITS
-from mrvae_lib.data.imageset import ImageSet, as_floats, batches_in_order
+from mrvae_lib.data import ImageSet
+from mrvae_lib.data.image_set import batches_in_order
 from mrvae_lib.model.codes import CodeTable, code_index
 from mrvae_lib.model.latents import sample_bits, sample_normal
 from mrvae_lib.model.vae import MRVAE, Posterior
@@ -27,7 +28,7 @@ MAX_SCORED_PIXELS = 15_000 * 64 * 64
 def encode_set(model: MRVAE, images: ImageSet) -> Posterior:
     """The posterior of every image of a set, in order; (N, D), (N, D) and (N, K)."""
     with torch.inference_mode():
-        parts = [model.encode(as_floats(images.take(indices))) for indices in batches_in_order(len(images))]
+        parts = [model.encode(images.floats(indices)) for indices in batches_in_order(len(images))]
     return Posterior(
         torch.cat([part.mu for part in parts]),
         torch.cat([part.logvar for part in parts]),
@@ -168,7 +169,7 @@ def _reconstruction_losses(model: MRVAE, images: ImageSet, posterior: Posterior)
         z = sample_normal(posterior.mu, posterior.logvar, generator)
         b = sample_bits(posterior.bit_logits, generator)
         for indices in batches_in_order(len(images)):
-            x = as_floats(images.take(indices))
+            x = images.floats(indices)
             drawn = model.reconstruction_loss(x, z[indices], b[indices][None])
             at_mean = model.reconstruction_loss(x, posterior.mu[indices], posterior.bits[indices][None])
             totals += torch.stack([drawn.double().sum(), at_mean.double().sum()])

@@ -20,7 +20,7 @@ from mrvae_lib.analysis.predictability import active_units, explicitness, sap_sc
 from mrvae_lib.analysis.probes import information_told, knn_accuracy
 from mrvae_lib.analysis.proxies import targets
 from mrvae_lib.analysis.scores import Array, MetricResult, code_columns
-from mrvae_lib.data.imageset import ImageSet
+from mrvae_lib.data import ImageSet
 from mrvae_lib.model.codes import code_index
 from mrvae_lib.model.latents import sample_normal
 from mrvae_lib.model.vae import MRVAE, Posterior

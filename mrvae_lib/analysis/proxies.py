@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mrvae_lib.data.imageset import ImageSet, as_floats, batches_in_order
+from mrvae_lib.data import ImageSet
+from mrvae_lib.data.image_set import batches_in_order
 
 LEVELS = 10
 """Groups of equal size into which a measurement is cut where an integer is needed."""
@@ -63,6 +64,6 @@ def targets(images: ImageSet) -> dict[str, Tensor]:
     else:
         asked = {} if images.labels is None else {"label": images.labels}
         if images.image_shape[0] == 1:
-            parts = [proxies(as_floats(images.take(places))) for places in batches_in_order(len(images))]
+            parts = [proxies(images.floats(places)) for places in batches_in_order(len(images))]
             asked |= {name: levels(torch.cat([part[name] for part in parts])) for name in parts[0]}
     return {name: values for name, values in asked.items() if len(values.unique()) > 1}

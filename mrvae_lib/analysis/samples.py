@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mrvae_lib.data.imageset import ImageSet, as_floats
+from mrvae_lib.data import ImageSet
 from mrvae_lib.model.latents import sample_bits, sample_normal
 from mrvae_lib.model.vae import MRVAE, Posterior
 
@@ -32,7 +32,7 @@ class Judge:
         network = MLPClassifier((256,), batch_size=min(256, len(images)), max_iter=epochs, random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the epochs are what was asked for
-            network.fit(as_floats(images.take()).flatten(1).numpy(), images.labels.numpy())
+            network.fit(images.floats().flatten(1).numpy(), images.labels.numpy())
         return cls(network)
 
     def classes(self, pictures: Tensor) -> Tensor:

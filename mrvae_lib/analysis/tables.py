@@ -11,7 +11,7 @@ from mrvae_lib.analysis.encoding import informative_reals
 from mrvae_lib.analysis.latent_table import BitRow, RealRow
 from mrvae_lib.analysis.measurement import TELLS, Measured, Measurement
 from mrvae_lib.analysis.scores import MetricResult
-from mrvae_lib.data.imageset import ImageSet
+from mrvae_lib.data import ImageSet
 
 Row = tuple[str, ...]
 

@@ -16,8 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mrvae_lib.data.factors import FactorSet, checked_factors, index_to_factors
-from mrvae_lib.data.packed import PackedImages
+from mrvae_lib.data.image_set import FactorSet, checked_factors, unpacked
 
 SIDE = 64
 SHAPE_NAMES = ("square", "ellipse", "heart")
@@ -54,10 +53,10 @@ def render(factors: Tensor | np.ndarray | Sequence[Sequence[int]]) -> Tensor:
         places = np.flatnonzero(which.reshape(-1) == i)
         (xs, at_x), (ys, at_y) = (np.unique(wanted[places, factor], return_inverse=True) for factor in (3, 4))
         rows[places] = _draw(tuple(outline.tolist()), xs, ys)[at_x, at_y]
-    return _packed(rows).unpacked()
+    return unpacked(_packed(rows))
 
 
-def load_dsprites(split: str) -> FactorSet:
+def load_dsprites(name: str, split: str) -> FactorSet:
     """Every combination of factors once. One set: `train` and `test` are the same images, in the same memory.
 
     The first call draws the set and takes seconds; its 378 MB stay until the program ends.
@@ -75,15 +74,14 @@ def _whole_set() -> FactorSet:
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         list(threads.map(draw, product(*(range(size) for size in SIZES[:3]))))
-    images = _packed(rows.reshape(-1, SIDE))
-    factors = index_to_factors(torch.arange(len(images)), SIZES)
-    return FactorSet("dsprites", images, factors[:, 0].clone(), SHAPE_NAMES, factors, tuple(FACTORS),
-                     factor_values=tuple(FACTORS.values()))
+    factors = torch.cartesian_prod(*map(torch.arange, SIZES))
+    return FactorSet("dsprites", _packed(rows), factors[:, 0].clone(), SHAPE_NAMES, factors, tuple(FACTORS),
+                     packed=True, factor_values=tuple(FACTORS.values()))
 
 
-def _packed(rows: np.ndarray) -> PackedImages:
-    """(N, 64) rows of 64 bits as images."""
-    return PackedImages(torch.from_numpy(rows.view(np.uint8).reshape(-1, 1, SIDE, SIDE // 8)))
+def _packed(rows: np.ndarray) -> Tensor:
+    """(..., 64) rows of 64 bits as packed images, (N, 1, 64, 8) uint8."""
+    return torch.from_numpy(rows.view(np.uint8).reshape(-1, 1, SIDE, SIDE // 8))
 
 
 def _draw(outline: tuple[int, ...], pos_x: np.ndarray, pos_y: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Sliders and bits on a trained model. Loaded on first use: training needs neither widgets nor a display."""
+"""What one can touch: explorers, panels and a monitor of training. Loaded on first use: training needs no widgets."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "CompareExplorer": "compare", "ConfigPanel": "settings", "LatentExplorer": "explorer",
-    "TrainingMonitor": "training_monitor",
-    "export_html": "export", "page_frame": "export",
+    "BetaPanel": "beta_panel", "CompareExplorer": "compare", "ConfigPanel": "config_panel",
+    "ExplorerState": "explorer_state", "FactorExplorer": "factor_explorer", "LatentExplorer": "explorer",
+    "RotationExplorer": "rotation_explorer", "TrainingMonitor": "training_monitor",
+    "export_html": "html_export",
 }
-__all__ = ["CompareExplorer", "ConfigPanel", "LatentExplorer", "TrainingMonitor", "export_html", "page_frame"]
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -9,16 +9,15 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from mrvae_lib.data.imageset import ImageSet
-from mrvae_lib.interactive.controls import stylesheet, wrapped
+from mrvae_lib.analysis.pictures import png_bytes
+from mrvae_lib.data import ImageSet
+from mrvae_lib.interactive.display import enlarged, widget_or_picture, wrapped
 from mrvae_lib.interactive.explorer import LatentExplorer
-from mrvae_lib.interactive.picture import widget_or_picture
-from mrvae_lib.interactive.starts import Starts
-from mrvae_lib.interactive.state import decode_state, png_bytes
+from mrvae_lib.interactive.explorer_state import decode_state
+from mrvae_lib.interactive.explorer_widgets import ExampleWalk, styled
 from mrvae_lib.model.vae import MRVAE
 
 COLUMN_WIDTH = 350
-GAP = 2
 
 
 class CompareExplorer:
@@ -35,17 +34,15 @@ class CompareExplorer:
     def __init__(self, models: Mapping[str, MRVAE], images: ImageSet | None = None) -> None:
         _check_comparable(models, images)
         self.explorers = {name: LatentExplorer(model, images, tiles=False) for name, model in models.items()}
-        contents = [explorer.content for explorer in self.explorers.values()]
-        self.starts = Starts(contents[0], self.go_to)
+        first = next(iter(self.explorers.values()))
+        self.walk = ExampleWalk(first.content, self.go_to)
         columns = [
             widgets.VBox([widgets.HTML(f'<div style="font-weight:600;font-size:15px">{escape(name)}</div>'),
                           explorer.decoded.panel, explorer.latents, explorer.tiles, explorer.message],
                          layout=widgets.Layout(width=f"{COLUMN_WIDTH}px", margin="0 20px 0 0"))
             for name, explorer in self.explorers.items()
         ]
-        shape = next(iter(models.values())).image_shape
-        self.panel = widgets.VBox([stylesheet(shape), wrapped(*self.starts.controls), wrapped(*columns)])
-        self.panel.add_class("mrvae")
+        self.panel = styled(first.model.image_shape, wrapped(*self.walk.controls), wrapped(*columns))
         self.panel.add_class("mrvae-wide")
 
     def go_to(self, example: int) -> None:
@@ -55,11 +52,10 @@ class CompareExplorer:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         pictures = [decode_state(explorer.model, explorer.state) for explorer in self.explorers.values()]
-        gap = np.full((pictures[0].shape[0], GAP, *pictures[0].shape[2:]), 255, dtype=np.uint8)
+        gap = np.full_like(pictures[0][:, :2], 255)
         row = np.concatenate([part for picture in pictures for part in (picture, gap)][:-1], axis=1)
         codes = ", ".join(f"{name} {explorer.state.code or '-'}" for name, explorer in self.explorers.items())
-        return widget_or_picture(self.panel, png_bytes(row.repeat(4, axis=0).repeat(4, axis=1)),
-                                 f"CompareExplorer({codes})")
+        return widget_or_picture(self.panel, png_bytes(enlarged(row, 4)), f"CompareExplorer({codes})")
 
 
 def _check_comparable(models: Mapping[str, MRVAE], images: ImageSet | None) -> None:
@@ -68,7 +64,6 @@ def _check_comparable(models: Mapping[str, MRVAE], images: ImageSet | None) -> N
     shapes = {name: model.image_shape for name, model in models.items()}
     if len(set(shapes.values())) > 1:
         raise ValueError(f"models: all must draw pictures of one shape, got {shapes}")
-    if images is None:
-        data = {name: model.card.get("data") if model.examples else None for name, model in models.items()}
-        if len(set(data.values())) > 1 or None in data.values():
-            raise ValueError(f"models: their examples must be of the same data, got {data}; pass images to start from")
+    data = {name: model.card.get("data") if model.examples else None for name, model in models.items()}
+    if images is None and (len(set(data.values())) > 1 or None in data.values()):
+        raise ValueError(f"models: their examples must be of the same data, got {data}; pass images to start from")

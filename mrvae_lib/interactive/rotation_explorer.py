@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mrvae_lib.analysis.figures import BLUE, figure_png
-from mrvae_lib.interactive.explorer import widget_or_picture
+from mrvae_lib.interactive.display import widget_or_picture
 
 REACH, N_DRAWN = 2.6, 400
 """The largest value on an axis, and how many points are drawn."""

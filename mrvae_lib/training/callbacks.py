@@ -7,21 +7,19 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 
+from mrvae_lib.config import RunConfig
 from mrvae_lib.data import ImageSet
 from mrvae_lib.errors import ConfigError
 from mrvae_lib.objective import Terms
 from mrvae_lib.training.checkpoints import atomic_write
 from mrvae_lib.training.loop import Callback
 from mrvae_lib.training.run import Run
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
 
 N_HELD_OUT = 1000
 """The test images on which a run's held-out losses are measured after each epoch, at most."""
@@ -30,19 +28,14 @@ N_HELD_OUT = 1000
 class ProgressBar(Callback):
     """Steps done, time left, and the last epoch's main terms."""
 
-    def __init__(self) -> None:
-        self.bar: tqdm[Any] | None = None
-
     def on_start(self, run: Run) -> None:
         where = f"training on {run.device.type} in {'bf16' if run.bf16 else 'fp32'}"
-        self.bar = tqdm(total=run.n_steps, initial=run.step, unit="step", desc=where, mininterval=0.5)
+        self.bar: tqdm[Any] = tqdm(total=run.n_steps, initial=run.step, unit="step", desc=where, mininterval=0.5)
 
     def on_step(self, run: Run, terms: Terms, weights: Mapping[str, float]) -> None:
-        assert self.bar is not None
         self.bar.update()
 
     def on_epoch(self, run: Run, metrics: dict[str, Any]) -> None:
-        assert self.bar is not None
         shown = {"epoch": f"{run.epoch}/{run.config.train.epochs}", "rec": f"{metrics['reconstruction']:.1f}",
                  "KL_z": f"{metrics['kl_z']:.2f}"}
         if "information_of_code" in metrics:
@@ -50,8 +43,7 @@ class ProgressBar(Callback):
         self.bar.set_postfix(shown, refresh=False)
 
     def on_end(self, run: Run) -> None:
-        if self.bar is not None:
-            self.bar.close()
+        self.bar.close()
 
 
 class HeldOut(Callback):
@@ -96,7 +88,6 @@ class TensorBoard(Callback):
 
     def __init__(self, folder: Path, *, every: int = 20) -> None:
         self.folder, self.every = folder, every
-        self.writer: SummaryWriter | None = None
 
     def on_start(self, run: Run) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -116,59 +107,35 @@ class TensorBoard(Callback):
 
     def image(self, name: str, picture: np.ndarray, step: int) -> None:
         """Keep one picture, (H, W, 3) uint8."""
-        assert self.writer is not None
         self.writer.add_image(name, picture, step, dataformats="HWC")
 
     def on_end(self, run: Run) -> None:
-        if self.writer is not None:
-            self.writer.close()
+        self.writer.close()
 
     def _write(self, values: Mapping[str, Any], step: int) -> None:
-        assert self.writer is not None
         for name, value in _flat(values):
             self.writer.add_scalar(name, value, step)
 
 
-class WandB(Callback):
-    """Copies what TensorBoard is told to Weights & Biases; it must come before `TensorBoard`.
+def track(name: str, folder: Path, config: RunConfig) -> None:
+    """Copy what TensorBoard is told from now on to another service; call it before training.
 
-    Offline unless WANDB_MODE says otherwise; `wandb sync` uploads a run later.
-
-    Raises:
-        ConfigError: the package is not installed.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.session: Any = None
-        try:
-            self.wandb: Any = importlib.import_module("wandb")
-        except ImportError:
-            raise ConfigError("tracking with wandb needs its package: pip install wandb; without it, a run is in "
-                              "metrics.jsonl and TensorBoard all the same") from None
-
-    def on_start(self, run: Run) -> None:
-        self.session = self.wandb.init(
-            project="mrvae", name=self.folder.name, dir=str(self.folder), mode=os.environ.get("WANDB_MODE", "offline"),
-            config=run.config.model_dump(mode="json", exclude_none=True), sync_tensorboard=True,
-        )
-
-    def on_end(self, run: Run) -> None:
-        if self.session is not None:
-            self.session.finish()
-
-
-def make_trackers(names: Sequence[str], folder: Path) -> list[WandB]:
-    """The trackers of these names for a run in a folder; they must come before `TensorBoard`.
+    Weights & Biases keeps a run offline unless WANDB_MODE says otherwise; `wandb sync` uploads it later.
 
     Raises:
         ConfigError: an unknown name, or its package is not installed.
     """
-    for name in names:
-        if name != "wandb":
-            raise ConfigError(f"--track {name}: no such tracker; there is wandb (TensorBoard is always on; neptune "
-                              f"ended on 2026-03-05)")
-    return [WandB(folder)] if names else []
+    if name != "wandb":
+        raise ConfigError(f"--track {name}: no such tracker; there is wandb (TensorBoard is always on; neptune ended "
+                          f"on 2026-03-05)")
+    try:
+        wandb = importlib.import_module("wandb")
+    except ImportError:
+        raise ConfigError("tracking with wandb needs its package: pip install wandb; without it, a run is in "
+                          "metrics.jsonl and TensorBoard all the same") from None
+    folder.mkdir(parents=True, exist_ok=True)
+    wandb.init(project="mrvae", name=folder.name, dir=str(folder), mode=os.environ.get("WANDB_MODE", "offline"),
+               config=config.model_dump(mode="json", exclude_none=True), sync_tensorboard=True)
 
 
 def _flat(values: Mapping[str, Any] | Sequence[float], prefix: str = "") -> Iterator[tuple[str, float]]:

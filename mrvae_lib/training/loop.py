@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mrvae_lib.config import MAX_TABLE_BITS, RunConfig, value_at
 from mrvae_lib.data import ImageSet
-from mrvae_lib.data.imageset import shuffled_batches
+from mrvae_lib.data.image_set import shuffled_batches
 from mrvae_lib.errors import TrainingError
 from mrvae_lib.model.codes import CodeTable
 from mrvae_lib.model.vae import MRVAE

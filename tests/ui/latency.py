@@ -1,7 +1,7 @@
 """Milliseconds from a mouse move to the painted picture, timed inside the browser."""
 
 from mrvae_lib.analysis.traversals import SWEEP
-from mrvae_lib.interactive.state import STEP
+from mrvae_lib.interactive.explorer_state import STEP
 
 N_MOVES = 30
 N_STEPS = (SWEEP[1] - SWEEP[0]) / STEP

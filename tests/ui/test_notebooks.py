@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from mrvae_lib import load_model
-from mrvae_lib.interactive.state import ExplorerState, decode_state, explorer_content
+from mrvae_lib.interactive.explorer_state import ExplorerState, decode_state, explorer_content
 from tests.ui import latency
 
 PICTURE = "img[alt^='decoded picture']"

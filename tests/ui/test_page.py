@@ -13,8 +13,8 @@ from torch import nn
 
 from mrvae_lib.analysis.encoding import informative_reals
 from mrvae_lib.interactive import LatentExplorer, export_html
-from mrvae_lib.interactive.gallery import export_gallery
-from mrvae_lib.interactive.state import ExplorerState, decode_state
+from mrvae_lib.interactive.explorer_state import ExplorerState, decode_state
+from mrvae_lib.interactive.html_export import export_gallery
 from mrvae_lib.training.checkpoints import load_model, pretrained_names
 from tests.conftest import tiny_model
 from tests.test_export import HOSTILE, hostile_model

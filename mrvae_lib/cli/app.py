@@ -1,0 +1,77 @@
+"""What the commands share: options, errors in one line, tables, and commands that can be copied into a shell."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mrvae_lib.errors import MRVAEError
+
+app = typer.Typer(help="Train, measure and explore variational autoencoders with bits beside reals.",
+                  no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+
+console = Console(markup=False, emoji=False, highlight=False)
+"""Prints every text as it is: rich would read brackets and colons in a path or a setting as markup and emoji."""
+
+
+def out_option(help_text: str) -> Any:
+    """`--out`; `~` is the user's home also where the shell leaves it alone, as in `--out=~/runs`."""
+    return typer.Option(parser=lambda text: Path(os.path.expanduser(text)), metavar="PATH", help=help_text)
+
+
+def named_argument(metavar: str, help_text: str) -> Any:
+    """A file, a folder, or the name of something that ships; `~` is the user's home."""
+    return typer.Argument(parser=os.path.expanduser, metavar=metavar, help=help_text)
+
+
+Run = Annotated[str, named_argument("RUN", "A run's folder, or the name of a shipped model.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, for example "
+                                                    "train.epochs=3; may be repeated.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Use the preset's quick table: a small run for a first look.")]
+
+
+def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with errors a user can mend as one line and exit code 2; any other error keeps its traceback."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except (MRVAEError, OSError) as error:
+            print(f"mrvae: {error}", file=sys.stderr)
+            raise typer.Exit(2) from None
+
+    return run
+
+
+def print_line(text: str, style: str | None = None) -> None:
+    """Print a line as it is, however narrow the terminal: it may hold a path or a command to be copied."""
+    console.print(text, style=style, soft_wrap=True)
+
+
+def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
+    """Print rows of text, with a row of heads where one of them says something."""
+    table = Table(*heads, title=title, title_justify="left", box=None, show_header=any(heads))
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def command_line(*arguments: str | Path) -> str:
+    """A command of this program, ready to be copied into a shell.
+
+    The program is given by its path where it cannot be found by name, as after `make run` without an environment.
+    """
+    here = Path(sys.argv[0])
+    by_name = shutil.which("mrvae") or here.stem != "mrvae"
+    return shlex.join(["mrvae" if by_name else os.path.relpath(here), *map(str, arguments)])

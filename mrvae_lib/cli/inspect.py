@@ -1,0 +1,142 @@
+"""The commands that look at a model or at data: evaluate, traverse, explore, export, data."""
+
+from __future__ import annotations
+
+import json
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mrvae_lib.cli.app import Run, command_line, named_argument, out_option, print_line, print_table
+from mrvae_lib.errors import CheckpointError, ConfigError, DataError
+
+if TYPE_CHECKING:
+    from mrvae_lib.model.vae import MRVAE
+
+N_SAMPLES, SAMPLES_ACROSS = 64, 16
+
+
+def evaluate(
+    run: Run,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all as JSON instead.")] = False,
+    latents: Annotated[bool, typer.Option("--latents", help="Also print a row per latent.")] = False,
+) -> None:
+    """Measure a model on the data it was trained on, beside an untrained network of the same shape."""
+    from mrvae_lib.analysis import tables
+    from mrvae_lib.analysis.measurement import measure
+    from mrvae_lib.data import load_dataset
+
+    model = _finished_model(run)
+    name = model.card["run"]["data"]["name"]
+    measured = measure(model, load_dataset(name, "test"), load_dataset(name, "train"))
+    if as_json:
+        print(json.dumps(measured.plain()))
+        return
+    title = f"{measured.trained.scores.n_images:,} test images of {measured.data}"
+    print_table(("", "trained", "untrained", ""), tables.measurement_rows(measured), title)
+    if measured.targets:
+        measured_there = "" if measured.factor_names else "All but the label are proxies measured from the images."
+        print_table(*tables.told_table(measured), measured_there)
+    if latents:
+        print_table(*tables.real_table(measured.reals))
+        print_table(*tables.bit_table(measured.bits, measured.label_names))
+    for line in tables.settings_lines(measured.trained):
+        print_line(line, style="dim")
+
+
+def traverse(
+    run: Run,
+    out: Annotated[Path | None, out_option("Where the pictures go; the run's folder if left out.")] = None,
+    start: Annotated[int, typer.Option(min=0, help="Which of the model's examples to start from.")] = 0,
+    prior: Annotated[bool, typer.Option("--prior", help="Start from a draw of the prior instead.")] = False,
+    kind: Annotated[str, typer.Option("--range", metavar="absolute|data|prior", help="Of the sweeps: -2.5 to 2.5, or "
+                                      "the quantiles 0.05 to 0.95 of the data or of the prior.")] = "absolute",
+) -> None:
+    """Draw what each latent does: sweeps, flips, every code, mixtures, an animation per real, reconstructions."""
+    from mrvae_lib.analysis.run_report import write_more_traversals, write_reconstructions, write_traversals
+    from mrvae_lib.data import load_dataset
+
+    model = _finished_model(run)
+    folder = out or (Path(run) if Path(run).is_dir() else Path())
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = write_traversals(model, folder)
+    paths += write_more_traversals(model, folder, start=None if prior else start, kind=kind)
+    try:
+        images = load_dataset(model.card["run"]["data"]["name"], "test")
+        paths.append(write_reconstructions(model, images, folder / "reconstructions.png"))
+    except DataError as error:
+        print_line(f"no reconstructions.png: {error}")
+    for path in paths:
+        print_line(str(path))
+
+
+def explore(run: Run) -> None:
+    """Write the page that `export` writes, and open it in the browser."""
+    path = _write_page(run)
+    print_line(str(path))
+    webbrowser.open(path.resolve().as_uri())
+
+
+def export(
+    run: Run = "",
+    everything: Annotated[bool, typer.Option("--all", help="A gallery of all shipped models instead.")] = False,
+    out: Annotated[Path | None, out_option("RUN/explore.html, NAME.html or the folder gallery if left out.")] = None,
+) -> None:
+    """Write a page with sliders and bits that needs no kernel and no network; with --all, a gallery for the web."""
+    from mrvae_lib.interactive.html_export import export_gallery
+    from mrvae_lib.training.checkpoints import load_model, pretrained_names
+
+    names = pretrained_names()
+    if bool(run) == everything:
+        raise ConfigError(f"export takes a run's folder, a shipped model ({', '.join(names)}), or --all")
+    if everything:
+        path = export_gallery({name: load_model(name) for name in names}, out or Path("gallery"))
+    else:
+        path = _write_page(run, out)
+    print_line(str(path))
+
+
+def data(
+    name: Annotated[str, named_argument("NAME", "A data set, a folder of images, or an .npz file.")],
+    out: Annotated[Path | None, out_option("Where the picture goes; NAME.png here if left out.")] = None,
+) -> None:
+    """Say what a data set holds, and draw a picture of samples."""
+    import torch
+    from PIL import Image
+
+    from mrvae_lib.analysis.pictures import tile
+    from mrvae_lib.analysis.tables import label_counts
+    from mrvae_lib.data import load_dataset
+
+    train, test = load_dataset(name, "train"), load_dataset(name, "test")
+    print_table(("split", "images", "shape", "MB in memory", "labels"), [
+        (split, f"{len(images):,}", "x".join(map(str, images.image_shape)), f"{images.nbytes / 1e6:.1f}",
+         label_counts(images)) for split, images in (("train", train), ("test", test))])
+    if train.factors is not None:
+        sizes = [len(column.unique()) for column in train.factors.T]
+        factors = [f"{factor} {size}" for factor, size in zip(train.factor_names, sizes, strict=True)]
+        print_line(f"factors: {', '.join(factors)}")
+    samples = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:N_SAMPLES]
+    picture = Image.fromarray(tile(train.floats(samples), SAMPLES_ACROSS))
+    path = out or Path(f"{Path(name).stem}.png")
+    picture.resize((2 * picture.width, 2 * picture.height), Image.Resampling.NEAREST).save(path)
+    print_line(f"samples: {path}")
+
+
+def _finished_model(run: str) -> MRVAE:
+    from mrvae_lib.training.checkpoints import load_model
+
+    model = load_model(run)
+    if "scores" not in model.card:
+        raise CheckpointError(f"{run}: this run is not finished; go on with it: {command_line('train', run)}")
+    return model
+
+
+def _write_page(run: str, out: Path | None = None) -> Path:
+    from mrvae_lib.interactive.html_export import export_html
+
+    is_folder, name = Path(run).is_dir(), Path(run).resolve().name
+    path = out or (Path(run) / "explore.html" if is_folder else Path(f"{name}.html"))
+    return export_html(_finished_model(run), path, title=f"MR-VAE · {name}")

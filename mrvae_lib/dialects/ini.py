@@ -1,0 +1,206 @@
+"""Source 004's configuration files, read and turned into a run.
+
+    [configuration]                         [hyperparameters]
+    dataset = MNIST                         epochs = 15
+    path = ../datasets/                     batch_size = 32
+    [architecture]                          learning_rate = 3e-6
+    conv_layers = 2                         beta = 4
+    conv_channels = [16, 32]
+    conv_kernel_sizes = [(7, 7), (5, 5)]
+    conv_strides = [(1, 1), (1, 1)]
+    conv_paddings = [(1, 1), (1, 1)]
+    z_dimension = 2
+
+Only the variation B-VAE needs `beta`. MRVAE_DATA, where it is set, wins over `path`. The learning rate falls to a tenth
+after every epochs // 2 epochs.
+"""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import math
+import os
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from mrvae_lib.config import RunConfig, Section, parse_config
+from mrvae_lib.config_errors import one_line, shortened
+from mrvae_lib.errors import ConfigError
+
+DATASETS: dict[str, tuple[str, tuple[int, int, int]]] = {
+    "MNIST": ("mnist", (1, 28, 28)),
+    "FashionMNIST": ("fashion-mnist", (1, 28, 28)),
+    "CIFAR10": ("cifar10", (3, 32, 32)),
+}
+"""Per name in a file: our name of the data set, and the shape (C, H, W) of its images."""
+
+Count = Annotated[int, Field(ge=1)]
+FromZero = Annotated[int, Field(ge=0)]
+Counts = Annotated[tuple[Count, ...], Field(description="a list of whole numbers >= 1 such as [16, 32, 64]")]
+Sizes = Annotated[tuple[tuple[Count, Count], ...],
+                  Field(description="a list of pairs of whole numbers >= 1 such as [(7, 7), (5, 5)]")]
+Paddings = Annotated[tuple[tuple[FromZero, FromZero], ...],
+                     Field(description="a list of pairs of whole numbers >= 0 such as [(1, 1), (0, 0)]")]
+
+
+class Configuration(Section):
+    """The data set, and the folder that it lies in."""
+
+    dataset: Literal["MNIST", "FashionMNIST", "CIFAR10"]
+    path: Annotated[str, Field(min_length=1, description="a folder")]
+
+
+class Architecture(Section):
+    """Each list has one entry per convolution of the encoder; the decoder is its mirror."""
+
+    conv_layers: Count
+    conv_channels: Counts
+    conv_kernel_sizes: Sizes
+    conv_strides: Sizes
+    conv_paddings: Paddings
+    z_dimension: Annotated[int, Field(ge=1, le=512)]
+
+    @model_validator(mode="after")
+    def _lists_fit(self) -> Self:
+        for key in ("conv_channels", "conv_kernel_sizes", "conv_strides", "conv_paddings"):
+            length = len(getattr(self, key))
+            if length != self.conv_layers:
+                raise ValueError(f"architecture.{key} must have {self.conv_layers} entries, as conv_layers says, "
+                                 f"got {length}")
+        return self
+
+
+class Hyperparameters(Section):
+    """How the model is trained, with Adam."""
+
+    epochs: Count
+    batch_size: Count
+    learning_rate: Annotated[float, Field(gt=0)]
+    beta: Annotated[float, Field(ge=0)] | None = None
+
+
+class IniFile(Section):
+    """A configuration file as it stands: its sections and keys are the file's own."""
+
+    configuration: Configuration
+    architecture: Architecture
+    hyperparameters: Hyperparameters
+
+    @classmethod
+    def read(cls, source: str | os.PathLike[str]) -> IniFile:
+        """Read a file by its path, or a shipped example by its name.
+
+        Raises:
+            ConfigError: one line naming the file and section.key, the value received and what is accepted.
+        """
+        path = Path(source) if Path(source).is_file() else _examples() / f"{source}.ini"
+        parser = configparser.ConfigParser(interpolation=None)
+        try:
+            parser.read_string(path.read_text(encoding="utf-8"))
+            return cls.model_validate({section: {key: _value(text) for key, text in parser.items(section)}
+                                       for section in parser.sections()})
+        except (OSError, UnicodeDecodeError):
+            raise ConfigError(f"{source}: cannot be read; give an INI file or one of the examples "
+                              f"{', '.join(example_names())}") from None
+        except configparser.Error as error:
+            raise ConfigError(f"{source}: not a valid INI file: {shortened(' '.join(str(error).split()))}") from None
+        except ValidationError as error:
+            raise ConfigError(f"{source}: {one_line(error, cls)}") from None
+
+    def run(self, variation: str | None = None) -> RunConfig:
+        """The run that the file describes.
+
+        Args:
+            variation: `VAE` keeps beta at 1 whatever the file says. `B-VAE` takes the file's beta. None means B-VAE if
+                the file has a beta, else VAE.
+        Raises:
+            ConfigError: another variation, or B-VAE without a beta.
+        """
+        hyper = self.hyperparameters
+        if variation not in ("VAE", "B-VAE", None):
+            raise ConfigError(f"variation must be VAE or B-VAE, got {variation!r}")
+        if variation == "B-VAE" and hyper.beta is None:
+            raise ConfigError("hyperparameters.beta is missing: the variation B-VAE needs it")
+        beta = 1.0 if variation == "VAE" or hyper.beta is None else hyper.beta
+        data, shape = DATASETS[self.configuration.dataset]
+        encoder, decoder = mirrored_layers(self.architecture, shape)
+        return parse_config({
+            "data": {"name": data},
+            "model": {"n_reals": self.architecture.z_dimension, "n_bits": 0, "network": "layers",
+                      "encoder": encoder, "decoder": decoder},
+            "objective": {"beta_z": beta},
+            "train": {"epochs": hyper.epochs, "batch_size": hyper.batch_size,
+                      "lr": _falling(hyper.learning_rate, hyper.epochs)},
+            "source": {"project": "AndrewSpano/Disentangled-Variational-Autoencoder", "beta": beta,
+                       "convention": "per-image", "batch_size": hyper.batch_size},
+        })
+
+
+def mirrored_layers(net: Architecture, image_shape: tuple[int, int, int]) -> tuple[list[str], list[str]]:
+    """Source 004's networks: convolutions, their mirror image, and an output that goes one size up and back.
+
+    Each transposed convolution gets the output padding that restores the size its convolution started from. A network
+    that some image is too small for is refused where it is built, with the layer and the size it reached.
+
+    Args:
+        image_shape: (C, H, W).
+    Returns:
+        The layers of the encoder and of the decoder.
+    """
+    tail = ", leaky 0.15, batchnorm"
+    sizes = list(zip(net.conv_kernel_sizes, net.conv_strides, net.conv_paddings, strict=True))
+    forms = [f"k{_size(k)} s{_size(s)} p{_size(p)}" for k, s, p in sizes]
+    encoder: list[str] = []
+    mirror: list[str] = []
+    shape = image_shape
+    for channels, form, size in zip(net.conv_channels, forms, sizes, strict=True):
+        axes = list(zip(shape[1:], *size, strict=True))  # side, kernel, stride, padding: of the height, of the width
+        restored = _size((side + 2 * p - k) % s for side, k, s, p in axes)
+        encoder.append(f"conv {channels} {form}{tail}")
+        mirror.append(f"deconv {channels} {form} op{restored}{tail}")
+        height, width = ((side + 2 * p - k) // s + 1 for side, k, s, p in axes)
+        shape = channels, height, width
+    decoder = [f"linear {math.prod(shape)}, view {_size(shape)}", *reversed(mirror),
+               f"deconv {net.conv_channels[0]} {forms[0]}, selu, batchnorm", f"conv {image_shape[0]} {forms[0]}"]
+    return encoder, decoder
+
+
+def is_ini(source: str | os.PathLike[str]) -> bool:
+    """Whether a name is that of an INI file or of a shipped example."""
+    return Path(source).suffix in (".ini", ".cfg", ".conf") or str(source) in example_names()
+
+
+def example_names() -> list[str]:
+    """The shipped example files, in alphabetical order."""
+    return sorted(path.stem for path in _examples().glob("*.ini"))
+
+
+def _examples() -> Path:
+    return Path(str(resources.files("mrvae_lib") / "presets"))
+
+
+def _value(text: str) -> Any:
+    """A list as Python writes it; any other value stays text, which the fields read."""
+    try:
+        return ast.literal_eval(text) if text.startswith("[") else text
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return text
+
+
+def _size(numbers: Iterable[int]) -> str:
+    return "x".join(map(str, numbers))
+
+
+def _falling(lr: float, epochs: int) -> float | tuple[tuple[float, float], ...]:
+    """The learning rate as a schedule that falls to a tenth after every epochs // 2 epochs; constant for one epoch."""
+    every = epochs // 2
+    if not every:
+        return lr
+    starts = range(0, epochs, every)
+    return tuple((place / epochs, lr * 0.1**i) for i, start in enumerate(starts)
+                 for place in (start, min(start + every, epochs)))

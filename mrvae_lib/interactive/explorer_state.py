@@ -1,0 +1,189 @@
+"""What the explorer shows, as plain values, and how they become a picture. No widgets here."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mrvae_lib.analysis.encoding import encode_set, encoded_examples, informative_reals
+from mrvae_lib.analysis.naming import bit_swaps, factors_of_reals, labels_of_codes
+from mrvae_lib.analysis.traversals import SWEEP
+from mrvae_lib.config import MAX_TABLE_BITS
+from mrvae_lib.data import ImageSet
+from mrvae_lib.interactive.display import as_picture
+from mrvae_lib.model.codes import CodeTable
+from mrvae_lib.model.vae import MRVAE
+
+STEP = 0.1
+"""Between two positions of a slider."""
+MAX_LATTICE_BITS = 6
+"""Up to this many bits, the pictures of all codes are shown."""
+N_MEASURED = 2000
+"""Images on which the latents of a model without a card are measured."""
+
+
+@dataclass(frozen=True)
+class ExplorerState:
+    """One view: the reals, the bits, and the example they started from.
+
+    Raises:
+        ValueError: a real is not a finite number, a bit not 0 or 1, or the example neither a whole number nor None.
+    """
+
+    z: tuple[float, ...]
+    b: tuple[int, ...]
+    example: int | None = None
+
+    def __post_init__(self) -> None:
+        reals_fit = all(type(value) in (int, float) and math.isfinite(value) for value in self.z)
+        bits_fit = all(type(bit) is int and bit in (0, 1) for bit in self.b)
+        if not (reals_fit and bits_fit and (self.example is None or type(self.example) is int)):
+            raise ValueError(f"state: reals must be finite numbers, bits 0 or 1, example a whole number or None; "
+                             f"got {self}")
+
+    @classmethod
+    def from_latents(cls, z: Tensor, b: Tensor, example: int | None = None) -> ExplorerState:
+        """The view at the slider positions nearest to z (D,), and at the code b (K,)."""
+        return cls(tuple(on_slider(value) for value in z.tolist()), tuple(b.int().tolist()), example)
+
+    @classmethod
+    def from_json(cls, text: str) -> ExplorerState:
+        """The view written by `to_json`.
+
+        Raises:
+            ValueError: not such a text; says what was expected.
+        """
+        try:
+            fields = json.loads(text)
+            return cls(tuple(fields["z"]), tuple(fields["b"]), fields.get("example"))
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+            raise ValueError(f'state: expected {{"z": [finite numbers], "b": [each 0 or 1], "example": a whole number '
+                             f'or null}}, got {text!r}') from None
+
+    def to_json(self) -> str:
+        """The view as text, to be kept or shared."""
+        return json.dumps(asdict(self))
+
+    def with_real(self, i: int, value: float) -> ExplorerState:
+        """The view with one real moved."""
+        return replace(self, z=(*self.z[:i], value, *self.z[i + 1 :]))
+
+    def with_bit(self, k: int, value: int) -> ExplorerState:
+        """The view with one bit set."""
+        return replace(self, b=(*self.b[:k], value, *self.b[k + 1 :]))
+
+    def latents(self) -> tuple[Tensor, Tensor]:
+        """z (D,) and b (K,) as the decoder takes them."""
+        return torch.tensor(self.z, dtype=torch.float32), torch.tensor(self.b, dtype=torch.float32)
+
+    @property
+    def code(self) -> str:
+        """The bits as text, b0 first."""
+        return "".join(map(str, self.b))
+
+
+@torch.inference_mode()
+def decode_state(model: MRVAE, state: ExplorerState) -> np.ndarray:
+    """The picture of a view, (H, W) or (H, W, 3) uint8."""
+    z, b = state.latents()
+    return as_picture(model.decode(z[None], b[None])[0])
+
+
+def on_slider(value: float) -> float:
+    """The nearest value that a slider can show.
+
+    Pictures are always made at such values, so that they are those of the readout.
+    """
+    low, high = SWEEP
+    return round(min(max(value, low), high) / STEP) / round(1 / STEP) + 0.0  # + 0.0 turns -0.0 into 0.0
+
+
+@dataclass(frozen=True)
+class LatentLabel:
+    """What is written beside a latent's control: `z5 · 0.31 nats · slant`."""
+
+    name: str
+    nats: float | None = None
+    """KL of a real, information of a bit; None where unknown."""
+    meaning: str = ""
+    """The factor that a real moves, the classes that a bit swaps; empty where unknown."""
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What is known of the latent: its nats, its meaning."""
+        nats = () if self.nats is None else (f"{self.nats:.2f} nats",)
+        return (*nats, self.meaning) if self.meaning else nats
+
+    def __str__(self) -> str:
+        return " · ".join((self.name, *self.facts))
+
+
+@dataclass(frozen=True)
+class ExplorerContent:
+    """What there is to explore in a model: the controls with their labels, and where to start from."""
+
+    starts: tuple[ExplorerState, ...]
+    classes: tuple[str, ...]
+    """The class of each start, where known; else empty."""
+    reals: dict[int, LatentLabel]
+    """The reals worth a slider, most informative first."""
+    bits: tuple[LatentLabel, ...]
+    class_of_code: dict[str, str]
+    """The commonest class of each code, as far as the starts tell; by `ExplorerState.code`."""
+    kl_of_real: Sequence[float]
+    """(D,) nats; empty where unknown."""
+
+
+def explorer_content(model: MRVAE, images: ImageSet | None = None) -> ExplorerContent:
+    """The content for a model: from its card and examples, or from images where they are given.
+
+    With neither, every real gets a slider without a figure and the start is the middle of the prior.
+    """
+    if images is None:
+        examples = model.examples or {"mu": torch.zeros(1, model.n_reals), "bits": torch.zeros(1, model.n_bits)}
+        names, factor_names = model.card.get("label_names", ()), model.card.get("factor_names", ())
+    else:
+        examples = encoded_examples(model, images)
+        names, factor_names = images.label_names, images.factor_names
+    mu, bits, labels = examples["mu"].float(), examples["bits"].float(), examples.get("label", torch.empty(0)).int()
+    names = names or [str(label) for label in range(1 + max(labels.tolist(), default=-1))]
+    counts = labels_of_codes(bits, labels) if len(labels) else {}
+    kl_of_real, nats_of_bit = _nats_of_latents(model, images)
+    factors = factors_of_reals(mu, examples["factors"], factor_names) if "factors" in examples else [""] * model.n_reals
+    return ExplorerContent(
+        starts=tuple(map(ExplorerState.from_latents, mu, bits, range(len(mu)))),
+        classes=tuple(names[label] for label in labels),
+        reals={i: LatentLabel(f"z{i}", kl_of_real[i] if kl_of_real else None, factors[i])
+               for i in (informative_reals(kl_of_real) if kl_of_real else range(model.n_reals))},
+        bits=tuple(LatentLabel(f"b{k}", nats_of_bit[k] if nats_of_bit else None,
+                               _swaps([(names[off], names[on]) for off, on in bit_swaps(counts, model.n_bits, k)]))
+                   for k in range(model.n_bits)),
+        class_of_code={format(code, f"0{model.n_bits}b"): names[count.most_common(1)[0][0]]
+                       for code, count in counts.items() if model.n_bits},
+        kl_of_real=kl_of_real,
+    )
+
+
+def _swaps(pairs: list[tuple[str, str]]) -> str:
+    """The commonest swap, and the next where names are short."""
+    n_shown = 2 if all(len(name) < 3 for pair in pairs for name in pair) else 1
+    return ", ".join(f"{off} ↔ {on}" for off, on in pairs[:n_shown])
+
+
+def _nats_of_latents(model: MRVAE, images: ImageSet | None) -> tuple[Sequence[float], Sequence[float]]:
+    """KL of each real and information of each bit: from the card, else measured, else unknown (empty)."""
+    scores = model.card.get("scores")
+    if scores:
+        return scores["kl_of_real"], scores["information_of_bit"]
+    if images is None:
+        return (), ()
+    posterior = encode_set(model, images.first(N_MEASURED))
+    can_be_listed = model.n_bits <= MAX_TABLE_BITS
+    of_bits = CodeTable.from_logits(posterior.bit_logits).bit_information.tolist() if can_be_listed else ()
+    return posterior.kl_reals().mean(dim=0).tolist(), of_bits

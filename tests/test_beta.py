@@ -1,0 +1,184 @@
+"""What a project's beta multiplies: each source's formula, restated, gives our loss up to the stated factor."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from typer.testing import CliRunner
+
+from mrvae_lib.cli import app
+from mrvae_lib.config import SourceConfig, load_config, parse_config, preset_names
+from mrvae_lib.data import DATASETS, load_dataset
+from mrvae_lib.dialects.beta import CONVENTIONS, beta_eff, beta_norm, weights
+from mrvae_lib.errors import ConfigError
+from mrvae_lib.model.latents import kl_normal
+from mrvae_lib.model.likelihoods import Bernoulli
+
+BATCH, N_IMAGES, SHAPE, N_REALS = 7, 90, (3, 8, 6), 4
+SOURCES = ["vae-fc", "vae-conv", "dsprites-beta", "dsprites-fc", "xys-stacked", "dsprites-capacity", "dsprites-burgess",
+           "fashion-fc", "fashion-cnn", "mnist-jointvae"]
+
+
+@pytest.fixture
+def batch(generator):
+    """Images, decoder outputs and posterior statistics of one step, in double precision."""
+    x = torch.rand(BATCH, *SHAPE, generator=generator, dtype=torch.float64)
+    output = torch.randn(BATCH, *SHAPE, generator=generator, dtype=torch.float64)
+    mu, logvar = torch.randn(2, BATCH, N_REALS, generator=generator, dtype=torch.float64)
+    return x, output, mu, logvar
+
+
+def sum_sum(x, output, mu, logvar, beta):
+    """DejasDejas/MR_VAE: both terms summed over everything."""
+    bce = F.binary_cross_entropy_with_logits(output, x, reduction="sum")
+    return bce + beta * -0.5 * torch.sum(1 + logvar - mu**2 - logvar.exp())
+
+
+def sum_mean(x, output, mu, logvar, beta):
+    """Near32/PYTORCH_VAE: BCE summed over batch and pixels, KL summed over latents and averaged over the batch."""
+    bce = F.binary_cross_entropy_with_logits(output, x, reduction="sum")
+    return bce + beta * torch.mean(0.5 * torch.sum(mu**2 + logvar.exp() - logvar - 1, dim=1))
+
+
+def pixel_sum_batch_mean(x, output, mu, logvar, beta):
+    """miyosuda, AndrewSpano (as its B-VAE was meant): pixels summed, batch averaged."""
+    p = torch.sigmoid(output)
+    bce = -(x * torch.log(p + 1e-10) + (1 - x) * torch.log(1 - p + 1e-10)).sum(dim=(1, 2, 3)).mean()
+    return bce + beta * (0.5 * (logvar.exp() + mu**2 - 1 - logvar)).sum(dim=1).mean()
+
+
+def mean_times_set_size(x, output, mu, logvar, beta):
+    """AxelNathanson: BCE averaged over batch and pixels, beta * kl_weight * KL with kl_weight = batch / set size."""
+    bce = F.binary_cross_entropy_with_logits(output, x)
+    return bce + beta * (len(x) / N_IMAGES) * (-0.5 * (1 + logvar - mu**2 - logvar.exp()).sum(dim=1)).mean()
+
+
+def joint_vae(x, output, mu, logvar, beta):
+    """Schlumberger/joint-vae: BCE averaged over pixels and channels times H W, plus gamma KL, all divided by H W."""
+    n_pixels = x.shape[2] * x.shape[3]
+    bce = n_pixels * F.binary_cross_entropy_with_logits(output, x)
+    kl = (-0.5 * (1 + logvar - mu**2 - logvar.exp())).mean(dim=0).sum()
+    return (bce + beta * kl) / n_pixels
+
+
+FORMULAS = {"batch-sum": sum_sum, "kl-batch-mean": sum_mean, "per-image": pixel_sum_batch_mean,
+            "dataset-size": mean_times_set_size, "joint-vae": joint_vae}
+
+
+def test_every_convention_has_a_formula_and_a_description():
+    assert set(FORMULAS) == set(CONVENTIONS)
+
+
+@pytest.mark.parametrize("convention", FORMULAS)
+@pytest.mark.parametrize("beta", [0.1, 4.0])
+def test_the_sources_loss_is_ours_at_beta_eff_up_to_its_overall_factor(batch, convention, beta):
+    x, output, mu, logvar = batch
+    source = SourceConfig(beta=beta, convention=convention, batch_size=BATCH, n_images=N_IMAGES)
+    ours = (Bernoulli().nll(output[None], x)[0] + beta_eff(source, SHAPE) * kl_normal(mu, logvar).sum(dim=1)).mean()
+    factor, _ = weights(source, SHAPE)
+    torch.testing.assert_close(factor * ours, FORMULAS[convention](x, output, mu, logvar, beta), rtol=1e-7, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("beta", "convention", "batch_size", "n_images", "shape", "expected"),
+    [
+        (1, "batch-sum", 32, 60_000, (1, 28, 28), 1),
+        (5000, "kl-batch-mean", 16, 1, (3, 256, 256), 312.5),
+        (4, "kl-batch-mean", 128, 737_280, (1, 64, 64), 0.03125),
+        (0.01, "dataset-size", 256, 48_000, (1, 28, 28), 0.0418),
+        (0.1, "dataset-size", 256, 48_000, (1, 28, 28), 0.418),
+        (150, "per-image", 16, 60_000, (1, 28, 28), 150),
+        (100, "joint-vae", 64, 202_599, (3, 32, 32), 300),
+    ],
+)
+def test_stated_betas_of_the_sources_convert_to_the_published_ones(beta, convention, batch_size, n_images, shape, expected):
+    source = SourceConfig(beta=beta, convention=convention, batch_size=batch_size, n_images=n_images)
+    assert beta_eff(source, shape) == pytest.approx(expected, rel=1e-3)
+
+
+def test_white_pixels_of_a_255th_make_our_beta_255_times_as_large():
+    source = SourceConfig(beta=4, convention="kl-batch-mean", batch_size=128, white=1 / 255)
+    assert beta_eff(source, (1, 64, 64)) == pytest.approx(0.03125 * 255)
+
+
+def test_the_set_size_convention_depends_on_the_batch_and_the_others_that_average_do_not():
+    def effective(convention, batch_size):
+        return beta_eff(SourceConfig(beta=1, convention=convention, batch_size=batch_size, n_images=1000), (1, 8, 8))
+
+    assert effective("dataset-size", 64) == 2 * effective("dataset-size", 32)
+    assert effective("per-image", 64) == effective("per-image", 32)
+
+
+def test_beta_norm_is_per_real_and_pixel():
+    assert beta_norm(312.5, 10, (3, 256, 256)) == pytest.approx(0.0159, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"beta": 1, "convention": "mean", "batch_size": 1, "n_images": 1}, "source.convention must be 'per-image'.* got 'mean'"),
+        ({"beta": 1, "convention": "per-image", "batch_size": 0, "n_images": 1}, "source.batch_size must be >= 1, got 0"),
+        ({"beta": 1, "convention": "dataset-size", "batch_size": 1, "n_images": None}, "source.n_images is missing"),
+        ({"bta": 1}, r"unknown key source.bta \(did you mean beta\?\)"),
+    ],
+)
+def test_a_bad_source_table_is_named(table, message):
+    filled = {"beta": 1, "convention": "per-image", "batch_size": 1, "n_images": 1} if "bta" in table else {}
+    with pytest.raises(ConfigError, match=message):
+        parse_config({"source": {**filled, **table}})
+
+
+@pytest.mark.parametrize("name", [name for name in preset_names() if load_config(name).source])
+def test_a_presets_price_of_the_kl_is_its_sources_converted(name):
+    config = load_config(name)
+    price = config.objective.gamma_z or config.objective.beta_z
+    assert price == pytest.approx(beta_eff(config.source, DATASETS[config.data.name].shape), rel=1e-3)
+    assert config.source.project
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_preset_of_a_source_project_shows_the_beta_stated_there(name):
+    config = load_config(name)
+    source, shape = config.source, DATASETS[config.data.name].shape
+    shown = [line.split() for line in CliRunner().invoke(app, ["presets", name]).output.splitlines()]
+    assert ["stated", "beta", f"{source.beta:g}"] in [words[:3] for words in shown]
+    assert [words[1] for words in shown if words[:1] == ["beta_eff"]] == [f"{beta_eff(source, shape):.4g}"]
+    assert [words for words in shown if words[:1] == ["beta_norm"]]
+
+
+@pytest.mark.parametrize(("name", "beta"), [("ini-fashion-mnist", "10"), ("ini-mnist", "1")])
+def test_an_ini_file_is_shown_like_a_preset(name, beta):
+    shown = CliRunner().invoke(app, ["presets", name]).output
+    assert "n_reals = 2\n" in shown
+    assert ["stated", "beta", beta] in [line.split()[:3] for line in shown.splitlines()]
+
+
+@pytest.mark.parametrize("name", ["digits", "dsprites", "xys", "xys-full", "xys-256"])
+def test_image_shapes_known_without_loading_are_those_that_load(name):
+    assert load_dataset(name).image_shape == DATASETS[name].shape
+
+
+def test_a_preset_is_shown_with_its_settings_and_its_three_betas():
+    shown = CliRunner().invoke(app, ["presets", "fashion-beta-vae"]).output
+    assert "n_reals = 3\n" in shown
+    table = [line.split() for line in shown.splitlines()]
+    assert ["stated", "beta", "0.1"] in [words[:3] for words in table]
+    assert ["beta_eff", "0.4181"] in [words[:2] for words in table]
+    assert ["beta_norm", "0.0016"] in [words[:2] for words in table]
+
+
+def test_a_preset_without_a_source_shows_its_own_beta_through_the_run():
+    shown = CliRunner().invoke(app, ["presets", "digits"]).output
+    assert "stated beta" not in shown
+    assert "beta_eff   16 -> 1 " in shown
+
+
+def test_what_is_shown_is_a_file_that_can_be_trained(tmp_path):
+    shown = CliRunner().invoke(app, ["presets", "digits"]).output
+    (tmp_path / "mine.toml").write_text(shown.partition("What beta means here")[0])
+    assert load_config(tmp_path / "mine.toml") == load_config("digits")
+
+
+def test_showing_a_preset_that_is_not_there_is_one_line():
+    result = CliRunner().invoke(app, ["presets", "digitz"])
+    assert result.exit_code == 2
+    assert "did you mean digits?" in result.output
