@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from samples import Judge
 
-from mrvae_lib.analysis.samples import Judge
 from mrvae_lib.config import load_config
 from mrvae_lib.data import ImageSet, load_dataset
 from mrvae_lib.model.vae import MRVAE

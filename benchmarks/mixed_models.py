@@ -20,14 +20,19 @@ import numpy as np
 import torch
 from kept import DOCS, Line, Lines, judge_of, rounded
 
-from mrvae_lib.analysis.disentanglement import factor_vae_score
-from mrvae_lib.analysis.encoding import EncodedSet, encoded, informative_reals, score, swapped
-from mrvae_lib.analysis.metrics import majority_accuracy
-from mrvae_lib.analysis.scores import code_columns
+from mrvae_lib.analysis.evaluation import (
+    encode_set,
+    evaluate,
+    informative_reals,
+    majority_accuracy,
+    scored_part,
+    swapped,
+)
+from mrvae_lib.analysis.factor_scores import code_columns, factor_vae_score
 from mrvae_lib.config import PoseConfig, load_config
 from mrvae_lib.data import ImageSet
 from mrvae_lib.model.codes import code_index
-from mrvae_lib.model.vae import MRVAE
+from mrvae_lib.model.vae import MRVAE, Posterior
 
 LINES = Lines(DOCS / "mixed_models.jsonl")
 PRESETS = ("digits", "mnist", "fashion-mnist", "dsprites")
@@ -69,23 +74,28 @@ NEAR, MAX_TRIES, FIRST_SLOPE = 0.5, 5, -8.0
 
 def scores(model: MRVAE, test: ImageSet, train: ImageSet) -> Line:
     """The figures of one run's line."""
-    part = encoded(model, test)
-    known = part if train is test else encoded(model, train)
-    measured = asdict(score(model, part, known))
+    test, train = (part := scored_part(test)), part if train is test else scored_part(train)
+    codes = encode_set(model, test)
+    known = codes if train is test else encode_set(model, train)
+    measured = asdict(evaluate(model, test, train, test_codes=codes, train_codes=known))
     if model.n_bits and train is not test:
-        measured["code_decides"] = code_decides(model, part, known)
+        measured["code_decides"] = code_decides(model, codes, train, known)
     if test.factors is not None:
-        codes, categorical = code_columns(part.posterior.mu.numpy(), part.posterior.bits.numpy(), joint=True)
-        found = factor_vae_score(codes, part.images.factors.numpy(), categorical=categorical)
+        columns, categorical = code_columns(codes.mu.numpy(), codes.bits.numpy(), joint=True)
+        found = factor_vae_score(columns, test.factors.numpy(), categorical=categorical)
         measured |= {"factor_vae": found.score, "factor_vae_of_factor": found.per_factor}
     return rounded({key: measured[key] for key in KEPT if key in measured})
 
 
-def code_decides(model: MRVAE, part: EncodedSet, known: EncodedSet) -> float:
-    """The share of `swapped` pictures that a classifier of real images takes for what their code mostly stands for."""
-    pictures, codes = (torch.cat(batches) for batches in zip(*swapped(model, part.posterior), strict=True))
-    taken_for = judge_of(known.images.name).classes(pictures)
-    return majority_accuracy(code_index(known.posterior.bits), known.images.labels, code_index(codes), taken_for)
+def code_decides(model: MRVAE, codes: Posterior, train: ImageSet, known: Posterior) -> float:
+    """The share of `swapped` pictures that a classifier of real images takes for what their code mostly stands for.
+
+    Args:
+        codes: of the test images, known: of the training images.
+    """
+    pictures, bits = (torch.cat(batches) for batches in zip(*swapped(model, codes), strict=True))
+    taken_for = judge_of(train.name).classes(pictures)
+    return majority_accuracy(known.code_index, train.labels, code_index(bits), taken_for)
 
 
 def with_bits(data: str, bits: int, variant: str, seed: int, runs: Path) -> Line:

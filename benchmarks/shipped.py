@@ -1,25 +1,39 @@
 """Measure the shipped models, as Markdown for docs/results.md: scores beside an untrained network, and every latent.
 
-    python benchmarks/shipped.py [NAME ...] [--dci]
+    python benchmarks/shipped.py [NAME ...]
 
-Without names, all of them. `--dci` takes DCI as published, minutes per model, in the place of its fast variant. A model
-whose data set is not there is named and left out.
+Without names, all of them. A model whose data set is not there is named and left out. DCI as published is
+`benchmarks/published_dci.py`.
 """
 
 from __future__ import annotations
 
 import argparse
 
-from mrvae_lib.analysis.measurement import measure
-from mrvae_lib.analysis.tables import markdown_report
+from mrvae_lib.analysis.latent_report import Measurement, measure
+from mrvae_lib.analysis.tables import bit_table, markdown, measurement_rows, real_table, settings_lines, told_table
 from mrvae_lib.data import DataError, load_dataset
 from mrvae_lib.training.checkpoints import load_model, pretrained_names
+
+
+def markdown_report(name: str, measurement: Measurement) -> str:
+    """All tables of one model under a heading, and under them how each number was estimated."""
+    source = "factors" if measurement.factor_names else "the label, and proxies measured from the images"
+    parts = [f"## {name}", f"{measurement.trained.scores.n_images:,} test images of {measurement.data}.",
+             markdown(("", "trained", "untrained", ""), measurement_rows(measurement))]
+    if measurement.targets:
+        parts += [f"What is told, at least, of {source}:", markdown(*told_table(measurement))]
+    if measurement.reals:
+        parts.append(markdown(*real_table(measurement.reals)))
+    if measurement.bits:
+        parts.append(markdown(*bit_table(measurement.bits, measurement.label_names)))
+    settings = "\n".join(f"- {line}" for line in settings_lines(measurement.trained))
+    return "\n\n".join([*parts, "Settings:", settings]) + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", default=pretrained_names())
-    parser.add_argument("--dci", action="store_true")
     arguments = parser.parse_args()
     for name in arguments.names:
         model = load_model(name)
@@ -29,7 +43,7 @@ def main() -> None:
         except DataError as error:
             print(f"## {name}\n\nNot measured: {error}\n", flush=True)
             continue
-        measured = measure(model, test, train, slow_dci=arguments.dci)
+        measured = measure(model, test, train)
         print(markdown_report(name, measured), flush=True)
 
 

@@ -23,13 +23,13 @@ from pathlib import Path
 
 import torch
 from kept import DOCS, Line, Lines, judge_of, rounded
+from samples import class_samples, prior_samples
 from sklearn.linear_model import LinearRegression
 
-from mrvae_lib.analysis.encoding import encode_set, encoded, evaluate
-from mrvae_lib.analysis.latent_table import NAMED, BitRow, RealRow, bit_rows, real_rows
+from mrvae_lib.analysis.evaluation import encode_set, evaluate, scored_part
+from mrvae_lib.analysis.image_measures import targets
+from mrvae_lib.analysis.latent_report import NAMED, BitRow, RealRow, bit_rows, real_rows
 from mrvae_lib.analysis.probes import knn_accuracy
-from mrvae_lib.analysis.proxies import targets
-from mrvae_lib.analysis.samples import class_samples, prior_samples
 from mrvae_lib.analysis.tables import bit_table, markdown, real_table
 from mrvae_lib.config import load_config
 from mrvae_lib.data import ImageSet, load_dataset
@@ -66,10 +66,9 @@ def costs_and_neighbours(model: MRVAE, test: ImageSet, train: ImageSet) -> Line:
 
 def latents(model: MRVAE, test: ImageSet, train: ImageSet) -> Line:
     """The costs and a row per latent: source 002's table, factors named by mutual information."""
-    part = encoded(model, test)
-    asked = targets(part.images)
-    rows = [asdict(row) for row in real_rows(part.posterior, asked)]
-    rows += [asdict(row) for row in bit_rows(model, part.posterior, asked)]
+    part = scored_part(test)
+    asked, codes = targets(part), encode_set(model, part)
+    rows = [asdict(row) for row in (*real_rows(codes, asked), *bit_rows(model, codes, asked))]
     return costs(model, test, train) | {"latents": rounded(rows)}
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mrvae_lib import interactive as widgets
     from mrvae_lib.analysis import figures
-    from mrvae_lib.analysis.encoding import encode_set
-    from mrvae_lib.analysis.measurement import factor_scores, measure
+    from mrvae_lib.analysis.evaluation import encode_set
+    from mrvae_lib.analysis.factor_scores import factor_scores
+    from mrvae_lib.analysis.latent_report import measure
     from mrvae_lib.analysis.traversals import traverse
     from mrvae_lib.config import load_config
     from mrvae_lib.data import load_dataset
@@ -29,8 +30,8 @@ _HOMES = {
     "train": "training.loop", "Callback": "training.loop",
     "loss_terms": "objective", "total_loss": "objective", "random_pose": "pose", "expected_loss": "model.latents",
     "all_codes": "model.codes", "CodeTable": "model.codes",
-    "encode_set": "analysis.encoding", "measure": "analysis.measurement", "factor_scores": "analysis.measurement",
-    "traverse": "analysis.traversals", "check": "exercises",
+    "encode_set": "analysis.evaluation", "measure": "analysis.latent_report",
+    "factor_scores": "analysis.factor_scores", "traverse": "analysis.traversals", "check": "exercises",
 }
 _MODULES = {"figures": "analysis.figures", "widgets": "interactive"}
 __all__ = sorted([*_HOMES, *_MODULES])

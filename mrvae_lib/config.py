@@ -231,11 +231,7 @@ def load_config(source: str | os.PathLike[str], *, quick: bool = False, override
     shrink = table.pop("quick", {})
     if not isinstance(shrink, dict):
         raise ConfigError(f"{origin}: quick must be a table of sections, got {shrink!r}")
-    if quick:
-        table = _merged(table, shrink)
-    for override in overrides:
-        table = _merged(table, _parse_override(override))
-    return parse_config(table, origin=origin)
+    return parse_config(_overridden(_merged(table, shrink) if quick else table, overrides), origin=origin)
 
 
 def parse_config(table: Mapping[str, Any], *, origin: str = "configuration") -> RunConfig:
@@ -256,10 +252,7 @@ def changed(config: RunConfig, overrides: Iterable[str]) -> RunConfig:
     Raises:
         ConfigError: as in `load_config`.
     """
-    table: dict[str, Any] = config.model_dump()
-    for override in overrides:
-        table = _merged(table, _parse_override(override))
-    return parse_config(table, origin="--set")
+    return parse_config(_overridden(config.model_dump(), overrides), origin="--set")
 
 
 def dump_config(config: RunConfig) -> str:
@@ -282,6 +275,12 @@ def _read(source: str | os.PathLike[str]) -> tuple[str, str]:
                           f"presets: {', '.join(names)}")
     preset = resources.files("mrvae_lib") / "presets" / f"{source}.toml"
     return f"presets/{source}.toml", preset.read_text(encoding="utf-8")
+
+
+def _overridden(table: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    for override in overrides:
+        table = _merged(table, _parse_override(override))
+    return dict(table)
 
 
 def _parse_override(override: str) -> dict[str, Any]:

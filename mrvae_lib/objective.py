@@ -138,7 +138,8 @@ def kl_b(batch: Batch) -> Tensor:
 def total_correlation(batch: Batch) -> Tensor:
     """TC(z), by the discriminator if there is one, else from the batch's own posteriors."""
     if batch.discriminator:
-        return batch.discriminator.fixed(batch.z)
+        with constant(batch.discriminator):
+            return batch.discriminator(batch.z)
     return stratified_tc(batch.z, batch.posterior.mu, batch.posterior.logvar,
                          batch.n_images or len(batch.z))
 

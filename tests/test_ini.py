@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mrvae_lib.analysis.encoding import encode_set
+from mrvae_lib.analysis.evaluation import encode_set
 from mrvae_lib.config import ModelConfig, changed, dump_config, load_config
 from mrvae_lib.dialects.ini import Architecture, IniFile, example_names, mirrored_layers
 from mrvae_lib.errors import ConfigError

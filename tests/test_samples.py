@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from mrvae_lib.analysis.encoding import encode_set
-from mrvae_lib.analysis.samples import Judge, class_samples, prior_samples
+from benchmarks.samples import Judge, class_samples, prior_samples
+from mrvae_lib.analysis.evaluation import encode_set
 from mrvae_lib.data import ImageSet
 from mrvae_lib.training.loop import train
 from tests.conftest import tiny_images, tiny_run
@@ -32,7 +32,7 @@ def test_purity_is_the_share_of_the_commonest_class(judge):
 
 
 def test_draws_asked_for_a_class_are_purer_than_draws_from_the_prior(judge, generator):
-    model = train(tiny_run(epochs=60, lr=0.01), images=IMAGES)
+    model = train(tiny_run(epochs=20, lr=0.02), images=IMAGES)
     posterior = encode_set(model, IMAGES)
     for label in (0, 1):
         pictures = class_samples(model, posterior, IMAGES.labels, label, 200, generator)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mrvae_lib.analysis.encoding import encoded_examples, evaluate
+from mrvae_lib.analysis.evaluation import encoded_examples, evaluate
 from mrvae_lib.config import load_config
 from mrvae_lib.data import FactorSet, load_dataset
 from mrvae_lib.data.sprites import FACTORS, SIZES, render
@@ -138,7 +138,7 @@ def test_a_factor_set_holds_every_combination():
 
 
 def test_a_large_set_is_scored_on_a_part_that_the_scores_state(sprites, monkeypatch):
-    monkeypatch.setattr("mrvae_lib.analysis.encoding.MAX_SCORED_PIXELS", 200 * 64 * 64)
+    monkeypatch.setattr("mrvae_lib.analysis.evaluation.MAX_SCORED_PIXELS", 200 * 64 * 64)
     model = tiny_model(2, 2, shape=(1, 64, 64))
     scores = evaluate(model, sprites, sprites)
     assert scores.n_images == 200

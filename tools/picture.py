@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 from mrvae_lib import load_model
-from mrvae_lib.analysis.encoding import informative_reals
+from mrvae_lib.analysis.evaluation import informative_reals
 from mrvae_lib.analysis.figures import BLUE, ORANGE, save_figure
 from mrvae_lib.analysis.pictures import tile
 from mrvae_lib.analysis.traversals import code_lattice, real_sweep, sweep_values

@@ -11,7 +11,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from mrvae_lib.analysis.encoding import encoded_examples, evaluate
+from mrvae_lib.analysis.evaluation import encoded_examples, evaluate
 from mrvae_lib.data import load_dataset
 from mrvae_lib.training.checkpoints import load_model, pretrained_folder, save_model
 

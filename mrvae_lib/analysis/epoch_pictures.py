@@ -25,7 +25,7 @@ from matplotlib.figure import FigureBase
 from PIL import Image
 from torch import Tensor
 
-from mrvae_lib.analysis.encoding import encode_set
+from mrvae_lib.analysis.evaluation import encode_set
 from mrvae_lib.analysis.figures import figure_png, plot_scatter, plot_traversals, show_pictures
 from mrvae_lib.analysis.pictures import png_bytes, tile
 from mrvae_lib.analysis.traversals import sweep_values

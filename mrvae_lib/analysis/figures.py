@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from torch import Tensor
 
-from mrvae_lib.analysis.encoding import informative_reals
+from mrvae_lib.analysis.evaluation import informative_reals
 from mrvae_lib.analysis.pictures import tile
 from mrvae_lib.analysis.traversals import bit_flips, code_lattice, real_sweep, sweep_values
 from mrvae_lib.model.codes import all_codes, code_name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mrvae_lib.analysis.scores import Array, MetricResult, binned, train_and_test
+from mrvae_lib.analysis.metric_result import Array, MetricResult, binomial_error, numbered, train_and_test
 
 
 def knn_accuracy(train: Array, train_labels: Array, test: Array, test_labels: Array, *, k: int = 5,
@@ -19,21 +19,17 @@ def knn_accuracy(train: Array, train_labels: Array, test: Array, test_labels: Ar
         k: neighbours; of labels equally frequent among them the smallest wins.
         n_train: training images kept, drawn without replacement.
     """
-    from sklearn.neighbors import NearestNeighbors
+    from sklearn.neighbors import KNeighborsClassifier
 
     rng = np.random.default_rng(seed)
     kept = rng.permutation(len(train))[:n_train]
-    _, labels = np.unique(np.concatenate([train_labels[kept], test_labels]), return_inverse=True)
-    known, asked = labels[: len(kept)], labels[len(kept):]
-    near = NearestNeighbors(n_neighbors=min(k, len(kept))).fit(train[kept]).kneighbors(test, return_distance=False)
-
-    def result(name: str, values: Array) -> MetricResult:
-        votes = (values[near][:, :, None] == np.arange(labels.max() + 1)).sum(axis=1)
-        right = votes.argmax(axis=1) == asked
-        return MetricResult(name, float(right.mean()), float(right.std() / np.sqrt(len(right))),
-                            {"k": near.shape[1], "n_train": len(kept), "n_test": len(test), "seed": seed})
-
-    return result(f"{k}-NN accuracy", known), result(f"{k}-NN accuracy, labels shuffled", rng.permutation(known))
+    known = np.column_stack([train_labels[kept], rng.permutation(train_labels[kept])])
+    model = KNeighborsClassifier(min(k, len(kept))).fit(train[kept], known)
+    shares = (model.predict(test) == test_labels[:, None]).mean(axis=0).tolist()
+    settings = {"k": model.n_neighbors, "n_train": len(kept), "n_test": len(test), "seed": seed}
+    right, chance = (MetricResult(f"{k}-NN accuracy{of}", share, settings, binomial_error(share, len(test)))
+                     for of, share in zip(("", ", labels shuffled"), shares, strict=True))
+    return right, chance
 
 
 def information_told(codes: Array, target: Array, *, categorical: bool = False, n_train: int = 10_000,
@@ -53,23 +49,23 @@ def information_told(codes: Array, target: Array, *, categorical: bool = False, 
     Source: predictive V-information of Xu et al., A Theory of Usable Information (2020); the bound of Barber and
     Agakov (2003).
     """
-    rng = np.random.default_rng(seed)
-    train, test = train_and_test(len(codes), n_train, n_test, rng)
-    _, y = np.unique(target, return_inverse=True)
+    train, test = train_and_test(len(codes), n_train, n_test, np.random.default_rng(seed))
+    y = numbered(target)
     share = (np.bincount(y[train], minlength=y.max() + 1) + 1) / (len(train) + y.max() + 1)
     if categorical:
-        group = binned(np.asarray(codes), None)
+        group = numbered(codes)
         counts = np.zeros((group.max() + 1, len(share)))
         np.add.at(counts, (group[train], y[train]), 1)
         probs = ((counts + share) / (counts.sum(axis=1, keepdims=True) + 1))[group[test]]
+        reader: dict[str, object] = {"read_by": "frequencies"}
     else:
         probs = _tree_probs(codes[train], y[train], codes[test], share, rounds, seed)
+        reader = {"read_by": "HistGradientBoostingClassifier", "rounds": f"at most {rounds}"}
     gain = np.log(np.maximum(probs[np.arange(len(test)), y[test]], 1e-9)) - np.log(share[y[test]])
-    reader = {"read_by": "frequencies"} if categorical else {"read_by": "HistGradientBoostingClassifier",
-                                                             "rounds": f"at most {rounds}"}
-    return MetricResult("information told", float(gain.mean()), float(gain.std() / np.sqrt(len(gain))),
+    return MetricResult("information told", float(gain.mean()),
                         {**reader, "entropy": float(-(share * np.log(share)).sum()),
-                         "n_train": len(train), "n_test": len(test), "seed": seed})
+                         "n_train": len(train), "n_test": len(test), "seed": seed},
+                        float(gain.std() / np.sqrt(len(gain))))
 
 
 def _tree_probs(train: Array, y: Array, test: Array, share: Array, rounds: int, seed: int) -> Array:

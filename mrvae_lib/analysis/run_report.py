@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mrvae_lib.analysis.encoding import Evaluation, encoded_examples, evaluate, informative_reals
+from mrvae_lib.analysis.evaluation import Evaluation, encoded_examples, evaluate, informative_reals
 from mrvae_lib.analysis.figures import (
     figure_png,
     plot_code_lattice,

@@ -7,10 +7,9 @@ from typing import Any
 
 import torch
 
-from mrvae_lib.analysis.encoding import informative_reals
-from mrvae_lib.analysis.latent_table import BitRow, RealRow
-from mrvae_lib.analysis.measurement import TELLS, Measured, Measurement
-from mrvae_lib.analysis.scores import MetricResult
+from mrvae_lib.analysis.evaluation import informative_reals
+from mrvae_lib.analysis.latent_report import BitRow, Measured, Measurement, RealRow
+from mrvae_lib.analysis.metric_result import MetricResult
 from mrvae_lib.data import ImageSet
 
 Row = tuple[str, ...]
@@ -45,38 +44,31 @@ def measurement_rows(measurement: Measurement) -> list[Row]:
     """Name, value, value of the untrained network, and note of everything that was measured."""
     trained, untrained = measurement.trained, measurement.untrained
     control = {row[0]: row[1] for row in score_rows(vars(untrained.scores))}
-    rows: list[Row] = [(name, value, control.get(name, ""), note) for name, value, note in
-                       score_rows(vars(trained.scores))]
-    for name, result in trained.metrics.items():
-        if TELLS not in name:
-            rows.append((name, _value(result), _value(untrained.metrics[name]),
-                         _per_factor(result, measurement.factor_names)))
-    return rows
+    rows = [(name, value, control.get(name, ""), note) for name, value, note in score_rows(vars(trained.scores))]
+    return [*rows, *((name, _value(result), _value(untrained.metrics[name]),
+                      _per_factor(result, measurement.factor_names)) for name, result in trained.metrics.items())]
 
 
 def told_table(measurement: Measurement) -> tuple[Row, list[Row]]:
     """Heads and rows of what the code and z tell of each target, in nats, beside what there is to tell."""
-    trained, untrained = measurement.trained.metrics, measurement.untrained.metrics
-    sources = [source for source in "bz" if any(name.startswith(source + TELLS) for name in trained)]
+    trained, untrained = measurement.trained.told, measurement.untrained.told
+    heads = [f"by {source}{of}" for of in ("", ", untrained") for source in trained]
     rows: list[Row] = []
     for target in measurement.targets:
-        names = [f"{source}{TELLS}{target}" for source in sources]
-        found = [metrics[name] for metrics in (trained, untrained) for name in names]
-        told = (f"{round(result.score, 2) + 0.0:.2f}" for result in found)  # never -0.00
-        rows.append((target, *told, f"{found[0].settings['entropy']:.2f}"))
-    heads = [f"by {source}{of}" for of in ("", ", untrained") for source in sources]
+        found = [told[target] for told in (*trained.values(), *untrained.values())]
+        nats = (f"{round(result.score, 2) + 0.0:.2f}" for result in found)  # never -0.00
+        rows.append((target, *nats, f"{found[0].settings['entropy']:.2f}"))
     return ("nats told of", *heads, "of"), rows
 
 
 def settings_lines(measured: Measured) -> list[str]:
     """How each metric was estimated: its name, then its settings; metrics with the same settings share a line."""
+    told = {f"what {source} tells": result for source, by_target in measured.told.items()
+            for result in by_target.values()}
     lines: dict[str, list[str]] = {}
-    for name, result in measured.metrics.items():
-        known = {key: value for key, value in result.settings.items() if not isinstance(value, float) or key in
-                 ("threshold", "penalty")}
-        names = lines.setdefault(", ".join(f"{key} {value}" for key, value in known.items()), [])
-        short = f"what {name.partition(TELLS)[0]} tells" if TELLS in name else name
-        names += [short] if short not in names else []
+    for name, result in (measured.metrics | told).items():
+        settings = ", ".join(f"{key} {value}" for key, value in result.settings.items() if key != "entropy")
+        lines.setdefault(settings, []).append(name)
     return [f"{', '.join(names)}: {settings}" for settings, names in lines.items()]
 
 
@@ -108,21 +100,6 @@ def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
 
 
-def markdown_report(name: str, measurement: Measurement) -> str:
-    """All tables of one model under a heading, and under them how each number was estimated."""
-    source = "factors" if measurement.factor_names else "the label, and proxies measured from the images"
-    parts = [f"## {name}", f"{measurement.trained.scores.n_images:,} test images of {measurement.data}.",
-             markdown(("", "trained", "untrained", ""), measurement_rows(measurement))]
-    if measurement.targets:
-        parts += [f"What is told, at least, of {source}:", markdown(*told_table(measurement))]
-    if measurement.reals:
-        parts.append(markdown(*real_table(measurement.reals)))
-    if measurement.bits:
-        parts.append(markdown(*bit_table(measurement.bits, measurement.label_names)))
-    settings = "\n".join(f"- {line}" for line in settings_lines(measurement.trained))
-    return "\n\n".join([*parts, "Settings:", settings]) + "\n"
-
-
 def verdict(code: float, kmeans: float, data: str) -> str:
     """One sentence: whether the accuracy of a code is above that of k-means."""
     if code > kmeans:
@@ -143,9 +120,8 @@ def label_counts(images: ImageSet) -> str:
 
 
 def _value(result: MetricResult) -> str:
-    error = result.standard_error
     shown = f"{result.score:.3f}" if result.score != int(result.score) or result.score < 2 else f"{result.score:.0f}"
-    return shown if error != error or not error else f"{shown} ± {error:.3f}"
+    return f"{shown} ± {result.standard_error:.3f}" if result.standard_error else shown
 
 
 def _per_factor(result: MetricResult, names: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import webbrowser
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,14 +26,14 @@ def evaluate(
 ) -> None:
     """Measure a model on the data it was trained on, beside an untrained network of the same shape."""
     from mrvae_lib.analysis import tables
-    from mrvae_lib.analysis.measurement import measure
+    from mrvae_lib.analysis.latent_report import measure
     from mrvae_lib.data import load_dataset
 
     model = _finished_model(run)
     name = model.card["run"]["data"]["name"]
     measured = measure(model, load_dataset(name, "test"), load_dataset(name, "train"))
     if as_json:
-        print(json.dumps(measured.plain()))
+        print(json.dumps(asdict(measured)))
         return
     title = f"{measured.trained.scores.n_images:,} test images of {measured.data}"
     print_table(("", "trained", "untrained", ""), tables.measurement_rows(measured), title)

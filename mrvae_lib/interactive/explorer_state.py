@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mrvae_lib.analysis.encoding import encode_set, encoded_examples, informative_reals
-from mrvae_lib.analysis.naming import bit_swaps, factors_of_reals, labels_of_codes
+from mrvae_lib.analysis.evaluation import encode_set, encoded_examples, informative_reals
+from mrvae_lib.analysis.label_names import bit_swaps, factors_of_reals, labels_of_codes
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.config import MAX_TABLE_BITS
 from mrvae_lib.data import ImageSet

@@ -13,7 +13,7 @@ from IPython.core.getipython import get_ipython
 from IPython.display import display
 from torch import Tensor
 
-from mrvae_lib.analysis.encoding import INFORMATIVE_KL
+from mrvae_lib.analysis.evaluation import INFORMATIVE_KL
 from mrvae_lib.analysis.figures import ORANGE, figure_png, plot_information, plot_metrics, show_pictures
 from mrvae_lib.data import ImageSet
 from mrvae_lib.objective import Terms

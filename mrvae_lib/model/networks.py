@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -126,8 +125,3 @@ def _dense(widths: tuple[int, ...]) -> list[nn.Module]:
     for a, b in pairwise(widths):
         layers += [nn.Linear(a, b), nn.ReLU()]
     return layers[:-1]
-
-
-def memory_format(kind: str) -> torch.memory_format:
-    """The layout in which a network runs fastest: channels last for convolutions."""
-    return torch.contiguous_format if kind == "mlp" else torch.channels_last

@@ -12,7 +12,6 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call
 
 
 def stratified_tc(z: Tensor, mu: Tensor, logvar: Tensor, n_images: int) -> Tensor:
@@ -61,10 +60,6 @@ class Discriminator(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """The log ratio of each draw, (B,) nats; its mean over draws of q(z) estimates TC(z)."""
         return self.layers(z)[:, 0].float()
-
-    def fixed(self, z: Tensor) -> Tensor:
-        """As `forward`, with a gradient to z and none to the discriminator: what the VAE is charged."""
-        return functional_call(self, {name: value.detach() for name, value in self.named_parameters()}, z)
 
     def loss(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Cross entropy of telling the draws z (B, D) from shuffled ones; () nats, ln 2 when it cannot.

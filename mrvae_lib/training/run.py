@@ -16,7 +16,6 @@ from mrvae_lib import parallel
 from mrvae_lib.config import RunConfig, dump_config, load_config, value_at
 from mrvae_lib.data import ImageSet, load_dataset
 from mrvae_lib.errors import CheckpointError, ConfigError, TrainingError
-from mrvae_lib.model.networks import memory_format
 from mrvae_lib.model.total_correlation import Discriminator
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import CodePool, loss_terms, total_loss, weights_at
@@ -155,8 +154,8 @@ def start(config: RunConfig, folder: Path | None = None, images: ImageSet | None
         torch.manual_seed(config.train.seed)
         model = read_model(newest).train() if newest else MRVAE(images.image_shape, config.model)
         adversary = _adversary(config, device)
-    model.to(device)
-    model.to(memory_format=memory_format(config.model.network))
+    dense = config.model.network == "mlp"  # convolutions run fastest with the channels last
+    model.to(device).to(memory_format=torch.contiguous_format if dense else torch.channels_last)
     run = Run(
         config=config,
         model=model,

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from mrvae_lib.analysis.encoding import informative_reals
+from mrvae_lib.analysis.evaluation import informative_reals
 from mrvae_lib.interactive import LatentExplorer, export_html
 from mrvae_lib.interactive.explorer_state import ExplorerState, decode_state
 from mrvae_lib.interactive.html_export import export_gallery

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from mrvae_lib.analysis.proxies import levels, proxies, targets
+from mrvae_lib.analysis.image_measures import image_measures, levels, targets
 from mrvae_lib.data import ImageSet
 from tests.conftest import tiny_images
 
@@ -22,18 +22,18 @@ def stroke(*, slant=0.0, thickness=3.0, x=0.0, y=0.0, length=16.0, side=32):
 
 @pytest.mark.parametrize("slant", [-40, -15, 0, 15, 40])
 def test_slant_is_the_angle_of_a_drawn_stroke_and_positive_to_the_right(slant):
-    assert float(proxies(stroke(slant=slant))["slant"]) == pytest.approx(slant, abs=2)
+    assert float(image_measures(stroke(slant=slant))["slant"]) == pytest.approx(slant, abs=2)
 
 
 @pytest.mark.parametrize("slant", [0, 30])
 @pytest.mark.parametrize("thickness", [2, 3, 5])
 def test_thickness_is_that_of_a_long_stroke_whatever_its_slant(thickness, slant):
-    measured = float(proxies(stroke(thickness=thickness, slant=slant, length=40, side=64))["thickness"])
+    measured = float(image_measures(stroke(thickness=thickness, slant=slant, length=40, side=64))["thickness"])
     assert measured == pytest.approx(thickness, rel=0.2)
 
 
 def test_place_is_the_centre_and_moves_nothing_else():
-    here, there = proxies(stroke(slant=20)), proxies(stroke(slant=20, x=3, y=-2))
+    here, there = image_measures(stroke(slant=20)), image_measures(stroke(slant=20, x=3, y=-2))
     assert float(there["x"] - here["x"]) == pytest.approx(3, abs=0.02)
     assert float(there["y"] - here["y"]) == pytest.approx(-2, abs=0.02)
     for name in ("slant", "thickness", "width", "size"):
@@ -41,19 +41,19 @@ def test_place_is_the_centre_and_moves_nothing_else():
 
 
 def test_size_grows_with_the_stroke():
-    sizes = [float(proxies(stroke(length=length))["size"]) for length in (8, 12, 16)]
+    sizes = [float(image_measures(stroke(length=length))["size"]) for length in (8, 12, 16)]
     assert sizes[1] / sizes[0] == pytest.approx(1.5, abs=0.15)
     assert sizes[2] / sizes[0] == pytest.approx(2, abs=0.25)
 
 
 def test_width_grows_with_thickness_and_not_with_slant():
-    straight, leaning, thick = (proxies(stroke(**kind))["width"] for kind in ({}, {"slant": 30}, {"thickness": 6}))
+    straight, leaning, thick = (image_measures(stroke(**kind))["width"] for kind in ({}, {"slant": 30}, {"thickness": 6}))
     assert float(leaning) == pytest.approx(float(straight), rel=0.25)
     assert float(thick) > 1.7 * float(straight)
 
 
 def test_a_black_image_measures_0():
-    assert all(float(value) == 0 for value in proxies(torch.zeros(1, 1, 8, 8)).values())
+    assert all(float(value) == 0 for value in image_measures(torch.zeros(1, 1, 8, 8)).values())
 
 
 def test_levels_are_groups_of_equal_size_in_order():

@@ -1,4 +1,4 @@
-"""What can be measured in a picture of bright strokes on black: stand-ins for factors where no file names them."""
+"""What can be measured in a picture of bright strokes on black: proxies of factors where no file names them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEVELS = 10
 """Groups of equal size into which a measurement is cut where an integer is needed."""
 
 
-def proxies(x: Tensor) -> dict[str, Tensor]:
+def image_measures(x: Tensor) -> dict[str, Tensor]:
     """Six measurements of each image, (N,) float64 each, from the moments and the outline of its brightness.
 
     `slant`, degrees: how far the strokes lean to the right, the shear that moments undo in deskewing. `thickness`,
@@ -56,14 +56,14 @@ def levels(values: Tensor, n: int = LEVELS) -> Tensor:
 def targets(images: ImageSet) -> dict[str, Tensor]:
     """What one may ask of a code, (N,) int64 each, by name.
 
-    The factors where they are known. Else the label, where known, and of images with one channel the proxies, in
-    `LEVELS` groups of equal size. Those with a single value are left out.
+    The factors where they are known. Else the label, where known, and of images with one channel their
+    `image_measures`, in `LEVELS` groups of equal size. Targets with a single value are left out.
     """
     if images.factors is not None:
         asked = dict(zip(images.factor_names, images.factors.T, strict=True))
     else:
         asked = {} if images.labels is None else {"label": images.labels}
         if images.image_shape[0] == 1:
-            parts = [proxies(images.floats(places)) for places in batches_in_order(len(images))]
+            parts = [image_measures(images.floats(places)) for places in batches_in_order(len(images))]
             asked |= {name: levels(torch.cat([part[name] for part in parts])) for name in parts[0]}
     return {name: values for name, values in asked.items() if len(values.unique()) > 1}

@@ -1,0 +1,186 @@
+"""A whole set of images through the encoder, and what the codes of that set cost and tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mrvae_lib.config import MAX_TABLE_BITS
+from mrvae_lib.data import ImageSet
+from mrvae_lib.data.image_set import batches_in_order
+from mrvae_lib.model.codes import CodeTable
+from mrvae_lib.model.vae import MRVAE, Posterior
+
+INFORMATIVE_KL = 0.1
+"""Nats per image below which a real counts as unused."""
+N_EXAMPLES = 100
+MAX_SCORED_PIXELS = 15_000 * 64 * 64
+"""Larger sets are scored on a part of them. MNIST fits, and of dSprites as many images as its scores ask for."""
+
+
+def encode_set(model: MRVAE, images: ImageSet) -> Posterior:
+    """The posterior of every image of a set, in order; (N, D), (N, D) and (N, K)."""
+    with torch.inference_mode():
+        parts = [model.encode(images.floats(places)) for places in batches_in_order(len(images))]
+    return Posterior(*(torch.cat([getattr(part, name) for part in parts]) for name in ("mu", "logvar", "bit_logits")))
+
+
+def scored_part(images: ImageSet) -> ImageSet:
+    """The images of a set that are scored: all of them, or, beyond `MAX_SCORED_PIXELS`, the first that fit."""
+    return images.first(max(1, MAX_SCORED_PIXELS // math.prod(images.image_shape)))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model scores on one set of images; nats per image, exact means over all `n_images`.
+
+    `neg_elbo` and `reconstruction` take one draw of z and of hard bits from the posterior, seed 0;
+    `reconstruction_at_mean` takes the mean of z and the more likely value of each bit.
+    """
+
+    data: str
+    n_images: int
+    neg_elbo: float
+    reconstruction: float
+    reconstruction_at_mean: float
+    kl_z: float
+    kl_b: float
+    kl_of_real: tuple[float, ...]
+    information_of_code: float | None
+    information_of_bit: tuple[float, ...]
+    aggregate_kl: float | None
+    total_correlation: float | None
+    codes_used: int
+    """Hard codes that at least 0.1 % of the images have."""
+    code_accuracy: float | None = None
+    """Share of images whose label is the majority label of their hard code; majorities from the training set."""
+    kmeans_accuracy: float | None = None
+    """The same for 2^K clusters of raw pixels."""
+    codes_read: float | None = None
+    """Share of `swapped` pictures, one image's z with another's code, in which the encoder reads that code."""
+
+
+def evaluate(model: MRVAE, test: ImageSet, train: ImageSet | None = None, *, test_codes: Posterior | None = None,
+             train_codes: Posterior | None = None, kmeans: bool = True) -> Evaluation:
+    """Score a model on a test set, of which `scored_part` is taken.
+
+    Args:
+        train: where each code's majority label is read; without it, or without labels, no accuracy is given.
+        test_codes, train_codes: `encode_set` of the scored parts, where they are known already.
+        kmeans: whether the floor below the accuracy of the code is computed, too.
+    """
+    part = scored_part(test)
+    codes = test_codes or encode_set(model, part)
+    drawn = _reconstruction(model, part, *codes.sample(torch.Generator().manual_seed(0)))
+    kl_of_real = codes.kl_reals().mean(dim=0)
+    kl_z, kl_b = float(kl_of_real.sum()), float(codes.kl_bits().sum(dim=1).mean())
+    table = CodeTable.from_logits(codes.bit_logits) if 0 < model.n_bits <= MAX_TABLE_BITS else None
+    _, images_of_code = codes.code_index.unique(return_counts=True)
+    accuracy = floor = None
+    if model.n_bits and train and part.labels is not None:
+        known = part if train is test else scored_part(train)
+        if known.labels is not None:
+            known_codes = train_codes or (codes if train is test else encode_set(model, known))
+            accuracy = majority_accuracy(known_codes.code_index, known.labels, codes.code_index, part.labels)
+            if kmeans and model.n_bits <= MAX_TABLE_BITS:
+                clusters, test_clusters = kmeans_codes(known.take(), part.take(), n_clusters=2**model.n_bits)
+                floor = majority_accuracy(clusters, known.labels, test_clusters, part.labels)
+    return Evaluation(
+        data=test.name,
+        n_images=len(part),
+        neg_elbo=drawn + kl_z + kl_b,
+        reconstruction=drawn,
+        reconstruction_at_mean=_reconstruction(model, part, codes.mu, codes.bits),
+        kl_z=kl_z,
+        kl_b=kl_b,
+        kl_of_real=tuple(kl_of_real.tolist()),
+        information_of_code=float(table.information) if table else None,
+        information_of_bit=tuple(table.bit_information.tolist()) if table else (),
+        aggregate_kl=float(table.aggregate_kl) if table else None,
+        total_correlation=float(table.total_correlation) if table else None,
+        codes_used=int((images_of_code >= 1e-3 * len(part)).sum()) if model.n_bits else 0,
+        code_accuracy=accuracy,
+        kmeans_accuracy=floor,
+        codes_read=_codes_read(model, codes) if model.n_bits else None,
+    )
+
+
+def informative_reals(kl_of_real: Sequence[float]) -> list[int]:
+    """Indices of the reals that carry information, most first."""
+    order = sorted(range(len(kl_of_real)), key=lambda i: -kl_of_real[i])
+    return [i for i in order if kl_of_real[i] >= INFORMATIVE_KL]
+
+
+def encoded_examples(model: MRVAE, images: ImageSet, n: int = N_EXAMPLES) -> dict[str, Tensor]:
+    """The first n images as the model keeps them: `mu` (n, D), `bits` (n, K); if known `label`, `factors` (n, F)."""
+    few = images.first(n)
+    codes = encode_set(model, few)
+    known = {"mu": codes.mu, "bits": codes.bits, "label": few.labels, "factors": few.factors}
+    return {name: values.clone() for name, values in known.items() if values is not None}
+
+
+def swapped(model: MRVAE, codes: Posterior) -> Iterator[tuple[Tensor, Tensor]]:
+    """Pictures (B, C, H, W) of each image's mu with the code of the image before it, and those codes, (B, K)."""
+    bits = codes.bits.roll(1, 0)
+    with torch.inference_mode():
+        for places in batches_in_order(len(bits)):
+            yield model.decode(codes.mu[places], bits[places]), bits[places]
+
+
+def majority_accuracy(train_codes: Tensor, train_labels: Tensor, test_codes: Tensor, test_labels: Tensor) -> float:
+    """Share of test images whose label is the most frequent training label of their code.
+
+    A code never seen in training counts as wrong. More codes score higher by themselves: compare at equal number.
+
+    Args:
+        train_codes, test_codes: (N,) int64 >= 0, one code or cluster per image.
+        train_labels, test_labels: (N,) int64 >= 0.
+    Returns:
+        Between 0 and 1.
+    """
+    n_codes = int(max(train_codes.max(), test_codes.max())) + 1
+    n_labels = int(max(train_labels.max(), test_labels.max())) + 1
+    pairs = train_codes * n_labels + train_labels
+    counts = torch.bincount(pairs, minlength=n_codes * n_labels).reshape(n_codes, n_labels)
+    majority = counts.argmax(dim=1)
+    majority[counts.sum(dim=1) == 0] = -1
+    return float((majority[test_codes] == test_labels).double().mean())
+
+
+def kmeans_codes(train: Tensor, test: Tensor, *, n_clusters: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Clusters of raw pixels, the floor that a learned code has to beat.
+
+    Mini-batch k-means on the first 50 principal components of the training images, three starts.
+
+    Args:
+        train, test: (N, ...) uint8 images.
+    Returns:
+        The cluster of each training and of each test image, (N,) int64 each.
+    """
+    from sklearn.cluster import MiniBatchKMeans
+    from sklearn.decomposition import PCA
+
+    flat_train, flat_test = (images.flatten(1).float().div(255).numpy() for images in (train, test))
+    pca = PCA(n_components=min(50, *flat_train.shape), svd_solver="randomized", random_state=seed).fit(flat_train)
+    kmeans = MiniBatchKMeans(min(n_clusters, len(train)), n_init=3, batch_size=1024, random_state=seed)
+    kmeans.fit(pca.transform(flat_train))
+    train_codes, test_codes = (kmeans.predict(pca.transform(flat)) for flat in (flat_train, flat_test))
+    return torch.from_numpy(train_codes).long(), torch.from_numpy(test_codes).long()
+
+
+def _codes_read(model: MRVAE, codes: Posterior) -> float:
+    """The share of `swapped` pictures in which the encoder reads the code they were drawn from."""
+    read = [(model.bit_logits(pictures) > 0) == bits.bool() for pictures, bits in swapped(model, codes)]
+    return float(torch.cat(read).all(dim=1).double().mean())
+
+
+def _reconstruction(model: MRVAE, images: ImageSet, z: Tensor, b: Tensor) -> float:
+    """Mean loss over the images, drawn from these latents, (N, D) and (N, K); nats."""
+    with torch.inference_mode():
+        sums = [model.reconstruction_loss(images.floats(places), z[places], b[places][None]).double().sum()
+                for places in batches_in_order(len(images))]
+    return float(torch.stack(sums).sum()) / len(images)

@@ -1,0 +1,365 @@
+"""Scores of codes against known factors, with disentanglement_lib's definitions and without its loops.
+
+Every score takes the codes (N, D) of a set of images and its integer factors (N, F). Columns named in `categorical`
+hold category numbers, such as a whole binary code (`code_columns`). The constants and estimators are those of
+`unsupervised_study_v1` of Locatello et al., Challenging Common Assumptions (2019); training and test images are
+disjoint. A score of an untrained network is not 0: compare with one.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mrvae_lib.analysis.dci import dci_histogram
+from mrvae_lib.analysis.metric_result import (
+    Array,
+    MetricResult,
+    binomial_error,
+    checked,
+    information_matrix,
+    numbered,
+    train_and_test,
+)
+
+VOTES_AT_ONCE = 128
+"""Groups of images looked up together, so that they fit in cache."""
+
+
+def factor_scores(reals: Array, bits: Array, factors: Array, *, n_train: int = 10_000,
+                  n_test: int = 5_000) -> dict[str, MetricResult]:
+    """All scores of a code by name, the bits together as one column of categories.
+
+    Where there are several bits, FactorVAE and MIG are also given with a column per bit.
+
+    Args:
+        reals: (N, D) posterior means.
+        bits: (N, K) of 0 and 1; K may be 0.
+        factors: (N, F >= 2) integers, two values or more each.
+        n_train, n_test: votes or images of the scores that are fitted; fewer are faster and less exact.
+    Raises:
+        ValueError: see `checked` and `train_and_test`.
+    """
+    codes, categorical = code_columns(reals, bits, joint=True)
+    options: dict[str, Any] = {"categorical": categorical}
+    fitted = {**options, "n_train": n_train, "n_test": n_test}
+    results = [
+        beta_vae_score(codes, factors, **fitted), factor_vae_score(codes, factors, **fitted),
+        mig(codes, factors, **options), sap_score(codes, factors, **fitted), modularity(codes, factors, **options),
+        explicitness(codes, factors, **fitted), *dci_histogram(codes, factors, **fitted),
+    ]
+    if bits.shape[1] > 1:
+        apart, _ = code_columns(reals, bits, joint=False)
+        votes = factor_vae_score(apart, factors, n_train=n_train, n_test=n_test)
+        results += [replace(result, name=f"{result.name}, a column per bit") for result in (votes, mig(apart, factors))]
+    return {result.name: result for result in results}
+
+
+def code_columns(reals: Array, bits: Array, *, joint: bool) -> tuple[Array, tuple[int, ...]]:
+    """Reals and bits side by side, in one of the two forms in which bits enter a score, per image.
+
+    Args:
+        reals: (N, D), usually posterior means.
+        bits: (N, K) of 0 and 1.
+        joint: False gives each bit a column; True gives the whole code one column of category numbers.
+    Returns:
+        (N, D + K) and no categories, or (N, D + 1) and the position of the categorical column.
+    Raises:
+        ValueError: the numbers of images differ.
+    """
+    if len(reals) != len(bits):
+        raise ValueError(f"reals and bits must describe the same images, got {len(reals)} and {len(bits)}")
+    if not joint or not bits.shape[1]:
+        return np.column_stack([reals, bits]), ()
+    category = np.unique(bits, axis=0, return_inverse=True)[1].reshape(-1)
+    return np.column_stack([reals, category]), (reals.shape[1],)
+
+
+def same_value(values: Array, images: Array, rng: np.random.Generator) -> Array:
+    """For each of some images another draw, or the same image, with its value of a factor.
+
+    Every image with that value is as likely as any other. On a set with every combination of factors this is the draw
+    of disentanglement_lib. Elsewhere give dozens of images per value.
+
+    Args:
+        values: (N,) the factor of every image of the set, numbers from 0.
+        images: indices in 0..N - 1, of any shape.
+    """
+    order, counts = np.argsort(values, kind="stable"), np.bincount(values)
+    starts = np.cumsum(counts) - counts
+    value = values[images]
+    return order[starts[value] + (rng.random(images.shape) * counts[value]).astype(np.int64)]
+
+
+def drawn_factors(n: int, n_factors: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
+    """n draws of a factor, each as likely as any other, as (factor, how many) in pieces that fit in cache."""
+    for factor, count in enumerate(np.bincount(rng.integers(n_factors, size=n), minlength=n_factors)):
+        for done in range(0, count, VOTES_AT_ONCE):
+            yield factor, min(VOTES_AT_ONCE, count - done)
+
+
+def beta_vae_score(codes: Array, factors: Array, *, categorical: Collection[int] = (), n_train: int = 10_000,
+                   n_test: int = 5_000, group: int = 64, seed: int = 0) -> MetricResult:
+    """How well a linear classifier tells which factor pairs of images share, from their mean code difference per group.
+
+    Chance is 1 / F, and constant codes score it. A categorical column differs by 0 or 1. Lenient: two factors
+    turned into two columns keep a score of 1 almost until 45 degrees.
+
+    Args:
+        codes: (N, D).
+        factors: (N, F >= 2) integers.
+        group: pairs per difference.
+    Raises:
+        ValueError: see `checked`.
+
+    Source: Higgins et al., beta-VAE (2017); logistic regression as in disentanglement_lib.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    codes, factors = checked(codes, factors, categorical, min_factors=2)
+    rng = np.random.default_rng(seed)
+    nominal, values = sorted(categorical), [numbered(column) for column in factors.T]
+
+    def features(n: int) -> tuple[Array, Array]:
+        parts, labels = [], []
+        for factor, count in drawn_factors(n, len(values), rng):
+            first = rng.integers(len(codes), size=(group, count))
+            difference = np.abs(codes[first] - codes[same_value(values[factor], first, rng)])
+            difference[..., nominal] = difference[..., nominal] > 0
+            parts.append(difference.mean(axis=0))
+            labels.append(np.full(count, factor))
+        return np.concatenate(parts), np.concatenate(labels)
+
+    (train, train_labels), (test, labels) = features(n_train), features(n_test)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # 100 iterations are part of the definition
+        right = LogisticRegression().fit(train, train_labels).predict(test) == labels
+    per_factor = np.bincount(labels, right, len(values)) / np.maximum(np.bincount(labels, minlength=len(values)), 1)
+    return MetricResult(
+        "beta-VAE score", float(right.mean()),
+        {"classifier": "logistic regression", "n_train": n_train, "n_test": n_test, "group": group, "seed": seed},
+        binomial_error(float(right.mean()), n_test), per_factor=per_factor.tolist(),
+    )
+
+
+def indicator_columns(codes: Array, categorical: Collection[int]) -> tuple[Array, Array]:
+    """Codes (N, D) with each categorical column replaced by one column per category, per image.
+
+    Such a column is sqrt(1/2) where the image has the category and 0 elsewhere: two categories are 1 apart.
+
+    Returns:
+        (N, D') and the first column that belongs to each old column, (D,).
+    """
+    parts = [np.sqrt(0.5) * (column[:, None] == np.unique(column)) if d in categorical else column[:, None]
+             for d, column in enumerate(codes.T)]
+    widths = [part.shape[1] for part in parts]
+    return np.concatenate(parts, axis=1), np.cumsum(widths) - widths
+
+
+def group_variance(columns: Array, starts: Array) -> Array:
+    """Variance of each column of the codes within each group of images.
+
+    Args:
+        columns: (L, V, D'), V groups of L images, of `indicator_columns` with their `starts` (D,).
+    Returns:
+        (V, D) with L - 1 in the denominator; for categories, half the chance that two images of a group differ,
+        (L^2 - sum_c L_c^2) / (2 L (L - 1)).
+
+    Source: for categories, the evaluation of Jeong and Song, CascadeVAE (2019).
+    """
+    return np.add.reduceat(columns.var(axis=0, ddof=1), starts, axis=1)
+
+
+def factor_vae_score(codes: Array, factors: Array, *, categorical: Collection[int] = (), n_train: int = 10_000,
+                     n_test: int = 5_000, group: int = 64, n_variance: int = 10_000, threshold: float = 0.05,
+                     seed: int = 0) -> MetricResult:
+    """How well the column that varies least tells which factor a group of images shares, per group on fresh votes.
+
+    Majorities come from `n_train` votes, the score from `n_test` others. Columns with a standard deviation below
+    `threshold` take no part; without any other column the score is 0. Ties, as between bits that a fixed factor holds
+    still, are broken at random. Chance is a little above 1 / F. Lenient: two factors turned into two columns
+    keep a score of 1 almost until 45 degrees.
+
+    Args:
+        codes: (N, D).
+        factors: (N, F >= 2) integers.
+        group: images per vote.
+        n_variance: images for the variance of each column over the set.
+    Returns:
+        `matrix` is the share of all test votes per column and factor.
+    Raises:
+        ValueError: see `checked`; group below 2.
+
+    Source: Kim and Mnih, Disentangling by Factorising (2018).
+    """
+    codes, factors = checked(codes, factors, categorical, min_factors=2)
+    if group < 2:
+        raise ValueError(f"group must be at least 2 for a variance, got {group}")
+    rng = np.random.default_rng(seed)
+    columns, starts = indicator_columns(codes - codes[0], categorical)  # a constant column has exactly no variance
+    variance = group_variance(columns[some_images(len(codes), n_variance, rng), None], starts)[0]
+    active = np.flatnonzero((variance > 0) & (np.sqrt(variance) >= threshold))
+    values = [numbered(column) for column in factors.T]
+
+    def votes(n: int) -> Array:
+        table = np.zeros((codes.shape[1], len(values)))
+        for factor, count in drawn_factors(n, len(values), rng):
+            anchor = np.broadcast_to(rng.integers(len(codes), size=count), (group, count))
+            local = group_variance(columns[same_value(values[factor], anchor, rng)], starts)
+            ratio = local[:, active] / variance[active]
+            least = ratio <= ratio.min(axis=1, keepdims=True) + 1e-12
+            winner = active[np.argmax(least * (1 - rng.random(least.shape)), axis=1)]
+            np.add.at(table, (winner, factor), 1)
+        return table
+
+    score, per_factor, test = 0.0, np.zeros(len(values)), np.zeros((codes.shape[1], len(values)))
+    if active.size:
+        majority, test = votes(n_train).argmax(axis=1), votes(n_test)
+        right = np.bincount(majority, weights=test[np.arange(len(test)), majority], minlength=len(values))
+        score, per_factor = float(right.sum() / n_test), right / np.maximum(test.sum(axis=0), 1)
+    return MetricResult("FactorVAE score", score,
+                        {"n_train": n_train, "n_test": n_test, "group": group, "n_variance": n_variance,
+                         "threshold": threshold, "categorical": tuple(categorical), "seed": seed},
+                        binomial_error(score, n_test), per_factor.tolist(), matrix=(test / n_test).tolist())
+
+
+def some_images(n_images: int, n: int | None, rng: np.random.Generator) -> Array:
+    """Indices of n images, none twice; of all images, in order, where there are no more than n or n is None."""
+    return np.arange(n_images) if n is None or n_images <= n else rng.choice(n_images, n, replace=False)
+
+
+def mig(codes: Array, factors: Array, *, categorical: Collection[int] = (), bins: int = 20, n: int | None = 10_000,
+        seed: int = 0) -> MetricResult:
+    """Mutual information gap: by how much the best column tells more of a factor than the next, mean per factor.
+
+    The gap is a share of the factor's entropy. 20 bins cannot hold 32 or 40 values: a perfect code of dSprites stays
+    below 1. A factor that is spread over several bits is punished; give the code as one categorical column as well.
+    With a single column the next best tells 0; constant codes score 0.
+
+    Args:
+        codes: (N, D).
+        factors: (N, F) integers.
+        bins: equal-width bins per column, exact for bits.
+        n: images drawn; all if there are fewer or it is None, and then their order does not matter.
+    Returns:
+        `matrix` is the mutual information in nats.
+    Raises:
+        ValueError: see `checked`.
+
+    Source: Chen et al., Isolating Sources of Disentanglement (2018), in disentanglement_lib's discrete form.
+    """
+    codes, factors = checked(codes, factors, categorical)
+    images = some_images(len(codes), n, np.random.default_rng(seed))
+    told, entropies = information_matrix(codes[images], factors[images], bins=bins, categorical=categorical)
+    ranked = np.sort(np.concatenate([told, np.zeros_like(told[:1])]), axis=0)
+    gaps = (ranked[-1] - ranked[-2]) / np.maximum(entropies, 1e-12)
+    return MetricResult("MIG", float(gaps.mean()),
+                        {"bins": bins, "n": len(images), "categorical": tuple(categorical), "seed": seed},
+                        per_factor=gaps.tolist(), matrix=told.tolist())
+
+
+def modularity(codes: Array, factors: Array, *, categorical: Collection[int] = (), bins: int = 20,
+               n: int | None = 10_000, seed: int = 0) -> MetricResult:
+    """How far each column tells of one factor only, by squared mutual information, mean per column.
+
+    A column that tells nothing at all scores 0, but noise does not: the bias of mutual information grows with the
+    number of values, so noise seems to tell of the factor with most (about 0.6 for the factors of dSprites).
+
+    Args, Raises: as `mig`, with F >= 2.
+    Returns:
+        `matrix` is the mutual information in nats.
+
+    Source: Ridgeway and Mozer, Learning Deep Disentangled Embeddings With the F-Statistic Loss (2018).
+    """
+    codes, factors = checked(codes, factors, categorical, min_factors=2)
+    images = some_images(len(codes), n, np.random.default_rng(seed))
+    told, _ = information_matrix(codes[images], factors[images], bins=bins, categorical=categorical)
+    squared = np.where(told > 1e-12, told, 0) ** 2
+    best = squared.max(axis=1)
+    others = (squared.sum(axis=1) - best) / (factors.shape[1] - 1)
+    parts = np.where(best > 0, 1 - others / np.where(best > 0, best, 1), 0)
+    return MetricResult("modularity", float(parts.mean()),
+                        {"bins": bins, "n": len(images), "categorical": tuple(categorical), "seed": seed},
+                        per_latent=parts.tolist(), matrix=told.tolist())
+
+
+def sap_score(codes: Array, factors: Array, *, categorical: Collection[int] = (), n_train: int = 10_000,
+              n_test: int = 5_000, penalty: float = 0.01, seed: int = 0) -> MetricResult:
+    """Separated attribute predictability: accuracy from the best column minus that from the next, mean per factor.
+
+    Accuracies are those of a linear support vector machine on one column; one line per value cannot separate many
+    values, so a perfect code stays far below 1 (0.5 for two values) and a slightly turned one may score more. In a
+    categorical column each category predicts the value of which it holds the largest share (naive Bayes without a
+    prior), for the machine weighs all values alike, too. With a single column the next best is a constant.
+
+    Args:
+        codes: (N, D).
+        factors: (N, F) integers.
+    Returns:
+        `matrix` is the accuracy per column and factor.
+    Raises:
+        ValueError: see `checked` and `train_and_test`.
+
+    Source: Kumar et al., Variational Inference of Disentangled Latent Concepts (2018), discrete factors.
+    """
+    from sklearn.naive_bayes import CategoricalNB
+    from sklearn.svm import LinearSVC
+
+    codes, factors = checked(codes, factors, categorical)
+    train, test = train_and_test(len(codes), n_train, n_test, np.random.default_rng(seed))
+
+    columns = list(codes.T) if codes.shape[1] > 1 else [codes[:, 0], np.zeros(len(codes))]
+    accuracy = np.empty((len(columns), factors.shape[1]))
+    for d, column in enumerate(columns):
+        if d in categorical:
+            column = numbered(column)
+            model = CategoricalNB(alpha=1e-9, fit_prior=False, min_categories=int(column.max()) + 1)
+        else:
+            model = LinearSVC(C=penalty, class_weight="balanced", dual=False)
+        x = column[:, None]
+        accuracy[d] = [model.fit(x[train], y[train]).score(x[test], y[test]) for y in factors.T]
+    ranked = np.sort(accuracy, axis=0)
+    gaps = ranked[-1] - ranked[-2]
+    return MetricResult("SAP", float(gaps.mean()),
+                        {"classifier": "linear SVM", "penalty": penalty, "n_train": len(train), "n_test": len(test),
+                         "categorical": tuple(categorical), "seed": seed},
+                        per_factor=gaps.tolist(), matrix=accuracy[: codes.shape[1]].tolist())
+
+
+def explicitness(codes: Array, factors: Array, *, categorical: Collection[int] = (), n_train: int = 10_000,
+                 n_test: int = 5_000, seed: int = 0) -> MetricResult:
+    """How well a linear classifier ranks the values of a factor: area under ROC, mean per value, then per factor.
+
+    Noise scores 0.5, a perfect linear reading 1. The classifier is multinomial logistic regression (disentanglement_lib
+    got one-against-rest from the scikit-learn of its time) on standardised columns; a categorical column becomes one
+    column per category. A value that training or test images lack is left out.
+
+    Args:
+        codes: (N, D).
+        factors: (N, F) integers.
+    Raises:
+        ValueError: see `checked` and `train_and_test`; a factor with one value among the training or test images.
+
+    Source: Ridgeway and Mozer, Learning Deep Disentangled Embeddings With the F-Statistic Loss (2018).
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    codes, factors = checked(codes, factors, categorical)
+    train, test = train_and_test(len(codes), n_train, n_test, np.random.default_rng(seed))
+    columns, _ = indicator_columns(codes, categorical)
+    areas = []
+    for y in factors.T:
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(columns[train], y[train])
+        probs = model.predict_proba(columns[test])
+        areas.append(float(np.mean([roc_auc_score(y[test] == value, probs[:, c])
+                                    for c, value in enumerate(model.classes_) if (y[test] == value).any()])))
+    return MetricResult("explicitness", float(np.mean(areas)),
+                        {"classifier": "multinomial logistic regression", "n_train": len(train), "n_test": len(test),
+                         "categorical": tuple(categorical), "seed": seed}, per_factor=areas)

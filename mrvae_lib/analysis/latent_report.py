@@ -1,0 +1,260 @@
+"""Everything that is measured of a model, beside an untrained network of the same shape, and one row per latent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mrvae_lib.analysis.evaluation import Evaluation, encode_set, evaluate, scored_part
+from mrvae_lib.analysis.factor_scores import factor_scores
+from mrvae_lib.analysis.image_measures import targets
+from mrvae_lib.analysis.metric_result import Array, MetricResult, equal_width_bins, information_matrix
+from mrvae_lib.analysis.probes import information_told, knn_accuracy
+from mrvae_lib.data import ImageSet
+from mrvae_lib.model.codes import CodeTable
+from mrvae_lib.model.vae import MRVAE, Posterior
+
+BINS, N_FLIPPED = 20, 500
+NAMED = 0.1
+"""Nats that a latent must carry, and tell of a target beyond chance, to be named after it."""
+
+
+@dataclass(frozen=True)
+class RealRow:
+    """What one real is, over a set of images."""
+
+    name: str
+    posterior_variance: float
+    """Mean over images of sigma^2: near 0 for a real that is in use, near 1 for one that is not."""
+    kl: float
+    """Nats per image; the KLs of all rows sum to the KL of z."""
+    about: str
+    """The target of which its mean tells most; empty where that, or what the real carries, is next to nothing."""
+    information: float
+    """The most that it tells of a target, nats, its mean cut into 20 bins of equal width."""
+    r2: float
+    """Share of the variance of its mean that goes with the values of the target it tells most of."""
+
+
+@dataclass(frozen=True)
+class BitRow:
+    """What one bit is, over a set of images."""
+
+    name: str
+    information: float
+    """I(x; b_k), nats."""
+    share_on: float
+    """Mean over images of q(b_k = 1 | x)."""
+    share_on_per_class: tuple[float, ...]
+    """The same within each label; empty without labels."""
+    pixel_change: float
+    """Mean absolute change of a pixel, of a full range of 1, when only this bit is flipped."""
+    about: str
+    """The target of which the hard bit tells most; empty where that, or what the bit carries, is next to nothing."""
+    about_information: float
+    """The most that the hard bit tells of a target, nats."""
+
+    @property
+    def state(self) -> str:
+        """`constant` for a bit that is the same for all images, `undecided` for one tossed for each, else `used`."""
+        if self.information >= NAMED:
+            return "used"
+        return "constant" if min(self.share_on, 1 - self.share_on) < 0.01 else "undecided"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one network scores."""
+
+    scores: Evaluation
+    metrics: dict[str, MetricResult]
+    """By name, in the order of a table; which there are depends on what is known of the images."""
+    told: dict[str, dict[str, MetricResult]]
+    """What the code ("b") and a draw of z ("z") tell of each target, nats on held-out images."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a model scores, and what each latent is; its fields, nested, are the keys of `mrvae evaluate --json`."""
+
+    data: str
+    factor_names: tuple[str, ...]
+    label_names: tuple[str, ...]
+    targets: tuple[str, ...]
+    """What codes were asked about: the factors, or else the label and what is measured in the images."""
+    trained: Measured
+    untrained: Measured
+    reals: tuple[RealRow, ...]
+    bits: tuple[BitRow, ...]
+
+
+def measure(model: MRVAE, test: ImageSet, train: ImageSet) -> Measurement:
+    """Measure a model.
+
+    Scores of disentanglement are read on `test` and `train` together, for they compare a code with the factors of a
+    whole set; all else on `test`, with majorities and neighbours from `train`. Large sets are cut to `scored_part`.
+
+    Args:
+        train: may be `test` itself.
+    """
+    part = scored_part(test)
+    train = part if train is test else scored_part(train)
+    asked, codes, control = targets(part), encode_set(model, part), untrained(model)
+    return Measurement(
+        data=test.name, factor_names=test.factor_names, label_names=test.label_names, targets=tuple(asked),
+        trained=_measured(model, part, train, codes, asked),
+        untrained=_measured(control, part, train, encode_set(control, part), asked, kmeans=False),
+        reals=tuple(real_rows(codes, asked)),
+        bits=tuple(bit_rows(model, codes, asked, part.labels)),
+    )
+
+
+def untrained(model: MRVAE) -> MRVAE:
+    """A network of the same shape as it is before training, seed 0."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return MRVAE(model.image_shape, model.config).eval()
+
+
+def _measured(model: MRVAE, test: ImageSet, train: ImageSet, codes: Posterior, asked: Mapping[str, Tensor], *,
+              kmeans: bool = True) -> Measured:
+    train_codes = codes if train is test else encode_set(model, train)
+    metrics = {"active units": active_units(codes.mu.numpy())} if model.n_reals else {}
+    if test.factors is not None and train.factors is not None and len(test.factor_names) > 1:
+        both = [(codes.mu, codes.bits, test.factors)]
+        both += [] if train is test else [(train_codes.mu, train_codes.bits, train.factors)]
+        metrics |= factor_scores(*(torch.cat(parts).numpy() for parts in zip(*both, strict=True)))
+    metrics |= label_scores(codes, test, train_codes, train)
+    scores = evaluate(model, test, train, test_codes=codes, train_codes=train_codes, kmeans=kmeans)
+    return Measured(scores, metrics, told_of(codes, asked))
+
+
+def label_scores(codes: Posterior, test: ImageSet, train_codes: Posterior, train: ImageSet) -> dict[str, MetricResult]:
+    """NMI of code and label, and 5 neighbours by the means of z (of the bits where there is no real), by name.
+
+    Normalised mutual information is 1 where codes and labels name the same groups. It grows by chance with the number
+    of codes: compare at equal number.
+    """
+    from sklearn.metrics import normalized_mutual_info_score
+
+    if test.labels is None or train.labels is None:
+        return {}
+    results = {}
+    if codes.bits.shape[1]:
+        score = normalized_mutual_info_score(test.labels.numpy(), codes.code_index.numpy())
+        results["NMI of code and label"] = MetricResult("NMI", float(score), {"n": len(test)})
+    known, asked = _columns(train_codes), _columns(codes)
+    known_labels, asked_labels = train.labels.numpy(), test.labels.numpy()
+    if train is test:  # an image must not be its own neighbour
+        third = len(asked) // 3
+        known, asked = known[third:], asked[:third]
+        known_labels, asked_labels = known_labels[third:], asked_labels[:third]
+    where = "z" if codes.mu.shape[1] else "b"
+    for result in knn_accuracy(known, known_labels, asked, asked_labels):
+        results[f"{result.name}, from {where}"] = result
+    return results
+
+
+def told_of(codes: Posterior, asked: Mapping[str, Tensor]) -> dict[str, dict[str, MetricResult]]:
+    """What the hard code ("b") and a draw of z ("z") tell of each target, by name; nats on held-out images.
+
+    Args:
+        asked: (N,) int64 each, by name, see `image_measures.targets`.
+    Returns:
+        Without the kind of latent that the model does not have.
+    """
+    told = {}
+    if codes.bits.shape[1]:
+        index = codes.code_index.numpy()
+        told["b"] = {name: information_told(index, target.numpy(), categorical=True) for name, target in asked.items()}
+    if codes.mu.shape[1]:
+        z = codes.sample(torch.Generator().manual_seed(0))[0].numpy()
+        told["z"] = {name: information_told(z, target.numpy()) for name, target in asked.items()}
+    return told
+
+
+def active_units(means: Array, *, threshold: float = 0.01) -> MetricResult:
+    """How many latents have a posterior mean that varies over images by more than a threshold.
+
+    Not the count of active reals, which goes by KL.
+
+    Args:
+        means: (N >= 2, D) posterior means.
+        threshold: smallest variance of an active unit.
+    Returns:
+        `per_latent` is the variance of each mean.
+
+    Source: Burda et al., Importance Weighted Autoencoders (2016).
+    """
+    variance = means.var(axis=0, ddof=1, dtype=np.float64)
+    return MetricResult("active units", float((variance > threshold).sum()), {"threshold": threshold, "n": len(means)},
+                        per_latent=variance.tolist())
+
+
+def real_rows(codes: Posterior, asked: Mapping[str, Tensor]) -> list[RealRow]:
+    """The rows of the reals.
+
+    Args:
+        codes: the posterior of N images.
+        asked: (N,) int64 each, by name, see `image_measures.targets`.
+
+    Source: the table of posterior variances of miyosuda/disentangled_vae, there of one image and named by eye.
+    """
+    mu = codes.mu.double().numpy()
+    variances, costs = codes.logvar.exp().mean(dim=0).tolist(), codes.kl_reals().mean(dim=0).tolist()
+    return [
+        RealRow(f"z{i}", variances[i], costs[i], name if min(costs[i], beyond) >= NAMED else "", told,
+                _explained(mu[:, i], asked[name]) if name else 0.0)
+        for i, (name, told, beyond) in enumerate(_most_told(mu, asked))
+    ]
+
+
+def bit_rows(model: MRVAE, codes: Posterior, asked: Mapping[str, Tensor], labels: Tensor | None = None) -> list[BitRow]:
+    """The rows of the bits; bits are flipped at the first `N_FLIPPED` images. Arguments as `real_rows`.
+
+    Args:
+        labels: (N,) int64, for the shares per class.
+    """
+    probs = torch.sigmoid(codes.bit_logits)
+    classes = [] if labels is None else [probs[labels == value].mean(dim=0) for value in labels.unique()]
+    mu, bits, rows = codes.mu[:N_FLIPPED], codes.bits[:N_FLIPPED], []
+    with torch.inference_mode():
+        pictures = model.decode(mu, bits)
+        flips = [model.decode(mu, (bits - bit).abs()) for bit in torch.eye(model.n_bits)]
+    for k, (name, told, beyond) in enumerate(_most_told(codes.bits.double().numpy(), asked)):
+        information = float(CodeTable.from_logits(codes.bit_logits[:, k : k + 1]).information)
+        rows.append(BitRow(
+            f"b{k}", information, float(probs[:, k].mean()), tuple(float(share[k]) for share in classes),
+            float((flips[k] - pictures).abs().mean()), name if min(information, beyond) >= NAMED else "", told,
+        ))
+    return rows
+
+
+def _columns(codes: Posterior) -> Array:
+    return (codes.mu if codes.mu.shape[1] else torch.sigmoid(codes.bit_logits)).numpy()
+
+
+def _most_told(columns: Array, asked: Mapping[str, Tensor]) -> list[tuple[str, float, float]]:
+    """For each column, the target of which it tells most, how much in nats, and how much of that is beyond chance.
+
+    Counts of N independent pairs show (bins - 1) (values - 1) / 2N nats on average, so few images seem to tell much.
+    """
+    if not asked or not columns.shape[1]:
+        return [("", 0.0, 0.0)] * columns.shape[1]
+    told, _ = information_matrix(columns, np.column_stack([values.numpy() for values in asked.values()]), bins=BINS)
+    n_bins = np.array([len(np.unique(equal_width_bins(column, BINS))) for column in columns.T])
+    n_values = np.array([len(values.unique()) for values in asked.values()])
+    beyond = told - np.outer(n_bins - 1, n_values - 1) / (2 * len(columns))
+    return [(list(asked)[f], float(told[d, f]), float(beyond[d, f])) for d, f in enumerate(beyond.argmax(axis=1))]
+
+
+def _explained(column: Array, target: Tensor) -> float:
+    """1 - variance within the values of the target / variance: R^2 of a mean per value, so order does not matter."""
+    _, value = np.unique(target.numpy(), return_inverse=True)
+    means = np.bincount(value, column) / np.bincount(value)
+    variance = column.var()
+    return float(means[value].var() / variance) if variance > 1e-12 else 0.0

@@ -1,0 +1,108 @@
+"""What every score shares: its result, the check of its input, and the images it is fitted to and read from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class MetricResult:
+    """A score and how it was computed; two scores can be compared only if `name` and `settings` are equal."""
+
+    name: str
+    score: float
+    settings: dict[str, Any]
+    standard_error: float | None = None
+    """Of `score`, where it is a mean over independent images or votes; None elsewhere."""
+    per_factor: Sequence[float] = ()
+    """(F,) what each factor scores alone; empty where the score has no such part."""
+    per_latent: Sequence[float] = ()
+    """(D,) what each column of the codes scores alone; empty where the score has no such part."""
+    matrix: Sequence[Sequence[float]] = ()
+    """(D, F) what the score is computed from: mutual information, votes, accuracies or importances."""
+
+
+def binomial_error(share: float, n: int) -> float:
+    """Standard error of a share of n independent draws."""
+    return math.sqrt(share * (1 - share) / n)
+
+
+def checked(codes: Array, factors: Array, categorical: Collection[int] = (), *,
+            min_factors: int = 1) -> tuple[Array, Array]:
+    """Codes (N, D) as float64 and factors (N, F), after a check that a score can be computed from them.
+
+    Args:
+        codes: (N, D), finite numbers.
+        factors: (N, F), integers; at least two values each.
+        categorical: columns of `codes` that hold category numbers.
+    Raises:
+        ValueError: a shape, a length, a type or a value is not as above.
+    """
+    codes, factors = np.asarray(codes, dtype=np.float64), np.asarray(factors)
+    if codes.ndim != 2 or not codes.size:
+        raise ValueError(f"codes must be (N, D) with N and D at least 1, got {codes.shape}")
+    if factors.ndim != 2 or factors.shape[1] < min_factors:
+        raise ValueError(f"factors must be (N, F) with F at least {min_factors}, got {factors.shape}")
+    if len(codes) != len(factors):
+        raise ValueError(f"codes and factors must describe the same images, got {len(codes)} and {len(factors)}")
+    if factors.dtype.kind not in "biu":
+        raise ValueError(f"factors must be integers, got {factors.dtype}")
+    if not np.isfinite(codes).all():
+        raise ValueError(f"codes must be finite; column {int(np.argmin(np.isfinite(codes).all(axis=0)))} is not")
+    constant = np.flatnonzero(factors.min(axis=0) == factors.max(axis=0))
+    if constant.size:
+        raise ValueError(f"each factor needs two values or more; factor {constant[0]} has one: leave that column out")
+    for column in categorical:
+        if not 0 <= column < codes.shape[1]:
+            raise ValueError(f"categorical columns must be in 0..{codes.shape[1] - 1}, got {column}")
+    return codes, factors
+
+
+def train_and_test(n_images: int, n_train: int, n_test: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Indices of training and of test images, disjoint; in the same proportion where there are fewer images.
+
+    Raises:
+        ValueError: one of the two sets would have fewer than 2 images.
+    """
+    train = round(n_train * min(1, n_images / (n_train + n_test)))
+    test = min(n_test, n_images - train)
+    if train < 2 or test < 2:
+        raise ValueError(f"{n_images} images are too few for {n_train} to train on and {n_test} to test with")
+    order = rng.permutation(n_images)
+    return order[:train], order[train : train + test]
+
+
+def numbered(column: Array) -> Array:
+    """Category numbers (N,) as 0, 1, 2 ..., in the order of the values."""
+    return np.unique(column, return_inverse=True)[1].reshape(-1)
+
+
+def equal_width_bins(column: Array, bins: int) -> Array:
+    """The bin of each value of a column, (N,) integers from 0: bins of equal width from its smallest to its largest."""
+    return np.digitize(column, np.histogram_bin_edges(column, bins)[:-1]) - 1
+
+
+def information_matrix(codes: Array, factors: Array, *, bins: int = 20,
+                       categorical: Collection[int] = ()) -> tuple[Array, Array]:
+    """Plug-in mutual information of every column with every factor, and the entropy of every factor.
+
+    Args:
+        codes: (N, D). Columns are cut into `bins` equal-width bins (exact for bits); `categorical` ones are not cut.
+        factors: (N, F) integers.
+    Returns:
+        (D, F) and (F,), nats.
+    """
+    from sklearn.metrics import mutual_info_score
+
+    columns = [numbered(column) if d in categorical else equal_width_bins(column, bins)
+               for d, column in enumerate(codes.T)]
+    told = np.array([[mutual_info_score(factor, column) for factor in factors.T] for column in columns])
+    return told, np.array([mutual_info_score(factor, factor) for factor in factors.T])
