@@ -29,7 +29,7 @@ from mrvae_lib.analysis.pictures import tile
 from mrvae_lib.analysis.run_report import read_metrics, write_page
 from mrvae_lib.config import ConfigError, TrainConfig
 from mrvae_lib.data import ImageSet
-from mrvae_lib.training.callbacks import HeldOut, JsonLines, TensorBoard, WandB, make_trackers
+from mrvae_lib.training.callbacks import HeldOut, JsonLines, TensorBoard, track
 from mrvae_lib.training.loop import Callback, train
 from tests.conftest import tiny_images, tiny_model, tiny_run
 
@@ -312,32 +312,30 @@ def test_tensorboard_holds_pictures_terms_capacity_and_the_kl_of_each_latent(tmp
 
 
 def test_wandb_as_a_stand_in_sees_it_is_offline_and_copies_what_tensorboard_is_told(tmp_path, monkeypatch):
-    begun, ended = [], []
-    session = types.SimpleNamespace(finish=lambda: ended.append(True))
-    stand_in = types.SimpleNamespace(init=lambda **settings: begun.append(settings) or session)
-    monkeypatch.setitem(sys.modules, "wandb", stand_in)
+    begun = []
+    monkeypatch.setitem(sys.modules, "wandb", types.SimpleNamespace(init=lambda **settings: begun.append(settings)))
     monkeypatch.delenv("WANDB_MODE", raising=False)
-    train(tiny_config(epochs=1), images=tiny_images(), callbacks=make_trackers(["wandb"], tmp_path))
+    track("wandb", tmp_path, tiny_config(epochs=1))
     assert begun[0]["mode"] == "offline"
     assert begun[0]["sync_tensorboard"] is True
     assert begun[0]["config"]["train"]["epochs"] == 1
-    assert ended == [True]
 
 
 def test_the_real_wandb_writes_a_run_offline(tmp_path, monkeypatch):
     pytest.importorskip("wandb", reason="the optional package wandb is not installed")
     monkeypatch.setenv("WANDB_SILENT", "true")
     monkeypatch.delenv("WANDB_MODE", raising=False)
-    train(tiny_config(epochs=1), images=tiny_images(), callbacks=[WandB(tmp_path), TensorBoard(tmp_path / "tb")])
+    track("wandb", tmp_path, tiny_config(epochs=1))
+    train(tiny_config(epochs=1), images=tiny_images(), callbacks=[TensorBoard(tmp_path / "tb")])
     assert list(tmp_path.glob("wandb/offline-run-*/*.wandb"))
 
 
 def test_asking_for_wandb_without_its_package_is_one_clear_error(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(ConfigError, match="needs its package: pip install wandb"):
-        make_trackers(["wandb"], tmp_path)
+        track("wandb", tmp_path, tiny_config())
 
 
 def test_an_unknown_tracker_names_those_there_are(tmp_path):
     with pytest.raises(ConfigError, match=r"--track neptune: no such tracker; there is wandb .*ended"):
-        make_trackers(["neptune"], tmp_path)
+        track("neptune", tmp_path, tiny_config())
