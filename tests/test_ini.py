@@ -192,8 +192,8 @@ def test_a_larger_beta_trains_to_a_lower_kl(ini):
 def test_the_command_and_a_notebook_train_the_same_model_from_one_ini_file(ini, tmp_path, monkeypatch):
     monkeypatch.setenv("MRVAE_DATA", "unused")
     monkeypatch.setattr("mrvae_lib.data.load_dataset", lambda name, split: tiny_images(shape=(1, 28, 28)))
-    result = mrvae("train", "-c", ini(), "-v", "B-VAE", "--out", tmp_path / "run", "--set", "train.epochs=1", "--device",
-                   "cpu")
+    result = mrvae("train", "-c", ini(), "-v", "B-VAE", "--out", tmp_path / "run", "--set", "train.epochs=1", "--set",
+                   "train.device=cpu")
     assert result.exit_code == 0, result.output
     saved = load_config(tmp_path / "run" / "config.toml")
     assert saved.objective.beta_z == 2.5
