@@ -228,7 +228,3 @@ def test_a_network_that_is_too_large_for_its_images_is_one_line_on_the_command_l
     result = mrvae("train", "-c", ini("(3, 4)]", "(30, 4)]"), "-v", "VAE", "--out", tmp_path / "run")
     assert result.exit_code == 2
     assert result.stderr == "mrvae: model.encoder: layer 4, 'conv 6 k30x4 s3x2 p0x0', reaches 6x-5x6 from 4x13x15\n"
-
-
-def test_presets_list_the_examples():
-    assert all(name in mrvae("presets").output for name in example_names())

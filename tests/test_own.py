@@ -151,30 +151,21 @@ def test_a_photograph_is_turned_upright(tmp_path):
     assert upright[:, :, :8].max() == 0
 
 
-def test_a_folder_of_text_files_is_one_clear_error(tmp_path):
-    for i in range(8):
-        (tmp_path / f"{i}.txt").write_text("text")
-    with pytest.raises(DataError, match=r"no file here is an image \(left out: .*/0.txt .* and 3 more\); give a folder") as caught:
+@pytest.mark.parametrize(("kinds", "message"), [
+    ([], r"no file here is an image; give a folder"),
+    (["text"] * 8, r"no file here is an image \(left out: .*/0.png .*7.png .*\); give a folder"),
+    (["L"], "needs at least 2 images, to split into train and test; got 1"),
+    (["L", "RGB"], r"1 images are grey \(such as 0.png\) and 1 in colour \(such as 1.png\)"),
+])
+def test_a_folder_that_cannot_be_used_is_one_clear_error(tmp_path, kinds, message):
+    for i, kind in enumerate(kinds):
+        if kind == "text":
+            (tmp_path / f"{i}.png").write_text("text")
+        else:
+            picture(tmp_path / f"{i}.png", mode=kind)
+    with pytest.raises(DataError, match=message) as caught:
         load_dataset(str(tmp_path))
     assert "\n" not in str(caught.value)
-
-
-def test_an_empty_folder_is_an_error(tmp_path):
-    with pytest.raises(DataError, match="no file here is an image; give"):
-        load_dataset(str(tmp_path))
-
-
-def test_one_image_cannot_be_split(tmp_path):
-    picture(tmp_path / "a.png")
-    with pytest.raises(DataError, match="needs at least 2 images, to split into train and test; got 1"):
-        load_dataset(str(tmp_path))
-
-
-def test_grey_and_colour_together_are_one_clear_error(tmp_path):
-    picture(tmp_path / "a.png")
-    picture(tmp_path / "b.png", mode="RGB")
-    with pytest.raises(DataError, match=r"1 images are grey \(such as a.png\) and 1 in colour \(such as b.png\)"):
-        load_dataset(str(tmp_path))
 
 
 def npz(tmp_path, **arrays):

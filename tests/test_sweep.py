@@ -97,8 +97,8 @@ def test_the_table_has_mean_and_standard_deviation_over_the_seeds_and_counts_fai
             for seed, value in enumerate([10.0, 12.0])]
     rows.append({"settings": {"objective.beta_z": 2, "train.seed": 0}, "error": "step 3: not finite"})
     table = write_sweep(rows, tmp_path)
-    assert "| beta_z 1 | 2 | 0 | 11.000 ± 1.414 |" in table
-    assert "| beta_z 2 | 0 | 1 | - |" in table
+    assert "| objective.beta_z=1 | 2 | 0 | 11.000 ± 1.414 |" in table
+    assert "| objective.beta_z=2 | 0 | 1 | - |" in table
     assert (tmp_path / "table.md").read_text() == table
     assert Image.open(tmp_path / "sweep.png").size[0] > 300
     assert rows_of(tmp_path) == rows

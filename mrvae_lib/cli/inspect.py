@@ -87,10 +87,9 @@ def export(
     if bool(run) == everything:
         raise ConfigError(f"export takes a run's folder, a shipped model ({', '.join(names)}), or --all")
     if everything:
-        path = export_gallery({name: load_model(name) for name in names}, out or Path("gallery"))
+        print_line(str(export_gallery({name: load_model(name) for name in names}, out or Path("gallery"))))
     else:
-        path = _write_page(run, out)
-    print_line(str(path))
+        print_line(str(_write_page(run, out)))
 
 
 def data(

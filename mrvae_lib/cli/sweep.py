@@ -281,9 +281,8 @@ def write_sweep(rows: Sequence[Row], folder: Path) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row if name not in ("settings", "error")))
     points: dict[str, list[Row]] = {}
     for row in rows:
-        named = [f"{key.split('.')[-1]} {json.dumps(value)}" for key, value in row["settings"].items()
-                 if key != "train.seed"]
-        points.setdefault(", ".join(named) or "as given", []).append(row)
+        without_seed = {key: value for key, value in row["settings"].items() if key != "train.seed"}
+        points.setdefault(run_name(without_seed) or "as given", []).append(row)
     lines = []
     for point, runs in points.items():
         n_failed = sum("error" in run for run in runs)

@@ -25,8 +25,6 @@ RESIZED_SIDE = 64
 GREY = ("1", "L", "LA", "I;16")
 COLOUR = ("RGB", "RGBA", "P", "PA", "CMYK", "YCbCr")
 """The pixels, by Pillow's names, that become one channel and three."""
-N_LISTED = 5
-"""How many of the files that were left out a message names."""
 
 
 class _Picture(NamedTuple):
@@ -220,6 +218,5 @@ def _part(whole: ImageSet, split: str) -> ImageSet:
 
 
 def _listed(skipped: Sequence[str]) -> str:
-    """The files that were left out, or the first of them, in brackets; nothing if there are none."""
-    more = f" and {len(skipped) - N_LISTED} more" if len(skipped) > N_LISTED else ""
-    return f" (left out: {'; '.join(skipped[:N_LISTED])}{more})" if skipped else ""
+    """The files that were left out, or as many as a message holds, in brackets; nothing if there are none."""
+    return shortened(f" (left out: {'; '.join(skipped)}") + ")" if skipped else ""

@@ -21,7 +21,6 @@ import configparser
 import math
 import os
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -38,7 +37,7 @@ DATASETS: dict[str, tuple[str, tuple[int, int, int]]] = {
 }
 """Per name in a file: our name of the data set, and the shape (C, H, W) of its images."""
 
-PRESETS = Path(str(resources.files("mrvae_lib") / "presets"))
+PRESETS = Path(__file__).parent.parent / "presets"
 
 
 def _as_json(text: str) -> str:
