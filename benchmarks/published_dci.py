@@ -12,16 +12,17 @@ import argparse
 
 import numpy as np
 
-from mrvae_lib.analysis.dci import DCI, dci_of_importances
+from mrvae_lib.analysis.dci import dci_of_importances
 from mrvae_lib.analysis.evaluation import encode_set, scored_part
 from mrvae_lib.analysis.factor_scores import code_columns
 from mrvae_lib.analysis.latent_report import untrained
-from mrvae_lib.analysis.metric_result import Array, checked, train_and_test
+from mrvae_lib.analysis.metric_result import Array, MetricResult, checked, train_and_test
 from mrvae_lib.data import load_dataset
 from mrvae_lib.training.checkpoints import load_model
 
 
-def published_dci(codes: Array, factors: Array, *, n_train: int = 10_000, n_test: int = 5_000, seed: int = 0) -> DCI:
+def published_dci(codes: Array, factors: Array, *, n_train: int = 10_000, n_test: int = 5_000, seed: int = 0
+                  ) -> list[MetricResult]:
     """Gradient-boosted trees, importance = the impurity they remove.
 
     A category number is a number to these trees. Constant codes have disentanglement and completeness 0.
@@ -36,12 +37,10 @@ def published_dci(codes: Array, factors: Array, *, n_train: int = 10_000, n_test
     """
     from sklearn.ensemble import GradientBoostingClassifier
 
-    codes, factors = checked(codes, factors, min_factors=2)
-    train, test = train_and_test(len(codes), n_train, n_test, np.random.default_rng(seed))
+    codes, factors = checked(codes, factors)
+    train, test, settings = train_and_test(len(codes), n_train, n_test, seed)
     models = [GradientBoostingClassifier(random_state=seed).fit(codes[train], y[train]) for y in factors.T]
     right = np.stack([model.predict(codes[test]) for model in models], axis=1) == factors[test]
-    settings = {"trees": "GradientBoostingClassifier", "importance": "impurity", "n_train": len(train),
-                "n_test": len(test), "seed": seed}
     importance = np.stack([model.feature_importances_ for model in models], axis=1)
     return dci_of_importances("DCI", importance, right, settings)
 

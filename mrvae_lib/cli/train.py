@@ -33,7 +33,7 @@ def train(
     from mrvae_lib.analysis.epochs import EpochPictures
     from mrvae_lib.analysis.page import write_page
     from mrvae_lib.analysis.report import write_report
-    from mrvae_lib.analysis.tables import score_rows, verdict
+    from mrvae_lib.analysis.tables import score_rows
     from mrvae_lib.data import load_dataset
     from mrvae_lib.parallel import is_first
     from mrvae_lib.training.callbacks import HeldOut, JsonLines, ProgressBar, TensorBoard
@@ -65,8 +65,6 @@ def train(
         card = model.card
     scores = card["scores"]
     print_table(("", "", ""), score_rows(scores), f"{scores['n_images']:,} test images of {scores['data']}")
-    if scores["kmeans_accuracy"] is not None:
-        print_line(verdict(scores["code_accuracy"], scores["kmeans_accuracy"], config.data.name))
     written = sorted(path.name for path in folder.glob("[!.]*") if path.name != "checkpoints")
     print_line(f"\nWritten to {folder}: {', '.join(written)}")
     print_line(f"Next: look at {folder / 'report.html'}, open sliders with {command_line('explore', folder)}, or the "
