@@ -2,7 +2,7 @@
 
     python benchmarks/published_dci.py [NAME ...]
 
-Without names, dsprites-mrvae. Gradient-boosted trees take minutes per network; `analysis.dci.dci_histogram` takes
+Without names, dsprites-mrvae. Gradient-boosted trees take minutes per network; `factor_scores.dci_histogram` takes
 seconds and means something slightly different by importance, so the two never stand in one table.
 """
 
@@ -12,9 +12,8 @@ import argparse
 
 import numpy as np
 
-from mrvae_lib.analysis.dci import dci_of_importances
 from mrvae_lib.analysis.evaluation import encode_set, scored_part
-from mrvae_lib.analysis.factor_scores import code_columns
+from mrvae_lib.analysis.factor_scores import code_columns, dci_of_importances
 from mrvae_lib.analysis.latent_report import untrained
 from mrvae_lib.analysis.metric_result import Array, MetricResult, checked, train_and_test
 from mrvae_lib.data import load_dataset

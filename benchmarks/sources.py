@@ -52,7 +52,7 @@ EVEN_LR = "train.lr=[[0, 1e-3], [0.7, 1e-3], [1, 1e-4]]"
 
 def costs(model: MRVAE, test: ImageSet, train: ImageSet) -> Line:
     """Reconstruction and KL per test image."""
-    measured = asdict(evaluate(model, test))
+    measured = evaluate(model, test)
     return rounded({key: measured[key] for key in ("reconstruction", "reconstruction_at_mean", "kl_z", "kl_of_real")})
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.metrics import normalized_mutual_info_score
 from torch import Tensor
 
-from mrvae_lib.analysis.evaluation import Evaluation, encode_set, evaluate, scored_part
+from mrvae_lib.analysis.evaluation import encode_set, evaluate, scored_part
 from mrvae_lib.analysis.factor_scores import factor_scores
 from mrvae_lib.analysis.image_measures import targets
 from mrvae_lib.analysis.metric_result import Array, MetricResult, equal_width_bins, information_matrix
@@ -74,7 +75,8 @@ class BitRow:
 class Measured:
     """What one network scores."""
 
-    scores: Evaluation
+    scores: dict[str, Any]
+    """What `evaluate` says."""
     metrics: dict[str, MetricResult]
     """By name, in the order of a table; which there are depends on what is known of the images."""
     told: dict[str, dict[str, MetricResult]]
@@ -99,8 +101,8 @@ class Measurement:
 def measure(model: MRVAE, test: ImageSet, train: ImageSet) -> Measurement:
     """Measure a model.
 
-    Scores of disentanglement are read on `test` and `train` together, for they compare a code with the factors of a
-    whole set; all else on `test`, with majorities and neighbours from `train`. Large sets are cut to `scored_part`.
+    Scores of disentanglement are read on `train`, for they compare a code with the factors of a whole set and need many
+    images; all else on `test`, with majorities and neighbours from `train`. Large sets are cut to `scored_part`.
 
     Args:
         train: may be `test` itself.
@@ -128,10 +130,9 @@ def _measured(model: MRVAE, test: ImageSet, train: ImageSet, codes: Posterior, a
               kmeans: bool = True) -> Measured:
     train_codes = codes if train is test else encode_set(model, train)
     results = [active_units(codes.mu.numpy())] if model.n_reals else []
-    if test.factors is not None and train.factors is not None and len(test.factor_names) > 1:
-        both = [(codes.mu, codes.bits, test.factors)]
-        both += [] if train is test else [(train_codes.mu, train_codes.bits, train.factors)]
-        results += factor_scores(*(torch.cat(parts).numpy() for parts in zip(*both, strict=True))).values()
+    if train.factors is not None and len(train.factor_names) > 1:
+        parts = (train_codes.mu, train_codes.bits, train.factors)
+        results += factor_scores(*(part.numpy() for part in parts)).values()
     if test.labels is not None and train.labels is not None:
         results += label_scores(codes, test.labels.numpy(), train_codes, train.labels.numpy())
     scores = evaluate(model, test, train, test_codes=codes, train_codes=train_codes, kmeans=kmeans)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,9 +31,11 @@ class MetricResult:
     """(D, F) what the score is computed from: mutual information, votes, accuracies or importances."""
 
 
-def binomial_error(share: float, n: int) -> float:
-    """Standard error of a share of n independent draws."""
-    return math.sqrt(share * (1 - share) / n)
+def mean_result(name: str, values: Array, settings: dict[str, Any], per_factor: Sequence[float] = (),
+                matrix: Sequence[Sequence[float]] = ()) -> MetricResult:
+    """The mean of a number per independent image or vote, (N,), with its standard error."""
+    return MetricResult(name, float(values.mean()), settings, float(values.std() / np.sqrt(len(values))), per_factor,
+                        matrix)
 
 
 def checked(codes: Array, factors: Array) -> tuple[Array, Array]:
@@ -65,13 +66,9 @@ def train_and_test(n_images: int, n_train: int, n_test: int, seed: int) -> tuple
 
     Returns:
         Both, and what a `MetricResult` says of them in its settings.
-    Raises:
-        ValueError: one of the two sets would have fewer than 2 images.
     """
     train = round(n_train * min(1, n_images / (n_train + n_test)))
     test = min(n_test, n_images - train)
-    if train < 2 or test < 2:
-        raise ValueError(f"{n_images} images are too few for {n_train} to train on and {n_test} to test with")
     order = np.random.default_rng(seed).permutation(n_images)
     return order[:train], order[train : train + test], {"n_train": train, "n_test": test, "seed": seed}
 

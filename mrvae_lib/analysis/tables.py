@@ -11,14 +11,14 @@ from mrvae_lib.analysis.evaluation import informative_reals
 from mrvae_lib.data import ImageSet
 
 if TYPE_CHECKING:  # training prints scores and need not wait for scikit-learn
-    from mrvae_lib.analysis.latent_report import BitRow, Measured, Measurement, RealRow
+    from mrvae_lib.analysis.latent_report import BitRow, Measurement, RealRow
     from mrvae_lib.analysis.metric_result import MetricResult
 
 Row = tuple[str, ...]
 
 
 def score_rows(scores: Mapping[str, Any]) -> list[Row]:
-    """Name, value and note of each score of an `Evaluation`, given as plain values."""
+    """Name, value and note of each of the scores of `evaluate`."""
     reals, bits = scores["kl_of_real"], scores["information_of_bit"]
     active = informative_reals(reals)
     table = (
@@ -41,8 +41,8 @@ def score_rows(scores: Mapping[str, Any]) -> list[Row]:
 def measurement_rows(measurement: Measurement) -> list[Row]:
     """Name, value, value of the untrained network, and note of everything that was measured."""
     trained, untrained = measurement.trained, measurement.untrained
-    control = {row[0]: row[1] for row in score_rows(vars(untrained.scores))}
-    rows = [(name, value, control.get(name, ""), note) for name, value, note in score_rows(vars(trained.scores))]
+    control = {row[0]: row[1] for row in score_rows(untrained.scores)}
+    rows: list[Row] = [(name, value, control.get(name, ""), note) for name, value, note in score_rows(trained.scores)]
     for name, result in trained.metrics.items():
         parts = zip(measurement.factor_names, result.per_factor, strict=False)  # some scores have no parts
         rows.append((name, _value(result), _value(untrained.metrics[name]), _listed(parts)))
@@ -59,17 +59,6 @@ def told_table(measurement: Measurement) -> tuple[Row, list[Row]]:
         nats = (f"{round(result.score, 2) + 0.0:.2f}" for result in found)  # never -0.00
         rows.append((target, *nats, f"{found[0].settings['entropy']:.2f}"))
     return ("nats told of", *heads, "of"), rows
-
-
-def settings_lines(measured: Measured) -> list[str]:
-    """How each metric was estimated: its name, then its settings; metrics with the same settings share a line."""
-    told = {f"what {source} tells": result for source, by_target in measured.told.items()
-            for result in by_target.values()}
-    lines: dict[str, list[str]] = {}
-    for name, result in (measured.metrics | told).items():
-        settings = ", ".join(f"{key} {value}" for key, value in result.settings.items() if key != "entropy")
-        lines.setdefault(settings, []).append(name)
-    return [f"{', '.join(names)}: {settings}" for settings, names in lines.items()]
 
 
 def real_table(rows: Iterable[RealRow]) -> tuple[Row, list[Row]]:

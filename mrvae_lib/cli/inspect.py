@@ -35,7 +35,7 @@ def evaluate(
     if as_json:
         print(json.dumps(asdict(measured)))
         return
-    title = f"{measured.trained.scores.n_images:,} test images of {measured.data}"
+    title = f"{measured.trained.scores['n_images']:,} test images of {measured.data}"
     print_table(("", "trained", "untrained", ""), tables.measurement_rows(measured), title)
     if measured.targets:
         measured_there = "" if measured.factor_names else "All but the label are proxies measured from the images."
@@ -43,27 +43,22 @@ def evaluate(
     if latents:
         print_table(*tables.real_table(measured.reals))
         print_table(*tables.bit_table(measured.bits, measured.label_names))
-    for line in tables.settings_lines(measured.trained):
-        print_line(line, style="dim")
 
 
 def traverse(
     run: Run,
     out: Annotated[Path | None, out_option("Where the pictures go; the run's folder if left out.")] = None,
     start: Annotated[int, typer.Option(min=0, help="Which of the model's examples to start from.")] = 0,
-    prior: Annotated[bool, typer.Option("--prior", help="Start from a draw of the prior instead.")] = False,
-    kind: Annotated[str, typer.Option("--range", metavar="absolute|data|prior", help="Of the sweeps: -2.5 to 2.5, or "
-                                      "the quantiles 0.05 to 0.95 of the data or of the prior.")] = "absolute",
 ) -> None:
     """Draw what each latent does: sweeps, flips, every code, mixtures, an animation per real, reconstructions."""
-    from mrvae_lib.analysis.report import write_more_traversals, write_reconstructions, write_traversals
+    from mrvae_lib.analysis.run_report import write_more_traversals, write_reconstructions, write_traversals
     from mrvae_lib.data import load_dataset
 
     model = _finished_model(run)
     folder = out or (Path(run) if Path(run).is_dir() else Path())
     folder.mkdir(parents=True, exist_ok=True)
     paths = write_traversals(model, folder)
-    paths += write_more_traversals(model, folder, start=None if prior else start, kind=kind)
+    paths += write_more_traversals(model, folder, start=start)
     try:
         images = load_dataset(model.card["run"]["data"]["name"], "test")
         paths.append(write_reconstructions(model, images, folder / "reconstructions.png"))

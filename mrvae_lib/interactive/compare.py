@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from mrvae_lib.analysis.sheets import png_bytes
+from mrvae_lib.analysis.pictures import png_bytes
 from mrvae_lib.data import ImageSet
 from mrvae_lib.interactive.display import enlarged, widget_or_picture, wrapped
 from mrvae_lib.interactive.explorer import LatentExplorer

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 import numpy as np
 from torch import Tensor
 
-from mrvae_lib.analysis.sheets import png_bytes
+from mrvae_lib.analysis.pictures import png_bytes
 
 BLUE = "#0072B2"
 """Reals."""

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from mrvae_lib.analysis.sheets import png_bytes
-from mrvae_lib.analysis.traversals import code_lattice, real_sweep, sweep_values
+from mrvae_lib.analysis.pictures import png_bytes
+from mrvae_lib.analysis.traversals import sweep_values, traverse
 from mrvae_lib.interactive.display import as_picture, data_uri, enlarged, inline_image, wrapped
 from mrvae_lib.interactive.explorer_state import (
     MAX_LATTICE_BITS,
@@ -168,7 +168,7 @@ class SweepTiles(Tiles):
         """Show the sweep of one real from a view."""
         self.switch.description = f"sweep of z{real}"
         self.draw((real, state.with_real(real, 0.0).z, state.b),
-                  lambda: real_sweep(self.model, *state.latents(), real, self.values),
+                  lambda: traverse(self.model, *state.latents(), real=real, values=self.values),
                   f"z{real} from {self.values[0]:+.1f} to {self.values[-1]:+.1f}",
                   chosen=int((self.values - state.z[real]).abs().argmin()))
 
@@ -195,7 +195,7 @@ class CodeTiles(Tiles):
 
     def show(self, state: ExplorerState) -> None:
         """Show all codes at the reals of a view."""
-        self.draw(state.z, lambda: code_lattice(self.model, state.latents()[0]),
+        self.draw(state.z, lambda: traverse(self.model, *state.latents()),
                   f"all {len(self.buttons)} codes at these reals", chosen=int(state.code, 2))
 
 
@@ -206,7 +206,7 @@ def still_png(model: MRVAE, state: ExplorerState) -> bytes:
     rows = 2 ** (model.n_bits // 2)
     parts = [enlarged(picture, scale)]
     if 0 < model.n_bits <= MAX_LATTICE_BITS and rows <= scale:
-        pictures = code_lattice(model, state.latents()[0])
+        pictures = traverse(model, *state.latents())
         lattice = torch.cat([torch.cat(tuple(row), dim=2) for row in pictures.chunk(rows)], dim=1)
         parts += [np.full_like(parts[0][:, :8], 255), enlarged(as_picture(lattice), scale // rows)]
     return png_bytes(np.concatenate(parts, axis=1))

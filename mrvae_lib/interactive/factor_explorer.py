@@ -9,7 +9,7 @@ import ipywidgets as widgets
 import numpy as np
 import torch
 
-from mrvae_lib.analysis.sheets import png_bytes
+from mrvae_lib.analysis.pictures import png_bytes
 from mrvae_lib.data import FactorSet
 from mrvae_lib.interactive.display import as_picture, enlarged, inline_image, widget_or_picture, wrapped
 

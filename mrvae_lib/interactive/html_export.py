@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mrvae_lib.analysis.sheets import png_bytes
+from mrvae_lib.analysis.pictures import png_bytes
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.errors import ExportError
 from mrvae_lib.interactive.display import data_uri
@@ -185,7 +185,7 @@ def _as_half(weights: list[np.ndarray]) -> np.ndarray:
 @torch.inference_mode()
 def _thumbnail(model: MRVAE) -> bytes:
     """What the decoder makes of the first starting points, as one PNG; no image of the data."""
-    from mrvae_lib.analysis.figures import tile
+    from mrvae_lib.analysis.pictures import tile
 
     latents = [start.latents() for start in explorer_content(model).starts[:N_STARTS]]
     z, b = map(torch.stack, zip(*latents, strict=True))
