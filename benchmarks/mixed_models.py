@@ -80,7 +80,7 @@ def scores(model: MRVAE, test: ImageSet, train: ImageSet) -> Line:
     if model.n_bits and train is not test:
         measured["code_decides"] = code_decides(model, codes, train, known)
     if test.factors is not None:
-        columns, categorical = code_columns(codes.mu.numpy(), codes.bits.numpy(), joint=True)
+        columns, categorical = code_columns(codes.mu.numpy(), codes.bits.numpy())
         found = factor_vae_score(columns, test.factors.numpy(), categorical=categorical)
         measured |= {"factor_vae": found.score, "factor_vae_of_factor": found.per_factor}
     return rounded({key: measured[key] for key in KEPT if key in measured})

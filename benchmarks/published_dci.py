@@ -52,7 +52,7 @@ def main() -> None:
         images = scored_part(load_dataset(model.card["run"]["data"]["name"], "test"))
         for kind, network in (("trained", model), ("untrained", untrained(model))):
             codes = encode_set(network, images)
-            columns, _ = code_columns(codes.mu.numpy(), codes.bits.numpy(), joint=True)
+            columns, _ = code_columns(codes.mu.numpy(), codes.bits.numpy())
             for result in published_dci(columns, images.factors.numpy()):
                 print(f"{name}, {kind}: {result.name} {result.score:.3f}", flush=True)
 

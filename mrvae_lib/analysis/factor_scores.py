@@ -63,8 +63,7 @@ def factor_scores(reals: Array, bits: Array | None, factors: Array, *, only: Col
     """
     if bits is None:
         bits = np.empty((len(reals), 0))
-    codes, categorical = code_columns(reals, bits, joint=True)
-    apart, _ = code_columns(reals, bits, joint=False)
+    codes, categorical = code_columns(reals, bits)
     results: list[MetricResult] = []
     for name in only or SCORES:
         if name not in SCORES:
@@ -73,24 +72,24 @@ def factor_scores(reals: Array, bits: Array | None, factors: Array, *, only: Col
         found = SCORES[name](codes, factors, categorical=categorical, **sizes)
         results += found if isinstance(found, list) else [found]
         if name in ("MIG", "FactorVAE score") and bits.shape[1] > 1:
-            results.append(replace(SCORES[name](apart, factors, **sizes), name=f"{name}, a column per bit"))
+            apart = SCORES[name](np.column_stack([reals, bits]), factors, **sizes)
+            results.append(replace(apart, name=f"{name}, a column per bit"))
     return {result.name: result for result in results}
 
 
-def code_columns(reals: Array, bits: Array, *, joint: bool) -> tuple[Array, tuple[int, ...]]:
-    """Reals and bits side by side, in one of the two forms in which bits enter a score, per image.
+def code_columns(reals: Array, bits: Array) -> tuple[Array, tuple[int, ...]]:
+    """Reals beside the whole binary code as one column of category numbers, per image.
 
     Args:
         reals: (N, D), usually posterior means.
         bits: (N, K) of 0 and 1.
-        joint: False gives each bit a column; True gives the whole code one column of category numbers.
     Returns:
-        (N, D + K) and no categories, or (N, D + 1) and the position of the categorical column.
+        (N, D + 1) and the position of the categorical column; without bits (N, D) and no position.
     Raises:
         ValueError: the numbers of images differ.
     """
-    if not joint or not bits.shape[1]:
-        return np.column_stack([reals, bits]), ()
+    if not bits.shape[1]:
+        return reals, ()
     category = np.unique(bits, axis=0, return_inverse=True)[1].reshape(-1)
     return np.column_stack([reals, category]), (reals.shape[1],)
 
@@ -136,13 +135,13 @@ def beta_vae_score(codes: Array, factors: Array, *, categorical: Collection[int]
     """
     codes, factors = checked(codes, factors)
     rng = np.random.default_rng(seed)
-    nominal, values = sorted(categorical), [numbered(column) for column in factors.T]
+    nominal, n_factors = sorted(categorical), factors.shape[1]
 
     def features(n: int) -> tuple[Array, list[int]]:
         differences, labels = [], []
-        for factor, count in drawn_factors(n, len(values), rng):
+        for factor, count in drawn_factors(n, n_factors, rng):
             first = rng.integers(len(codes), size=(GROUP, count))
-            difference = np.abs(codes[first] - codes[same_value(values[factor], first, rng)])
+            difference = np.abs(codes[first] - codes[same_value(factors[:, factor], first, rng)])
             difference[..., nominal] = difference[..., nominal] > 0
             differences.append(difference.mean(axis=0))
             labels += [factor] * count
@@ -153,7 +152,7 @@ def beta_vae_score(codes: Array, factors: Array, *, categorical: Collection[int]
         model = LogisticRegression().fit(*features(n_train))
     test, labels = features(n_test)
     said = model.predict(test)
-    per_factor = recall_score(labels, said, labels=range(len(values)), average=None, zero_division=0)
+    per_factor = recall_score(labels, said, labels=range(n_factors), average=None, zero_division=0)
     return mean_result("beta-VAE score", said == labels, {"n_train": n_train, "n_test": n_test, "seed": seed},
                        per_factor.tolist())
 
@@ -207,17 +206,17 @@ def factor_vae_score(codes: Array, factors: Array, *, categorical: Collection[in
     """
     codes, factors = checked(codes, factors)
     rng = np.random.default_rng(seed)
+    n_factors = factors.shape[1]
     columns, starts = indicator_columns(codes, categorical)
     few = rng.choice(len(codes), min(N_VARIANCE, len(codes)), replace=False)
     variance = group_variance(columns[few, None], starts)[0]
     active = np.flatnonzero(np.sqrt(variance) >= THRESHOLD)
-    values = [numbered(column) for column in factors.T]
 
     def votes(n: int) -> Array:
-        table = np.zeros((codes.shape[1], len(values)))
-        for factor, count in drawn_factors(n if active.size else 0, len(values), rng):
+        table = np.zeros((codes.shape[1], n_factors))
+        for factor, count in drawn_factors(n if active.size else 0, n_factors, rng):
             anchor = np.broadcast_to(rng.integers(len(codes), size=count), (GROUP, count))
-            local = group_variance(columns[same_value(values[factor], anchor, rng)], starts)
+            local = group_variance(columns[same_value(factors[:, factor], anchor, rng)], starts)
             ratio = local[:, active] / variance[active]
             least = ratio <= ratio.min(axis=1, keepdims=True) + 1e-12
             winner = active[np.argmax(least * (1 - rng.random(least.shape)), axis=1)]
@@ -225,7 +224,7 @@ def factor_vae_score(codes: Array, factors: Array, *, categorical: Collection[in
         return table
 
     majority, test = votes(n_train).argmax(axis=1), votes(n_test)
-    right = np.bincount(majority, test[np.arange(len(test)), majority], minlength=len(values))
+    right = np.bincount(majority, test[np.arange(len(test)), majority], minlength=n_factors)
     score, per_factor = right.sum() / n_test, right / np.maximum(test.sum(axis=0), 1)
     return MetricResult("FactorVAE score", float(score), {"n_train": n_train, "n_test": n_test, "seed": seed},
                         float(np.sqrt(score * (1 - score) / n_test)), per_factor.tolist(), (test / n_test).tolist())

@@ -39,7 +39,7 @@ def mean_result(name: str, values: Array, settings: dict[str, Any], per_factor: 
 
 
 def checked(codes: Array, factors: Array) -> tuple[Array, Array]:
-    """Codes (N, D) as float64 and factors (N, F), after a check that a score can be computed from them.
+    """Codes (N, D) as float64 and factors (N, F), their values numbered from 0, after a check that they can be scored.
 
     Args:
         codes: (N, D), finite numbers.
@@ -55,9 +55,10 @@ def checked(codes: Array, factors: Array) -> tuple[Array, Array]:
         raise ValueError(f"factors must be integers, got {factors.dtype}")
     if not np.isfinite(codes).all():
         raise ValueError(f"codes must be finite; column {int(np.argmin(np.isfinite(codes).all(axis=0)))} is not")
-    constant = np.flatnonzero(factors.min(axis=0) == factors.max(axis=0))
-    if constant.size:
-        raise ValueError(f"each factor needs two values or more; factor {constant[0]} has one: leave that column out")
+    factors = np.column_stack([numbered(column) for column in factors.T])
+    if not factors.any(axis=0).all():
+        constant = int(np.argmin(factors.any(axis=0)))
+        raise ValueError(f"each factor needs two values or more; factor {constant} has one: leave that column out")
     return codes, factors
 
 
