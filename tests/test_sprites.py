@@ -119,8 +119,8 @@ def test_a_large_set_is_scored_on_a_part_that_the_scores_state(sprites, monkeypa
     monkeypatch.setattr("mrvae_lib.analysis.evaluation.MAX_SCORED_PIXELS", 200 * 64 * 64)
     model = tiny_model(2, 2, shape=(1, 64, 64))
     scores = evaluate(model, sprites, sprites)
-    assert scores.n_images == 200
-    assert 1 / 3 <= scores.code_accuracy <= 1
+    assert scores["n_images"] == 200
+    assert 1 / 3 <= scores["code_accuracy"] <= 1
     assert len(encoded_examples(model, sprites)["label"].unique()) == 3
 
 

@@ -33,7 +33,7 @@ def evaluate(
     if as_json:
         print(json.dumps(asdict(measured)))
         return
-    title = f"{measured.trained.scores.n_images:,} test images of {measured.data}"
+    title = f"{measured.trained.scores['n_images']:,} test images of {measured.data}"
     print_table(("", "trained", "untrained", ""), tables.measurement_rows(measured), title)
     if measured.targets:
         measured_there = "" if measured.factor_names else "All but the label are proxies measured from the images."
@@ -41,8 +41,6 @@ def evaluate(
     if latents:
         print_table(*tables.real_table(measured.reals))
         print_table(*tables.bit_table(measured.bits, measured.label_names))
-    for line in tables.settings_lines(measured.trained):
-        print_line(line, style="dim")
 
 
 def traverse(

@@ -30,7 +30,7 @@ def train(
     """Train a model, or go on with a run that was stopped; then score it and draw its pictures."""
     from mrvae_lib.analysis.epoch_pictures import EpochPictures
     from mrvae_lib.analysis.run_report import write_page, write_report
-    from mrvae_lib.analysis.tables import score_rows, verdict
+    from mrvae_lib.analysis.tables import score_rows
     from mrvae_lib.data import load_dataset
     from mrvae_lib.parallel import is_first
     from mrvae_lib.training import callbacks
@@ -59,8 +59,6 @@ def train(
         card = model.card
     scores = card["scores"]
     print_table(("", "", ""), score_rows(scores), f"{scores['n_images']:,} test images of {scores['data']}")
-    if scores["kmeans_accuracy"] is not None:
-        print_line(verdict(scores["code_accuracy"], scores["kmeans_accuracy"], config.data.name))
     written = sorted(path.name for path in folder.glob("[!.]*") if path.name != "checkpoints")
     print_line(f"\nWritten to {folder}: {', '.join(written)}")
     print_line(f"Next: look at {folder / 'report.html'}, open sliders with {command_line('explore', folder)}, or the "
