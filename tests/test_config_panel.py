@@ -60,7 +60,7 @@ def test_text_in_a_setting_stays_text():
 
 def test_where_there_are_no_widgets_the_configuration_is_printed():
     bundle = ConfigPanel()._repr_mimebundle_()
-    assert "[train]" in bundle["text/plain"]
+    assert "train.epochs = 20" in bundle["text/plain"]
     assert "application/vnd.jupyter.widget-view+json" in bundle
 
 

@@ -117,9 +117,8 @@ def test_the_explorers_view_and_starting_points_are_those_of_its_page():
     explorer = LatentExplorer(load_model("mnist-mrvae"))
     explorer.go_to(57)
     explorer.bits[2].value = not explorer.bits[2].value
-    frame = explorer.as_page(height=333)._repr_mimebundle_()
-    page = data_of(html.unescape(re.search(r'srcdoc="([^"]*)"', frame["text/html"])[1]))
+    frame = explorer.as_page(height=333).data
+    page = data_of(html.unescape(re.search(r'srcdoc="([^"]*)"', frame)[1]))
     assert ExplorerState.from_json(json.dumps(page["state"])) == explorer.state
     assert [ExplorerState.from_json(json.dumps(start)) for start in page["starts"]] == list(explorer.content.starts)
-    assert frame["image/png"] == explorer._repr_mimebundle_()["image/png"], "where frames are not shown"
-    assert 'height="333"' in frame["text/html"]
+    assert 'height="333"' in frame

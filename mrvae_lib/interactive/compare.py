@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 import ipywidgets as widgets
@@ -14,7 +13,7 @@ from mrvae_lib.data import ImageSet
 from mrvae_lib.interactive.display import enlarged, widget_or_picture, wrapped
 from mrvae_lib.interactive.explorer import LatentExplorer
 from mrvae_lib.interactive.explorer_state import decode_state
-from mrvae_lib.interactive.explorer_widgets import ExampleWalk, styled
+from mrvae_lib.interactive.explorer_widgets import ExampleWalk, classed, heading, styled
 from mrvae_lib.model.vae import MRVAE
 
 COLUMN_WIDTH = 350
@@ -32,18 +31,19 @@ class CompareExplorer:
     """
 
     def __init__(self, models: Mapping[str, MRVAE], images: ImageSet | None = None) -> None:
-        _check_comparable(models, images)
+        data = {name: model.card.get("data") if model.examples else None for name, model in models.items()}
+        if images is None and (len(set(data.values())) > 1 or None in data.values()):
+            raise ValueError(f"models: their examples must be of the same data, got {data}; pass images to start from")
         self.explorers = {name: LatentExplorer(model, images, tiles=False) for name, model in models.items()}
         first = next(iter(self.explorers.values()))
         self.walk = ExampleWalk(first.content, self.go_to)
         columns = [
-            widgets.VBox([widgets.HTML(f'<div style="font-weight:600;font-size:15px">{escape(name)}</div>'),
-                          explorer.decoded.panel, explorer.latents, explorer.tiles, explorer.message],
+            widgets.VBox([heading(name), explorer.decoded.panel, explorer.latents, explorer.tiles, explorer.message],
                          layout=widgets.Layout(width=f"{COLUMN_WIDTH}px", margin="0 20px 0 0"))
             for name, explorer in self.explorers.items()
         ]
-        self.panel = styled(first.model.image_shape, wrapped(*self.walk.controls), wrapped(*columns))
-        self.panel.add_class("mrvae-wide")
+        panel = styled(first.model.image_shape, wrapped(*self.walk.controls), wrapped(*columns))
+        self.panel = classed(panel, "mrvae-wide")
 
     def go_to(self, example: int) -> None:
         """Show a starting point in every explorer; counts around."""
@@ -56,14 +56,3 @@ class CompareExplorer:
         row = np.concatenate([part for picture in pictures for part in (picture, gap)][:-1], axis=1)
         codes = ", ".join(f"{name} {explorer.state.code or '-'}" for name, explorer in self.explorers.items())
         return widget_or_picture(self.panel, png_bytes(enlarged(row, 4)), f"CompareExplorer({codes})")
-
-
-def _check_comparable(models: Mapping[str, MRVAE], images: ImageSet | None) -> None:
-    if len(models) < 2:
-        raise ValueError(f"models: two or more are needed to compare, got {list(models)}")
-    shapes = {name: model.image_shape for name, model in models.items()}
-    if len(set(shapes.values())) > 1:
-        raise ValueError(f"models: all must draw pictures of one shape, got {shapes}")
-    data = {name: model.card.get("data") if model.examples else None for name, model in models.items()}
-    if images is None and (len(set(data.values())) > 1 or None in data.values()):
-        raise ValueError(f"models: their examples must be of the same data, got {data}; pass images to start from")

@@ -11,7 +11,7 @@ import ipywidgets as widgets
 
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.interactive.display import BLUE, DARK_ORANGE
-from mrvae_lib.interactive.explorer_state import STEP, ExplorerContent, LatentLabel, on_slider
+from mrvae_lib.interactive.explorer_state import STEP, ExplorerContent, Label, on_slider
 
 
 def styled(image_shape: tuple[int, int, int], *rows: widgets.Widget) -> widgets.VBox:
@@ -20,9 +20,14 @@ def styled(image_shape: tuple[int, int, int], *rows: widgets.Widget) -> widgets.
     values = f"--mrvae-how: {BLUE}; --mrvae-what: {DARK_ORANGE}; --mrvae-shape: {width} / {height};"
     css = (resources.files("mrvae_lib") / "interactive" / "web" / "explorer.css").read_text(encoding="utf-8")
     style = widgets.HTML(f"<style>.mrvae {{ {values} }}\n{css}</style>", layout=widgets.Layout(display="none"))
-    panel = widgets.VBox([style, *rows])
-    panel.add_class("mrvae")
-    return panel
+    return classed(widgets.VBox([style, *rows]), "mrvae")
+
+
+def classed(widget: widgets.DOMWidget, *names: str) -> Any:
+    """The widget, with the classes by which `web/explorer.css` knows it."""
+    for name in names:
+        widget.add_class(name)
+    return widget
 
 
 def heading(text: str) -> widgets.HTML:
@@ -35,27 +40,26 @@ def small_print(text: str) -> str:
     return f'<span style="font-size:12px;color:var(--jp-ui-font-color2, #5b6774)">{escape(text)}</span>'
 
 
-def button(label: str, act: Callable[[], None], *, tooltip: str, width: str = "auto", **layout: str) -> widgets.Button:
+def button(label: str, act: Callable[[], None], tooltip: str, **layout: str) -> widgets.Button:
     """A button and what it does."""
-    made = widgets.Button(description=label, tooltip=tooltip, layout=widgets.Layout(width=width, **layout))
+    made = widgets.Button(description=label, tooltip=tooltip, layout=widgets.Layout(**{"width": "auto", **layout}))
     made.on_click(lambda _: act())
     return made
 
 
-def observed(widget: widgets.Widget, act: Callable[[Any], None]) -> widgets.Widget:
+def observed(widget: widgets.Widget, act: Callable[[Any], None]) -> Any:
     """The widget; `act` is called with each new value."""
     widget.observe(lambda change: act(change["new"]), names="value")
     return widget
 
 
-def toggle(label: str, value: bool, act: Callable[[Any], None], *, tooltip: str, width: str = "auto"
-           ) -> widgets.ToggleButton:
+def toggle(label: str, down: bool, act: Callable[[bool], None], tooltip: str, width: str) -> widgets.ToggleButton:
     """A button that stays down; `act` is called with True where it is down, False where it is up."""
-    return observed(widgets.ToggleButton(value=value, description=label, tooltip=tooltip,
+    return observed(widgets.ToggleButton(value=down, description=label, tooltip=tooltip,
                                          layout=widgets.Layout(width=width)), act)
 
 
-def choice(label: str, options: list[tuple[str, str]], act: Callable[[str], None], *, width: str) -> widgets.Dropdown:
+def choice(label: str, options: list[tuple[str, str]], act: Callable[[str], None], width: str) -> widgets.Dropdown:
     """A list to choose from; the first option is chosen."""
     return observed(widgets.Dropdown(options=options, value=options[0][1], description=label,
                                      style={"description_width": "auto"}, layout=widgets.Layout(width=width)), act)
@@ -69,14 +73,12 @@ def mark(widget: widgets.DOMWidget, chosen: bool) -> None:
 class BitToggle:
     """A bit: a button that is up for 0 and down for 1, above what the bit tells."""
 
-    def __init__(self, label: LatentLabel, act: Callable[[int], None]) -> None:
-        self.name = label.name
-        self.button = toggle(label.name, False, lambda value: act(int(value)), tooltip=str(label), width="84px")
-        self.button.add_class("mrvae-bit")
-        self.button.add_class(f"mrvae-bit-{label.name.removeprefix('b')}")
-        below = widgets.HTML("<br>".join(map(small_print, label.facts)),
+    def __init__(self, label: Label, act: Callable[[int], None]) -> None:
+        self.name, *facts = label
+        self.button = toggle(self.name, False, lambda down: act(int(down)), " · ".join(label), width="84px")
+        below = widgets.HTML("<br>".join(map(small_print, facts)),
                              layout=widgets.Layout(width="84px", margin="0 2px"))
-        self.panel = widgets.VBox([self.button, below])
+        self.panel = widgets.VBox([classed(self.button, "mrvae-bit"), below])
 
     def show(self, value: int) -> None:
         """Stand at a value."""
@@ -86,30 +88,30 @@ class BitToggle:
 class RealSlider:
     """A real: a slider, a step down, a step up, and a button that chooses it."""
 
-    def __init__(self, label: LatentLabel, act: Callable[[float], None], choose: Callable[[], None],
-                 label_width: int) -> None:
-        low, high = SWEEP
+    def __init__(self, label: Label, act: Callable[[float], None], choose: Callable[[], None], label_width: int
+                 ) -> None:
+        name, (low, high) = label[0], SWEEP
         self.slider = observed(widgets.FloatSlider(
-            value=0.0, min=low, max=high, step=STEP, description=str(label), readout_format="+.1f",
+            value=0.0, min=low, max=high, step=STEP, description=" · ".join(label), readout_format="+.1f",
             style={"description_width": f"{label_width}px", "handle_color": BLUE},
             layout=widgets.Layout(width="0", flex="1 1 190px"),
         ), act)
-        self.slider.add_class("mrvae-real")
-        down = button("−", lambda: self._move(-STEP), tooltip=f"{label.name} down", width="28px")
-        up = button("+", lambda: self._move(+STEP), tooltip=f"{label.name} up", width="28px")
-        self.choose = button("sweep", choose, tooltip=f"show the sweep of {label.name}", width="44px")
-        self.choose.add_class("mrvae-plain")
-        for small in (down, up, self.choose):
-            small.add_class("mrvae-small")
-        self.panel = widgets.HBox([self.slider, down, up, self.choose])
+        down = button("−", lambda: self.move(-STEP), f"{name} down", width="28px")
+        up = button("+", lambda: self.move(+STEP), f"{name} up", width="28px")
+        self.choose = button("sweep", choose, f"show the sweep of {name}", width="44px")
+        self.panel = widgets.HBox([
+            classed(self.slider, "mrvae-real"), classed(down, "mrvae-small"), classed(up, "mrvae-small"),
+            classed(self.choose, "mrvae-small", "mrvae-plain"),
+        ])
 
     def show(self, value: float, *, chosen: bool) -> None:
         """Stand at a value; `chosen` tells whether this real's sweep is the one on show."""
-        if on_slider(self.slider.value) != on_slider(value):  # a browser counts in steps and sends 0.7000000000000002
-            self.slider.value = on_slider(value)
+        if on_slider(self.slider.value) != value:  # a browser counts in steps and sends 0.7000000000000002
+            self.slider.value = value
         mark(self.choose, chosen)
 
-    def _move(self, by: float) -> None:
+    def move(self, by: float) -> None:
+        """Go some way from here, at most to the end."""
         self.slider.value = on_slider(self.slider.value + by)
 
 
@@ -122,16 +124,14 @@ class ExampleWalk:
     """
 
     def __init__(self, content: ExplorerContent, show: Callable[[int], None]) -> None:
-        self.content, self.show = content, show
-        self.example = 0
-        names = list(dict.fromkeys(content.classes))
-        names = sorted(names) if all(name.isdigit() for name in names) else names
+        self.content, self.show, self.example = content, show, 0
+        names = sorted(set(content.classes))
         self.classes = choice("class", [("any", ""), *((name, name) for name in names)], self._on_class, width="150px")
-        self.controls: list[widgets.Widget] = [self.classes] if names else []
-        self.controls += [
-            button("previous", lambda: self.step(-1), tooltip="the previous example"),
-            button("next", lambda: self.step(+1), tooltip="the next example"),
-            button("reset", lambda: self.show(self.example), tooltip="back to the example"),
+        self.controls: list[widgets.Widget] = [
+            *([self.classes] if names else []),
+            button("previous", lambda: self.step(-1), "the previous example"),
+            button("next", lambda: self.step(+1), "the next example"),
+            button("reset", lambda: self.show(self.example), "back to the example"),
         ]
 
     def step(self, direction: int) -> None:

@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import numpy as np
 import torch
+from IPython.display import HTML
 from torch import Tensor, nn
 
 from mrvae_lib.analysis.sheets import png_bytes
@@ -42,23 +43,21 @@ MAX_HALF = float(np.finfo(np.float16).max)
 
 
 def export_html(model: MRVAE, path: str | os.PathLike[str], *, title: str = "MR-VAE",
-                content: ExplorerContent | None = None, state: ExplorerState | None = None) -> Path:
+                state: ExplorerState | None = None) -> Path:
     """Write a page that decodes in the browser; it opens from a file, without a network.
 
     The weights travel as fp16, so the page's picture equals the model's to about 2/255.
 
     Args:
         model: its card tells the page's last section, its examples are the starting points.
-        content: the controls and starting points; the model's own if None.
         state: the view to open; the first starting point if None.
     Returns:
         The path.
     Raises:
         ExportError: the decoder has a layer, or a weight, that the page cannot hold.
     """
-    path = Path(path)
-    atomic_write(path, page_html(model, title=title, content=content, state=state))
-    return path
+    atomic_write(Path(path), page_html(model, title=title, state=state))
+    return Path(path)
 
 
 def export_gallery(models: Mapping[str, MRVAE], folder: str | os.PathLike[str]) -> Path:
@@ -90,9 +89,9 @@ def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent |
         "likelihood": model.config.likelihood,
         "layers": layers,
         "weights": base64.b64encode(_as_half(weights).tobytes()).decode(),
-        "sliders": [{"index": i, "label": str(label)} for i, label in content.reals.items()],
+        "sliders": [{"index": i, "label": " · ".join(label)} for i, label in content.reals.items()],
         "range": [*SWEEP, STEP],
-        "bits": [" · ".join(label.facts) for label in content.bits],
+        "bits": [" · ".join(facts) for _, *facts in content.bits],
         "lattice": 0 < model.n_bits <= MAX_LATTICE_BITS,
         "starts": [asdict(start) for start in content.starts],
         "labels": content.classes,
@@ -104,19 +103,11 @@ def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent |
     return _filled("page.html", title=html.escape(title), page=json.dumps(page).replace("<", "\\u003c"))
 
 
-@dataclass(frozen=True)
-class PageFrame:
-    """A page inside a notebook's output: alive where frames are shown, a PNG of its view elsewhere."""
-
-    page: str
-    picture: bytes
-    height: int
-    """Of the frame, in pixels."""
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        frame = (f'<iframe srcdoc="{html.escape(self.page)}" title="MR-VAE" width="100%" height="{self.height}" '
-                 f'style="border:0"></iframe>')
-        return {"text/html": frame, "image/png": base64.b64encode(self.picture).decode(), "text/plain": "PageFrame"}
+def page_frame(model: MRVAE, content: ExplorerContent, state: ExplorerState, height: int) -> HTML:
+    """A view as a page inside a notebook's output, `height` pixels high."""
+    page = html.escape(page_html(model, content=content, state=state))
+    return HTML(f'<div><iframe srcdoc="{page}" title="MR-VAE" width="100%" height="{height}" style="border:0"></iframe>'
+                f"</div>")
 
 
 def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
@@ -132,9 +123,9 @@ def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]
         layers.append({"op": op, **sizes})
         weights.extend(tensor.detach().cpu().float().numpy().ravel() for tensor in tensors)
 
-    decoder = model.decoder
-    drawing = decoder.drawing if isinstance(decoder, PosedDecoder) else decoder
+    decoder = drawing = model.decoder
     if isinstance(decoder, PosedDecoder):
+        drawing = decoder.drawing
         add("skip", n=POSE_REALS)
     for module in drawing.modules():
         match module:
@@ -152,14 +143,12 @@ def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]
                 scale = module.weight / (module.get_buffer("running_var") + module.eps).sqrt()
                 shift = module.bias - module.get_buffer("running_mean") * scale
                 add("scale", scale, shift, channels=module.num_features)
-            case nn.ReLU() | nn.SELU() | nn.Tanh():
+            case nn.ReLU() | nn.SELU() | nn.Tanh() | nn.Flatten():
                 add(type(module).__name__.lower())
             case nn.LeakyReLU():
                 add("leakyrelu", slope=module.negative_slope)
             case nn.Unflatten():
                 add("shape", shape=list(module.unflattened_size))
-            case nn.Flatten():
-                add("flatten")
             case nn.ZeroPad2d():
                 add("pad", amounts=list(module.padding))
             case _ if not list(module.children()):

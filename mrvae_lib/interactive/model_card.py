@@ -10,40 +10,37 @@ from mrvae_lib.model.vae import MRVAE
 
 UNITS = {"rotation": "°", "shear": ""}
 """Of the amounts in T; the others are shares, shown in per cent."""
-BITS_DO_NOT_SEE = {"upright": "place, size and slant", "round": "place, size and stretch"}
-"""By the frame that the bits look through."""
+FRAMES = {"upright": "the bits do not see place, size and slant", "round": "the bits do not see place, size and stretch"}
+POSED = "z0 to z4 place what the other latents draw: across, down, size and two ways to stretch"
 
 
 def card_rows(model: MRVAE) -> list[tuple[str, str]]:
     """What the card tells, as (term, text), in the order a reader asks; a model without a card tells its size."""
-    config, card = model.config, model.card
-    scores, source = card.get("scores", {}), DATASETS.get(card.get("data", ""))
+    config, card, scores = model.config, model.card, model.card.get("scores", {})
     hidden = f", hidden {', '.join(map(str, config.hidden))}" if config.network in ("mlp", "conv") else ""
-    frame = [f"the bits do not see {BITS_DO_NOT_SEE[config.frame]}"] if config.frame in BITS_DO_NOT_SEE else []
-    if config.posed:
-        frame.append("z0 to z4 place what the other latents draw: across, down, size and two ways to stretch")
     objective = card.get("run", {}).get("objective", {})
-    rows = {
-        "Model": f"{config.n_reals} reals and {config.n_bits} bits; {config.network} network{hidden}; "
-                 f"{config.likelihood} likelihood",
-        "Data": f"{card['data']}, used without labels" if "data" in card else "",
-        "Frame": "; ".join(frame),
-        "T, what the code should survive":
-            pose_text(objective.get("pose", {})) if objective.get("lambda_consistency") else "",
-        "Trained with": card.get("command", ""),
-        "Label accuracy of the code": _accuracy_text(scores),
-    }
-    if source and source.licence:
-        rows["Data"] += f"; {source.licence}"
+    rows = [("Model", f"{config.n_reals} reals and {config.n_bits} bits; {config.network} network{hidden}; "
+                      f"{config.likelihood} likelihood")]
+    if "data" in card:
+        licence = DATASETS[card["data"]].licence if card["data"] in DATASETS else ""
+        rows.append(("Data", f"{card['data']}, used without labels" + (f"; {licence}" if licence else "")))
+    if frame := [text for text in (FRAMES.get(config.frame), POSED if config.posed else None) if text]:
+        rows.append(("Frame", "; ".join(frame)))
+    if objective.get("lambda_consistency"):
+        rows.append(("T, what the code should survive", pose_text(objective.get("pose", {}))))
+    if "command" in card:
+        rows.append(("Trained with", card["command"]))
+    if accuracy := _accuracy_text(scores):
+        rows.append(("Label accuracy of the code", accuracy))
     if scores:
-        rows["−ELBO on hard bits"] = (
-            f"{scores['neg_elbo']:.2f} nats per image: reconstruction {scores['reconstruction']:.2f}, "
-            f"KL of z {scores['kl_z']:.2f}, KL of b {scores['kl_b']:.2f}")
+        rows.append(("−ELBO on hard bits",
+                     f"{scores['neg_elbo']:.2f} nats per image: reconstruction {scores['reconstruction']:.2f}, "
+                     f"KL of z {scores['kl_z']:.2f}, KL of b {scores['kl_b']:.2f}"))
     if scores.get("information_of_code") is not None:
         most = len(scores["information_of_bit"]) * math.log(2)
-        rows["Information of the code"] = (f"{scores['information_of_code']:.2f} of at most {most:.2f} nats, "
-                                           f"{scores['codes_used']} codes in use")
-    return [(term, text) for term, text in rows.items() if text]
+        rows.append(("Information of the code", f"{scores['information_of_code']:.2f} of at most {most:.2f} nats, "
+                                                f"{scores['codes_used']} codes in use"))
+    return rows
 
 
 def one_line_summary(model: MRVAE) -> str:
