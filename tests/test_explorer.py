@@ -12,8 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mrvae_lib.interactive.compare import CompareExplorer
-from mrvae_lib.interactive.explorer import LatentExplorer
+from mrvae_lib.interactive.explorer import CompareExplorer, LatentExplorer
 from mrvae_lib.interactive.explorer_state import ExplorerState, decode_state
 from mrvae_lib.interactive.guided_views import guided_views
 from mrvae_lib.model.codes import all_codes

@@ -1,44 +1,49 @@
 """LatentExplorer: a slider for each informative real, a button for each bit, and the pictures they make.
 
 Core ipywidgets only, and only what 7.7.1 (Colab) and 8.1 have in common. The picture is one HTML widget holding an
-inline PNG: no Output widget and no matplotlib stand between a slider and its picture.
+inline PNG: no Output widget and no matplotlib stand between a slider and its picture. CompareExplorer shows several.
 """
 
 from __future__ import annotations
 
+import html
 import math
-from dataclasses import replace
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
 import torch
 from IPython.display import HTML
 
 from mrvae_lib.analysis.sheets import png_bytes
 from mrvae_lib.analysis.traversals import SWEEP, sweep_values
 from mrvae_lib.data import ImageSet
+from mrvae_lib.interactive import explorer_widgets as parts
 from mrvae_lib.interactive.display import BLUE, data_uri, enlarged, error_text, widget_or_picture, wrapped
-from mrvae_lib.interactive.explorer_pictures import PICTURE_WIDTH, DecodedPicture, code_tiles, still_png, sweep_tiles
-from mrvae_lib.interactive.explorer_state import MAX_LATTICE_BITS, STEP, ExplorerState, decode_state, explorer_content
-from mrvae_lib.interactive.explorer_widgets import (
-    BitToggle,
-    ExampleWalk,
-    RealSlider,
-    button,
-    choice,
-    heading,
-    observed,
-    styled,
+from mrvae_lib.interactive.explorer_state import (
+    MAX_LATTICE_BITS,
+    STEP,
+    ExplorerState,
+    code_views,
+    decode_state,
+    explorer_content,
+    on_slider,
+    sweep_views,
 )
 from mrvae_lib.interactive.guided_views import guided_views
-from mrvae_lib.interactive.html_export import page_frame
+from mrvae_lib.interactive.html_export import page_html
 from mrvae_lib.model.vae import MRVAE
 
 MAX_TILED_PIXELS = 64 * 64
 """Of larger pictures, tiles are shown only when asked for: they would make the sliders lag."""
 PLAY_INTERVAL = 100
 """Milliseconds between two pictures of a played sweep."""
+FEW_BITS = 4
+"""Up to this many bits, a tile has room for the code's class beside its name."""
+COLUMN_WIDTH = 350
+"""Pixels for each of several models."""
 
 
 class LatentExplorer:
@@ -58,50 +63,27 @@ class LatentExplorer:
                  tiles: bool | None = None) -> None:
         self.model, self.content = model, explorer_content(model, images)
         originals = None if images is None else images.first(len(self.content.starts)).floats()
-        self.decoded = DecodedPicture(model, self.content, originals)
+        self.decoded = parts.DecodedPicture(model, self.content, originals)
         self.picture, self.caption = self.decoded.picture, self.decoded.caption
         self.message, self.links = widgets.HTML(), widgets.HTML()
-
-        self._bits = [BitToggle(label, partial(self._on_bit, k)) for k, label in enumerate(self.content.bits)]
-        width = 10 + 7 * max((len(" · ".join(label)) for label in self.content.reals.values()), default=0)
-        self._reals = {i: RealSlider(label, partial(self._on_real, i), partial(self.select, i), width)
-                       for i, label in self.content.reals.items()}
-        self.bits: list[widgets.ToggleButton] = [bit.button for bit in self._bits]
-        self.sliders: dict[int, widgets.FloatSlider] = {i: real.slider for i, real in self._reals.items()}
-        self.selected = next(iter(self.sliders), 0)
-        self.walk = ExampleWalk(self.content, self.go_to)
+        self.walk = parts.ExampleWalk(self.content, self.go_to)
         self._guided = guided_views(model, self.content)
-        self.views = choice("show", [("what changes what?", ""), *((name, name) for name in self._guided)],
-                            self.show_view, width="230px")
-
-        rows: list[widgets.Widget] = []
-        if self._bits:
-            rows += [heading("Bits: what it is"), wrapped(*(bit.panel for bit in self._bits))]
-        if self._reals:
-            rows += [heading("Reals: how it looks"), *(real.panel for real in self._reals.values())]
-        self.latents = widgets.VBox(rows)
-
+        self.views = parts.choice("show", "what changes what?", list(self._guided), self.show_view, width="230px")
+        self.bits: list[widgets.ToggleButton] = []
+        self.sliders: dict[int, widgets.FloatSlider] = {}
+        self.sweep = self.codes = None
+        self.latents = widgets.VBox([*self._make_bits(), *self._make_sliders()])
+        self.selected = next(iter(self.sliders), 0)
         if tiles is None:
             tiles = math.prod(model.image_shape[1:]) <= MAX_TILED_PIXELS
-        self.sweep = self.codes = None
-        rows = []
-        if self.sliders:
-            self.sweep = sweep_tiles(model, lambda value: self._on_real(self.selected, value), tiles, self._draw)
-            play = widgets.Play(value=0, min=0, max=100_000, interval=PLAY_INTERVAL, show_repeat=False,
-                                layout=widgets.Layout(width="90px"))
-            rows += [wrapped(self.sweep.switch, observed(play, self._on_tick)), self.sweep.panel]
-        if 0 < model.n_bits <= MAX_LATTICE_BITS:
-            self.codes = code_tiles(model, self.content.class_of_code, self._on_code, tiles, self._draw)
-            rows += [wrapped(self.codes.switch), self.codes.panel]
-        self.tiles = widgets.VBox(rows)
-
+        self.tiles = widgets.VBox([*self._make_sweep(tiles), *self._make_codes(tiles)])
         controls = widgets.VBox([
             self.latents,
-            heading("Start from"),
-            wrapped(*self.walk.controls, button("random", self.randomise, "a draw from the prior")),
-            wrapped(self.views, button("save", self.save, "download picture and view"), self.links),
+            parts.heading("Start from"),
+            wrapped(*self.walk.controls, parts.button("random", self.randomise, "a draw from the prior")),
+            wrapped(self.views, parts.button("save", self.save, "download picture and view"), self.links),
         ], layout=widgets.Layout(flex="1 1 330px", width="0", min_width="300px"))
-        self.panel = styled(model.image_shape, wrapped(self.decoded.panel, controls), self.tiles, self.message)
+        self.panel = parts.styled(model.image_shape, wrapped(self.decoded.panel, controls), self.tiles, self.message)
         self.state = self.content.starts[0] if state is None else state
 
     @property
@@ -122,11 +104,6 @@ class LatentExplorer:
         z, b = torch.randn(self.model.n_reals), torch.randint(2, (self.model.n_bits,))
         self.state = ExplorerState(tuple(z.tolist()), tuple(b.tolist()))
 
-    def select(self, real: int) -> None:
-        """Choose the real whose sweep is shown and played."""
-        self.selected = real
-        self._draw()
-
     def show_view(self, name: str) -> None:
         """Show a guided view of the example, see `guided_views`, and the sentence it proves; nothing happens for ""."""
         if name:
@@ -134,7 +111,7 @@ class LatentExplorer:
 
     def save(self) -> None:
         """Offer the picture and the view as two files to download."""
-        name, scale = f"mrvae-{self.state.code or 'view'}", max(1, PICTURE_WIDTH // self.model.image_shape[2])
+        name, scale = f"mrvae-{self.state.code or 'view'}", max(1, parts.PICTURE_WIDTH // self.model.image_shape[2])
         files = {"png": data_uri(png_bytes(enlarged(decode_state(self.model, self.state), scale))),
                  "json": data_uri(self.state.to_json().encode(), "application/json")}
         self.links.value = " &nbsp; ".join(
@@ -147,58 +124,90 @@ class LatentExplorer:
         Args:
             height: of the page, in pixels.
         """
-        return page_frame(self.model, self.content, self.state, height)
+        page = html.escape(page_html(self.model, content=self.content, state=self.state))
+        return HTML(f'<div><iframe srcdoc="{page}" title="MR-VAE" width="100%" height="{height}" style="border:0">'
+                    f"</iframe></div>")
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         text = f"LatentExplorer(code {self.state.code or 'none'}, z {list(self.state.z)})"
-        return widget_or_picture(self.panel, still_png(self.model, self.state), text)
+        return widget_or_picture(self.panel, parts.still_png(self.model, self.state), text)
 
     def _show(self, state: ExplorerState, sentence: str = "") -> None:
-        """Show a view; without the sentence that a guided view proves, none is chosen."""
+        """Show a view; without the sentence that a guided view proves, none is chosen.
+
+        An exception would vanish in a widget's callback, so the panel tells it too. A control that is set here calls
+        back; it finds the state it would set, and changes nothing.
+        """
         n_reals, n_bits, n_starts = self.model.n_reals, self.model.n_bits, len(self.content.starts)
         if (len(state.z), len(state.b)) != (n_reals, n_bits) or not 0 <= (state.example or 0) < n_starts:
             raise ValueError(f"state: expected {n_reals} reals, {n_bits} bits and an example below {n_starts} or None, "
                              f"got {state}")
-        self._state, self._sentence = state, sentence
+        self._state, self.message.value = state, ""
         if state.example is not None:
             self.walk.example = state.example
         if not sentence:
             self.views.value = ""
-        self._draw()
-
-    def _draw(self) -> None:
-        """Set every control and picture to the view; an exception would vanish in a widget, so the panel tells it too.
-
-        A control that is set here calls back; it finds the state it would set, and changes nothing.
-        """
-        state, real, self.message.value = self._state, self.selected, ""
         try:
-            self.decoded.draw(state, self._sentence)
-            for bit, value in zip(self._bits, state.b, strict=True):
-                bit.show(value)
-            for i, slider in self._reals.items():
-                slider.show(state.z[i], chosen=i == real)
+            self.decoded.draw(state, sentence)
+            for k, bit in enumerate(self.bits):
+                bit.value, bit.description = bool(state.b[k]), f"b{k} = {state.b[k]}"
+            for i, slider in self.sliders.items():
+                if on_slider(slider.value) != state.z[i]:  # a browser counts in steps and sends 0.7000000000000002
+                    slider.value = state.z[i]
             if self.sweep is not None:
-                self.sweep.switch.description = f"sweep of z{real}"
-                nearest = int((sweep_values() - state.z[real]).abs().argmin())
-                self.sweep.draw(nearest, state.with_real(real, 0.0), real)
+                self.sweep.switch.description = f"sweep of z{self.selected}"
+                nearest = int((sweep_values() - state.z[self.selected]).abs().argmin())
+                self.sweep.draw(sweep_views(state, self.selected), nearest)
             if self.codes is not None:
-                self.codes.draw(int(state.code, 2), state.z)
+                self.codes.draw(code_views(state), int(state.code, 2))
         except Exception as error:
             self.message.value = error_text(f"{type(error).__name__}: {error}")
             raise
+
+    def _make_bits(self) -> list[widgets.Widget]:
+        labels = self.content.bits
+        self.bits = [parts.bit_toggle(label, partial(self._on_bit, k)) for k, label in enumerate(labels)]
+        rows = wrapped(*map(parts.above_facts, self.bits, labels))
+        return [parts.heading("Bits: what it is"), rows] if labels else []
+
+    def _make_sliders(self) -> list[widgets.Widget]:
+        labels = self.content.reals
+        width = 10 + 7 * max((len(" · ".join(label)) for label in labels.values()), default=0)
+        self.sliders = {i: parts.real_slider(label, partial(self._on_real, i), width) for i, label in labels.items()}
+        rows = [parts.with_steps(slider, f"z{i}") for i, slider in self.sliders.items()]
+        return [parts.heading("Reals: how it looks"), *rows] if rows else []
+
+    def _make_sweep(self, shown: bool) -> list[widgets.Widget]:
+        if not self.sliders:
+            return []
+        names = [f"{value:+.1f}".replace("-", "−") if value else "0" for value in sweep_values().tolist()]
+        self.sweep = parts.Tiles(self.model, "sweep", [(name, name) for name in names], len(names), self._show, shown)
+        play = parts.observed(widgets.Play(value=0, min=0, max=100_000, interval=PLAY_INTERVAL, show_repeat=False,
+                                           layout=widgets.Layout(width="90px")), self._on_tick)
+        return [wrapped(self.sweep.switch, play), parts.classed(self.sweep.panel, "mrvae-sweep")]
+
+    def _make_codes(self, shown: bool) -> list[widgets.Widget]:
+        if not 0 < self.model.n_bits <= MAX_LATTICE_BITS:
+            return []
+        few, classes = self.model.n_bits <= FEW_BITS, self.content.class_of_code
+        short = few and all(len(name) < 3 for name in classes.values())
+        labels = []
+        for code in (view.code for view in code_views(self.content.starts[0])):
+            named = code in classes
+            labels.append((f"{code} · {classes[code]}" if named and short else code,
+                           f"{code}, mostly {classes[code]}" if named else code))
+        self.codes = parts.Tiles(self.model, f"all {len(labels)} codes", labels, min(len(labels), 8 if few else 16),
+                                 self._show, shown)
+        return [wrapped(self.codes.switch), self.codes.panel]
 
     def _on_real(self, i: int, value: float) -> None:
         state = self.state.with_real(i, value)
         if state != self.state:
             self.selected, self.state = i, state
 
-    def _on_bit(self, k: int, value: int) -> None:
-        if value != self.state.b[k]:
-            self.state = self.state.with_bit(k, value)
-
-    def _on_code(self, code: tuple[int, ...]) -> None:
-        self.state = replace(self.state, b=code)
+    def _on_bit(self, k: int, down: bool) -> None:
+        if down != self.state.b[k]:
+            self.state = self.state.with_bit(k, int(down))
 
     def _on_tick(self, tick: int) -> None:
         """Swing the chosen real from one end of its sweep to the other and back, a step at each tick."""
@@ -206,3 +215,40 @@ class LatentExplorer:
         n_steps = round((high - low) / STEP)
         if tick:
             self._on_real(self.selected, high - STEP * abs(n_steps - tick % (2 * n_steps)))
+
+
+class CompareExplorer:
+    """An explorer per model; previous, next and class move all of them to the same image.
+
+    Args:
+        models: by the name to write above each, all of one image shape.
+        images: where to start from. Without them the models' own examples are used, which must be of the same data.
+
+    Raises:
+        ValueError: the models cannot start from the same image.
+    """
+
+    def __init__(self, models: Mapping[str, MRVAE], images: ImageSet | None = None) -> None:
+        data = {name: model.card.get("data") if model.examples else None for name, model in models.items()}
+        if images is None and (len(set(data.values())) > 1 or None in data.values()):
+            raise ValueError(f"models: their examples must be of the same data, got {data}; pass images to start from")
+        self.explorers = {name: LatentExplorer(model, images, tiles=False) for name, model in models.items()}
+        first = next(iter(self.explorers.values()))
+        self.walk = parts.ExampleWalk(first.content, self.go_to)
+        layout = widgets.Layout(width=f"{COLUMN_WIDTH}px", margin="0 20px 0 0")
+        columns = [widgets.VBox([parts.heading(name), explorer.decoded.panel, explorer.latents, explorer.tiles,
+                                 explorer.message], layout=layout) for name, explorer in self.explorers.items()]
+        panel = parts.styled(first.model.image_shape, wrapped(*self.walk.controls), wrapped(*columns))
+        self.panel = parts.classed(panel, "mrvae-wide")
+
+    def go_to(self, example: int) -> None:
+        """Show a starting point in every explorer; counts around."""
+        for explorer in self.explorers.values():
+            explorer.go_to(example)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        pictures = [decode_state(explorer.model, explorer.state) for explorer in self.explorers.values()]
+        gap = np.full_like(pictures[0][:, :2], 255)
+        row = np.concatenate([part for picture in pictures for part in (picture, gap)][:-1], axis=1)
+        codes = ", ".join(f"{name} {explorer.state.code or '-'}" for name, explorer in self.explorers.items())
+        return widget_or_picture(self.panel, png_bytes(enlarged(row, 4)), f"CompareExplorer({codes})")

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from mrvae_lib.analysis.evaluation import encode_set, encoded_examples, informative_reals
 from mrvae_lib.analysis.label_names import bit_swaps, factors_of_reals, labels_of_codes
-from mrvae_lib.analysis.traversals import SWEEP
+from mrvae_lib.analysis.traversals import SWEEP, sweep_values
 from mrvae_lib.config import MAX_TABLE_BITS
 from mrvae_lib.data import ImageSet
 from mrvae_lib.interactive.display import as_picture
@@ -75,21 +76,31 @@ class ExplorerState:
         """The view with one bit set."""
         return replace(self, b=(*self.b[:k], value, *self.b[k + 1 :]))
 
-    def latents(self) -> tuple[Tensor, Tensor]:
-        """z (D,) and b (K,) as the decoder takes them."""
-        return torch.tensor(self.z, dtype=torch.float32), torch.tensor(self.b, dtype=torch.float32)
-
     @property
     def code(self) -> str:
         """The bits as text, b0 first."""
         return "".join(map(str, self.b))
 
 
+def sweep_views(state: ExplorerState, real: int) -> list[ExplorerState]:
+    """One real from one end of its sweep to the other, all else as it is."""
+    return [state.with_real(real, value) for value in sweep_values().tolist()]
+
+
+def code_views(state: ExplorerState) -> list[ExplorerState]:
+    """Every code at the same reals, in the order of `all_codes`."""
+    return [replace(state, b=code) for code in product((0, 1), repeat=len(state.b))]
+
+
 @torch.inference_mode()
+def decode_states(model: MRVAE, states: Sequence[ExplorerState]) -> Tensor:
+    """The pictures of views, (N, C, H, W) in [0, 1]."""
+    return model.decode(torch.tensor([state.z for state in states]), torch.tensor([state.b for state in states]).float())
+
+
 def decode_state(model: MRVAE, state: ExplorerState) -> np.ndarray:
     """The picture of a view, (H, W) or (H, W, 3) uint8."""
-    z, b = state.latents()
-    return as_picture(model.decode(z[None], b[None])[0])
+    return as_picture(decode_states(model, [state])[0])
 
 
 def on_slider(value: float) -> float:

@@ -15,10 +15,9 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-import torch
-from IPython.display import HTML
 from torch import Tensor, nn
 
+from mrvae_lib.analysis.pictures import tile
 from mrvae_lib.analysis.sheets import png_bytes
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.errors import ExportError
@@ -28,6 +27,7 @@ from mrvae_lib.interactive.explorer_state import (
     STEP,
     ExplorerContent,
     ExplorerState,
+    decode_states,
     explorer_content,
 )
 from mrvae_lib.interactive.model_card import card_rows, one_line_summary
@@ -39,7 +39,7 @@ from mrvae_lib.training.checkpoints import atomic_write
 N_STARTS = 12
 """Starting points with a picture of their own; the others are there for a view that names them."""
 THUMBNAIL_COLUMNS = 4
-MAX_HALF = float(np.finfo(np.float16).max)
+MAX_HALF = np.finfo(np.float16).max
 
 
 def export_html(model: MRVAE, path: str | os.PathLike[str], *, title: str = "MR-VAE",
@@ -71,9 +71,10 @@ def export_gallery(models: Mapping[str, MRVAE], folder: str | os.PathLike[str]) 
     folder, entries = Path(folder), []
     for name, model in models.items():
         export_html(model, folder / f"{name}.html", title=f"MR-VAE · {name}")
-        picture, text = data_uri(_thumbnail(model)), html.escape(one_line_summary(model))
+        drawn = decode_states(model, explorer_content(model).starts[:N_STARTS])  # no image of the data
+        picture = data_uri(png_bytes(tile(drawn, THUMBNAIL_COLUMNS, gap=0)))
         entries.append(f'<a href="{html.escape(quote(name))}.html"><img alt="" src="{picture}">'
-                       f"<h2>{html.escape(name)}</h2><p>{text}</p></a>")
+                       f"<h2>{html.escape(name)}</h2><p>{html.escape(one_line_summary(model))}</p></a>")
     index = folder / "index.html"
     atomic_write(index, _filled("gallery.html", entries="\n".join(entries)))
     return index
@@ -101,13 +102,6 @@ def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent |
     }
     # "<" is the one character that could end the script element early.
     return _filled("page.html", title=html.escape(title), page=json.dumps(page).replace("<", "\\u003c"))
-
-
-def page_frame(model: MRVAE, content: ExplorerContent, state: ExplorerState, height: int) -> HTML:
-    """A view as a page inside a notebook's output, `height` pixels high."""
-    page = html.escape(page_html(model, content=content, state=state))
-    return HTML(f'<div><iframe srcdoc="{page}" title="MR-VAE" width="100%" height="{height}" style="border:0"></iframe>'
-                f"</div>")
 
 
 def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
@@ -169,16 +163,6 @@ def _as_half(weights: list[np.ndarray]) -> np.ndarray:
     if not largest <= MAX_HALF:  # also a NaN
         raise ExportError(f"the page holds weights of at most {MAX_HALF:.0f} (fp16), the decoder has {largest:g}")
     return numbers.astype("<f2")
-
-
-@torch.inference_mode()
-def _thumbnail(model: MRVAE) -> bytes:
-    """What the decoder makes of the first starting points, as one PNG; no image of the data."""
-    from mrvae_lib.analysis.figures import tile
-
-    latents = [start.latents() for start in explorer_content(model).starts[:N_STARTS]]
-    z, b = map(torch.stack, zip(*latents, strict=True))
-    return png_bytes(tile(model.decode(z, b), THUMBNAIL_COLUMNS, gap=0))
 
 
 def _filled(template: str, **parts: str) -> str:
