@@ -84,7 +84,7 @@ def test_the_weights_are_the_decoders_rounded_to_fp16():
 def test_a_layer_or_a_weight_that_the_page_cannot_hold_is_named(tmp_path):
     model = tiny_model(2, 2)
     model.decoder[1] = nn.GELU()
-    with pytest.raises(ExportError, match="cannot hold a GELU; it knows Linear, Conv"):
+    with pytest.raises(ExportError, match="cannot hold a GELU; it knows Linear, square Conv"):
         export_html(model, tmp_path / "page.html")
     model = tiny_model(2, 2)
     with torch.no_grad():

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from html import escape
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -57,14 +55,13 @@ class ConfigPanel:
     def show(self, config: RunConfig) -> None:
         """Fill the widgets from a configuration."""
         self._base = config
-        table = config.model_dump(mode="json")
         for name, field in self.fields.items():
             section, key = name.split(".")
-            value = table[section][key]
+            value = getattr(getattr(config, section), key)
             field.value = value if isinstance(value, str) else json.dumps(value)
         self._check()
 
-    def load(self, source: str | os.PathLike[str]) -> None:
+    def load(self, source: str | Path) -> None:
         """Fill the widgets from a preset, a TOML file or an INI file.
 
         Raises:
@@ -72,7 +69,7 @@ class ConfigPanel:
         """
         self.show(IniFile.read(source).run() if is_ini(source) else load_config(source))
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | Path) -> Path:
         """Write what the widgets say as a TOML file; `load` and `mrvae train` read it back.
 
         Raises:
@@ -84,20 +81,20 @@ class ConfigPanel:
     def _field(self, section: str, key: str) -> widgets.Text | widgets.Dropdown:
         accepted = type(getattr(RunConfig(), section)).model_fields[key].annotation
         look = {"description": key, "style": {"description_width": "120px"}, "layout": widgets.Layout(width="290px")}
-        is_choice = get_origin(accepted) is Literal
-        field = widgets.Dropdown(options=get_args(accepted), **look) if is_choice else widgets.Text(
-            continuous_update=False, **look)
+        if get_origin(accepted) is Literal:
+            field = widgets.Dropdown(options=get_args(accepted), **look)
+        else:
+            field = widgets.Text(continuous_update=False, **look)
         field.observe(self._check, names="value")
         return field
 
-    def _check(self, _: Any = None) -> None:
+    def _check(self, __: Any = None) -> None:
+        self.message.value = ""
         try:
-            model, train, data = self.config.model, self.config.train, self.config.data
+            _ = self.config
         except ConfigError as error:
             self.message.value = error_text(str(error))
-        else:
-            self.message.value = escape(f"{model.n_reals} reals and {model.n_bits} bits on {data.name}, {train.epochs} "
-                                        f"epochs of batches of {train.batch_size}")
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return widget_or_picture(self.panel, None, "\n".join(f"{name} = {field.value}" for name, field in self.fields.items()))
+        lines = [f"{name} = {field.value}" for name, field in self.fields.items()]
+        return widget_or_picture(self.panel, None, "\n".join(lines))

@@ -18,28 +18,18 @@ import torch
 from IPython.display import HTML
 
 from mrvae_lib.analysis.sheets import png_bytes
-from mrvae_lib.analysis.traversals import SWEEP, sweep_values
+from mrvae_lib.analysis.traversals import sweep_values
 from mrvae_lib.data import ImageSet
+from mrvae_lib.interactive import explorer_state as views
 from mrvae_lib.interactive import explorer_widgets as parts
 from mrvae_lib.interactive.display import BLUE, data_uri, enlarged, error_text, widget_or_picture, wrapped
-from mrvae_lib.interactive.explorer_state import (
-    MAX_LATTICE_BITS,
-    STEP,
-    ExplorerState,
-    code_views,
-    decode_state,
-    explorer_content,
-    on_slider,
-    sweep_views,
-)
+from mrvae_lib.interactive.explorer_state import ExplorerState
 from mrvae_lib.interactive.guided_views import guided_views
 from mrvae_lib.interactive.html_export import page_html
 from mrvae_lib.model.vae import MRVAE
 
 MAX_TILED_PIXELS = 64 * 64
 """Of larger pictures, tiles are shown only when asked for: they would make the sliders lag."""
-PLAY_INTERVAL = 100
-"""Milliseconds between two pictures of a played sweep."""
 FEW_BITS = 4
 """Up to this many bits, a tile has room for the code's class beside its name."""
 COLUMN_WIDTH = 350
@@ -61,7 +51,7 @@ class LatentExplorer:
 
     def __init__(self, model: MRVAE, images: ImageSet | None = None, state: ExplorerState | None = None, *,
                  tiles: bool | None = None) -> None:
-        self.model, self.content = model, explorer_content(model, images)
+        self.model, self.content = model, views.explorer_content(model, images)
         originals = None if images is None else images.first(len(self.content.starts)).floats()
         self.decoded = parts.DecodedPicture(model, self.content, originals)
         self.picture, self.caption = self.decoded.picture, self.decoded.caption
@@ -69,14 +59,24 @@ class LatentExplorer:
         self.walk = parts.ExampleWalk(self.content, self.go_to)
         self._guided = guided_views(model, self.content)
         self.views = parts.choice("show", "what changes what?", list(self._guided), self.show_view, width="230px")
-        self.bits: list[widgets.ToggleButton] = []
-        self.sliders: dict[int, widgets.FloatSlider] = {}
+
+        bits, reals = self.content.bits, self.content.reals
+        self.bits = [parts.bit_toggle(label, partial(self._on_bit, k)) for k, label in enumerate(bits)]
+        width = 10 + 7 * max((len(" · ".join(label)) for label in reals.values()), default=0)
+        self.sliders = {i: parts.real_slider(label, partial(self._on_real, i), width) for i, label in reals.items()}
+        self.selected = next(iter(reals), 0)
+        rows: list[widgets.Widget] = []
+        if bits:
+            rows += [parts.heading("Bits: what it is"), wrapped(*map(parts.above_facts, self.bits, bits))]
+        if reals:
+            rows += [parts.heading("Reals: how it looks"), *map(parts.with_steps, self.sliders.values())]
+        self.latents = widgets.VBox(rows)
+
         self.sweep = self.codes = None
-        self.latents = widgets.VBox([*self._make_bits(), *self._make_sliders()])
-        self.selected = next(iter(self.sliders), 0)
         if tiles is None:
             tiles = math.prod(model.image_shape[1:]) <= MAX_TILED_PIXELS
         self.tiles = widgets.VBox([*self._make_sweep(tiles), *self._make_codes(tiles)])
+
         controls = widgets.VBox([
             self.latents,
             parts.heading("Start from"),
@@ -112,7 +112,7 @@ class LatentExplorer:
     def save(self) -> None:
         """Offer the picture and the view as two files to download."""
         name, scale = f"mrvae-{self.state.code or 'view'}", max(1, parts.PICTURE_WIDTH // self.model.image_shape[2])
-        files = {"png": data_uri(png_bytes(enlarged(decode_state(self.model, self.state), scale))),
+        files = {"png": data_uri(png_bytes(enlarged(views.decode_state(self.model, self.state), scale))),
                  "json": data_uri(self.state.to_json().encode(), "application/json")}
         self.links.value = " &nbsp; ".join(
             f'<a style="color:{BLUE}" download="{name}.{kind}" href="{file}"><u>{name}.{kind}</u></a>'
@@ -152,52 +152,36 @@ class LatentExplorer:
             for k, bit in enumerate(self.bits):
                 bit.value, bit.description = bool(state.b[k]), f"b{k} = {state.b[k]}"
             for i, slider in self.sliders.items():
-                if on_slider(slider.value) != state.z[i]:  # a browser counts in steps and sends 0.7000000000000002
+                if views.on_slider(slider.value) != state.z[i]:  # a browser counts in steps and sends 0.7000000000000002
                     slider.value = state.z[i]
             if self.sweep is not None:
                 self.sweep.switch.description = f"sweep of z{self.selected}"
                 nearest = int((sweep_values() - state.z[self.selected]).abs().argmin())
-                self.sweep.draw(sweep_views(state, self.selected), nearest)
+                self.sweep.draw(views.sweep_views(state, self.selected), nearest)
             if self.codes is not None:
-                self.codes.draw(code_views(state), int(state.code, 2))
+                self.codes.draw(views.code_views(state), int(state.code, 2))
         except Exception as error:
             self.message.value = error_text(f"{type(error).__name__}: {error}")
             raise
-
-    def _make_bits(self) -> list[widgets.Widget]:
-        labels = self.content.bits
-        self.bits = [parts.bit_toggle(label, partial(self._on_bit, k)) for k, label in enumerate(labels)]
-        rows = wrapped(*map(parts.above_facts, self.bits, labels))
-        return [parts.heading("Bits: what it is"), rows] if labels else []
-
-    def _make_sliders(self) -> list[widgets.Widget]:
-        labels = self.content.reals
-        width = 10 + 7 * max((len(" · ".join(label)) for label in labels.values()), default=0)
-        self.sliders = {i: parts.real_slider(label, partial(self._on_real, i), width) for i, label in labels.items()}
-        rows = [parts.with_steps(slider, f"z{i}") for i, slider in self.sliders.items()]
-        return [parts.heading("Reals: how it looks"), *rows] if rows else []
 
     def _make_sweep(self, shown: bool) -> list[widgets.Widget]:
         if not self.sliders:
             return []
         names = [f"{value:+.1f}".replace("-", "−") if value else "0" for value in sweep_values().tolist()]
         self.sweep = parts.Tiles(self.model, "sweep", [(name, name) for name in names], len(names), self._show, shown)
-        play = parts.observed(widgets.Play(value=0, min=0, max=100_000, interval=PLAY_INTERVAL, show_repeat=False,
-                                           layout=widgets.Layout(width="90px")), self._on_tick)
+        play = parts.player(lambda value: self._on_real(self.selected, value))
         return [wrapped(self.sweep.switch, play), parts.classed(self.sweep.panel, "mrvae-sweep")]
 
     def _make_codes(self, shown: bool) -> list[widgets.Widget]:
-        if not 0 < self.model.n_bits <= MAX_LATTICE_BITS:
+        codes, classes = [view.code for view in views.code_views(self.content.starts[0])], self.content.class_of_code
+        if not codes:
             return []
-        few, classes = self.model.n_bits <= FEW_BITS, self.content.class_of_code
+        few = self.model.n_bits <= FEW_BITS
         short = few and all(len(name) < 3 for name in classes.values())
-        labels = []
-        for code in (view.code for view in code_views(self.content.starts[0])):
-            named = code in classes
-            labels.append((f"{code} · {classes[code]}" if named and short else code,
-                           f"{code}, mostly {classes[code]}" if named else code))
-        self.codes = parts.Tiles(self.model, f"all {len(labels)} codes", labels, min(len(labels), 8 if few else 16),
-                                 self._show, shown)
+        labels = [(f"{code} · {classes[code]}" if short and code in classes else code,
+                   f"{code}, mostly {classes[code]}" if code in classes else code) for code in codes]
+        columns = min(len(codes), 8 if few else 16)
+        self.codes = parts.Tiles(self.model, f"all {len(codes)} codes", labels, columns, self._show, shown)
         return [wrapped(self.codes.switch), self.codes.panel]
 
     def _on_real(self, i: int, value: float) -> None:
@@ -208,13 +192,6 @@ class LatentExplorer:
     def _on_bit(self, k: int, down: bool) -> None:
         if down != self.state.b[k]:
             self.state = self.state.with_bit(k, int(down))
-
-    def _on_tick(self, tick: int) -> None:
-        """Swing the chosen real from one end of its sweep to the other and back, a step at each tick."""
-        low, high = SWEEP
-        n_steps = round((high - low) / STEP)
-        if tick:
-            self._on_real(self.selected, high - STEP * abs(n_steps - tick % (2 * n_steps)))
 
 
 class CompareExplorer:
@@ -247,7 +224,7 @@ class CompareExplorer:
             explorer.go_to(example)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        pictures = [decode_state(explorer.model, explorer.state) for explorer in self.explorers.values()]
+        pictures = [views.decode_state(explorer.model, explorer.state) for explorer in self.explorers.values()]
         gap = np.full_like(pictures[0][:, :2], 255)
         row = np.concatenate([part for picture in pictures for part in (picture, gap)][:-1], axis=1)
         codes = ", ".join(f"{name} {explorer.state.code or '-'}" for name, explorer in self.explorers.items())

@@ -88,8 +88,9 @@ def sweep_views(state: ExplorerState, real: int) -> list[ExplorerState]:
 
 
 def code_views(state: ExplorerState) -> list[ExplorerState]:
-    """Every code at the same reals, in the order of `all_codes`."""
-    return [replace(state, b=code) for code in product((0, 1), repeat=len(state.b))]
+    """Every code at the same reals, in the order of `all_codes`; none where there are no bits, or too many to show."""
+    n_bits = len(state.b)
+    return [replace(state, b=code) for code in product((0, 1), repeat=n_bits)] if 0 < n_bits <= MAX_LATTICE_BITS else []
 
 
 @torch.inference_mode()
@@ -130,22 +131,21 @@ def explorer_content(model: MRVAE, images: ImageSet | None = None) -> ExplorerCo
 
     With neither, every real gets a slider without a figure and the start is the middle of the prior.
     """
-    card, scores = model.card, dict(model.card.get("scores", {}))
-    if images is None:
-        examples = model.examples or {"mu": torch.zeros(1, model.n_reals), "bits": torch.zeros(1, model.n_bits)}
-        names, factor_names = card.get("label_names", ()), card.get("factor_names", ())
-    else:
-        examples = encoded_examples(model, images)
-        names, factor_names = images.label_names, images.factor_names
+    known, scores = model.card, dict(model.card.get("scores", {}))
+    examples = model.examples or {"mu": torch.zeros(1, model.n_reals), "bits": torch.zeros(1, model.n_bits)}
+    if images is not None:
+        known, examples = vars(images), encoded_examples(model, images)
         if not scores:
             codes = encode_set(model, images.first(N_MEASURED))
             scores["kl_of_real"] = codes.kl_reals().mean(dim=0).tolist()
             if model.n_bits <= MAX_TABLE_BITS:
                 scores["information_of_bit"] = CodeTable.from_logits(codes.bit_logits).bit_information.tolist()
     mu, bits, labels = examples["mu"].float(), examples["bits"].float(), examples.get("label", torch.empty(0)).int()
-    names = names or [str(label) for label in range(1 + max(labels.tolist(), default=-1))]
+    names = known.get("label_names") or [str(label) for label in range(1 + max(labels.tolist(), default=-1))]
     counts = labels_of_codes(bits, labels) if len(labels) else {}
-    factors = factors_of_reals(mu, examples["factors"], factor_names) if "factors" in examples else [""] * model.n_reals
+    factors = [""] * model.n_reals
+    if "factors" in examples:
+        factors = factors_of_reals(mu, examples["factors"], known["factor_names"])
     swaps = [[(names[off], names[on]) for off, on in bit_swaps(counts, model.n_bits, k)] for k in range(model.n_bits)]
     kl_of_real = scores.get("kl_of_real", ())
     return ExplorerContent(

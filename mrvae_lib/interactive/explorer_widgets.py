@@ -22,6 +22,8 @@ from mrvae_lib.interactive.explorer_state import ExplorerContent, ExplorerState,
 from mrvae_lib.model.vae import MRVAE
 
 PICTURE_WIDTH, START_WIDTH = 280, 84
+PLAY_INTERVAL = 100
+"""Milliseconds between two pictures of a played sweep."""
 TILE_SIDE = 64
 """Pixels: larger pictures are averaged down to about this before they become tiles."""
 
@@ -98,14 +100,28 @@ def real_slider(label: Label, act: Callable[[float], None], label_width: int) ->
     ), act), "mrvae-real")
 
 
-def with_steps(slider: widgets.FloatSlider, name: str) -> widgets.HBox:
+def with_steps(slider: widgets.FloatSlider) -> widgets.HBox:
     """A slider beside buttons that move it a step down and a step up, at most to its end."""
     def move(by: float) -> None:
         slider.value = views.on_slider(slider.value + by)
 
+    name = slider.description.split(" ")[0]
     down = button("−", lambda: move(-views.STEP), f"{name} down", width="28px")
     up = button("+", lambda: move(views.STEP), f"{name} up", width="28px")
     return widgets.HBox([slider, classed(down, "mrvae-small"), classed(up, "mrvae-small")])
+
+
+def player(act: Callable[[float], None]) -> widgets.Play:
+    """A button that plays a sweep: `act` is called with each value from one end to the other and back."""
+    low, high = SWEEP
+    n_steps = round((high - low) / views.STEP)
+
+    def on_tick(tick: int) -> None:
+        if tick:
+            act(high - views.STEP * abs(n_steps - tick % (2 * n_steps)))
+
+    return observed(widgets.Play(value=0, min=0, max=100_000, interval=PLAY_INTERVAL, show_repeat=False,
+                                 layout=widgets.Layout(width="90px")), on_tick)
 
 
 class ExampleWalk:
@@ -200,10 +216,10 @@ class Tiles:
     def __init__(self, model: MRVAE, title: str, labels: Sequence[tuple[str, str]], columns: int,
                  show: Callable[[ExplorerState], None], shown: bool) -> None:
         self.model, self.columns = model, columns
-        self.views: list[ExplorerState] = []
+        self.states: list[ExplorerState] = []
         self.drawn: list[ExplorerState] = []
         self.switch = toggle(title, shown, lambda _: self._draw(), "show or hide these pictures", width="auto")
-        self.buttons = [button(label, partial(lambda i: show(self.views[i]), i), tooltip, width="0", flex="1 1 0")
+        self.buttons = [button(label, partial(lambda i: show(self.states[i]), i), tooltip, width="0", flex="1 1 0")
                         for i, (label, tooltip) in enumerate(labels)]
         narrowest = max(31, *(2 + 5 * len(label) for label, _ in labels))  # px: room for it; narrower cells scroll
         self.sheets = [widgets.HTML(layout=widgets.Layout(width="100%", margin="0"))
@@ -213,21 +229,21 @@ class Tiles:
                          layout=widgets.Layout(min_width=f"{columns * narrowest}px"))
             for i, sheet in enumerate(self.sheets)]), "mrvae-tiles")
 
-    def draw(self, views: list[ExplorerState], chosen: int) -> None:
+    def draw(self, states: list[ExplorerState], chosen: int) -> None:
         """Show views, one for each button, and mark one of them."""
-        self.views = views
+        self.states = states
         for i, tile in enumerate(self.buttons):
             (tile.add_class if i == chosen else tile.remove_class)("mrvae-chosen")
         self._draw()
 
     def _draw(self) -> None:
         self.panel.layout.display = "flex" if self.switch.value else "none"
-        if self.switch.value and self.views != self.drawn:
-            pictures = views.decode_states(self.model, self.views)
+        if self.switch.value and self.states != self.drawn:
+            pictures = views.decode_states(self.model, self.states)
             pictures = avg_pool2d(pictures, max(1, min(pictures.shape[2:]) // TILE_SIDE))
             for sheet, row in zip(self.sheets, pictures.split(self.columns), strict=True):
                 sheet.value = inline_image(as_picture(_side_by_side(row)), alt=self.switch.description, width="100%")
-            self.drawn = self.views
+            self.drawn = self.states
 
 
 def still_png(model: MRVAE, state: ExplorerState) -> bytes:
@@ -235,10 +251,10 @@ def still_png(model: MRVAE, state: ExplorerState) -> bytes:
     picture, rows = views.decode_state(model, state), 2 ** (model.n_bits // 2)
     scale = 2 ** max(0, (256 // len(picture)).bit_length() - 1)
     parts = [enlarged(picture, scale)]
-    if 0 < model.n_bits <= views.MAX_LATTICE_BITS and rows <= scale:
-        pictures = views.decode_states(model, views.code_views(state)).chunk(rows)
-        lattice = as_picture(torch.cat([_side_by_side(row) for row in pictures], dim=1))
-        parts += [np.full_like(parts[0][:, :8], 255), enlarged(lattice, scale // rows)]
+    codes = views.code_views(state)
+    if codes and rows <= scale:
+        lattice = torch.cat([_side_by_side(row) for row in views.decode_states(model, codes).chunk(rows)], dim=1)
+        parts += [np.full_like(parts[0][:, :8], 255), enlarged(as_picture(lattice), scale // rows)]
     return png_bytes(np.concatenate(parts, axis=1))
 
 

@@ -32,10 +32,7 @@ def other_code(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> 
     """The one bit whose flip changes the picture most."""
     flips = [start.with_bit(k, 1 - bit) for k, bit in enumerate(start.b)]
     state = max(flips, key=lambda flip: change(model, start, flip).mean())
-    before, after = (content.class_of_code.get(view.code, "") for view in (start, state))
-    becomes = f"; by their codes a {before} became a {after}" if before and after and before != after else ""
-    return state, (f"Only b{flips.index(state)} was flipped, from {start.code} to {state.code}; "
-                   f"every real stays{becomes}.")
+    return state, f"Only b{flips.index(state)} was flipped, from {start.code} to {state.code}; every real stays."
 
 
 def other_hand(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> View:
@@ -52,15 +49,13 @@ def strongest_real(model: MRVAE, content: ExplorerContent, start: ExplorerState)
     """The most informative real at the end of its sweep that is further away."""
     i = next(iter(content.reals), 0)
     state = start.with_real(i, SWEEP[0] if start.z[i] > 0 else SWEEP[1])
-    rest = f"the code is still {state.code}" if model.n_bits else "all other reals stay"
-    return state, f"Only z{i} went from {start.z[i]:+.1f} to {state.z[i]:+.1f}; {rest}."
+    return state, f"Only z{i} went from {start.z[i]:+.1f} to {state.z[i]:+.1f}; every other real and every bit stays."
 
 
 def all_at_zero(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> View:
     """What is left when the reals say nothing."""
-    left = f"the code {start.code} says alone" if model.n_bits else "every picture has in common"
-    return (replace(start, z=(0.0,) * model.n_reals),
-            f"All reals are at 0, the middle of the prior: this is what {left}.")
+    state = replace(start, z=(0.0,) * model.n_reals)
+    return state, "All reals are at 0, the middle of the prior: this is what is left when they say nothing."
 
 
 def unused_real(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> View:

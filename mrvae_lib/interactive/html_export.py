@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -21,15 +20,9 @@ from mrvae_lib.analysis.pictures import tile
 from mrvae_lib.analysis.sheets import png_bytes
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.errors import ExportError
+from mrvae_lib.interactive import explorer_state as views
 from mrvae_lib.interactive.display import data_uri
-from mrvae_lib.interactive.explorer_state import (
-    MAX_LATTICE_BITS,
-    STEP,
-    ExplorerContent,
-    ExplorerState,
-    decode_states,
-    explorer_content,
-)
+from mrvae_lib.interactive.explorer_state import ExplorerContent, ExplorerState
 from mrvae_lib.interactive.model_card import card_rows, one_line_summary
 from mrvae_lib.model.frame import POSE_HALF_WIDTH, POSE_REALS, POSE_SHIFT, POSE_SIZE, POSE_STRETCH, PosedDecoder
 from mrvae_lib.model.networks import ConvDecoder
@@ -42,7 +35,7 @@ THUMBNAIL_COLUMNS = 4
 MAX_HALF = np.finfo(np.float16).max
 
 
-def export_html(model: MRVAE, path: str | os.PathLike[str], *, title: str = "MR-VAE",
+def export_html(model: MRVAE, path: str | Path, *, title: str = "MR-VAE",
                 state: ExplorerState | None = None) -> Path:
     """Write a page that decodes in the browser; it opens from a file, without a network.
 
@@ -60,7 +53,7 @@ def export_html(model: MRVAE, path: str | os.PathLike[str], *, title: str = "MR-
     return Path(path)
 
 
-def export_gallery(models: Mapping[str, MRVAE], folder: str | os.PathLike[str]) -> Path:
+def export_gallery(models: Mapping[str, MRVAE], folder: str | Path) -> Path:
     """Write `index.html` and, for each model, `NAME.html` into a folder that any web server can serve.
 
     Returns:
@@ -71,7 +64,7 @@ def export_gallery(models: Mapping[str, MRVAE], folder: str | os.PathLike[str]) 
     folder, entries = Path(folder), []
     for name, model in models.items():
         export_html(model, folder / f"{name}.html", title=f"MR-VAE · {name}")
-        drawn = decode_states(model, explorer_content(model).starts[:N_STARTS])  # no image of the data
+        drawn = views.decode_states(model, views.explorer_content(model).starts[:N_STARTS])  # no image of the data
         picture = data_uri(png_bytes(tile(drawn, THUMBNAIL_COLUMNS, gap=0)))
         entries.append(f'<a href="{html.escape(quote(name))}.html"><img alt="" src="{picture}">'
                        f"<h2>{html.escape(name)}</h2><p>{html.escape(one_line_summary(model))}</p></a>")
@@ -83,7 +76,7 @@ def export_gallery(models: Mapping[str, MRVAE], folder: str | os.PathLike[str]) 
 def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent | None = None,
               state: ExplorerState | None = None) -> str:
     """The page that `export_html` writes, as text."""
-    content = content or explorer_content(model)
+    content = content or views.explorer_content(model)
     layers, weights = decoder_layers(model)
     page = {
         "imageShape": model.image_shape,
@@ -91,9 +84,9 @@ def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent |
         "layers": layers,
         "weights": base64.b64encode(_as_half(weights).tobytes()).decode(),
         "sliders": [{"index": i, "label": " · ".join(label)} for i, label in content.reals.items()],
-        "range": [*SWEEP, STEP],
+        "range": [*SWEEP, views.STEP],
         "bits": [" · ".join(facts) for _, *facts in content.bits],
-        "lattice": 0 < model.n_bits <= MAX_LATTICE_BITS,
+        "lattice": bool(views.code_views(content.starts[0])),
         "starts": [asdict(start) for start in content.starts],
         "labels": content.classes,
         "shown": N_STARTS,
@@ -125,10 +118,8 @@ def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]
         match module:
             case nn.Linear():
                 add("linear", module.weight, module.bias, **{"in": module.in_features}, out=module.out_features)
-            case nn.ConvTranspose2d():
-                sizes = (module.kernel_size, module.stride, module.padding, module.output_padding)
-                if any(len(set(size)) > 1 for size in sizes):
-                    raise ExportError(f"the page draws square transposed convolutions only, not {module}")
+            case nn.ConvTranspose2d() if all(len(set(size)) == 1 for size in (
+                    module.kernel_size, module.stride, module.padding, module.output_padding)):
                 # The page keeps a pixel's channels together: (kernel, kernel, out, in).
                 add("deconv", module.weight.permute(2, 3, 1, 0), module.get_parameter("bias"),
                     **{"in": module.in_channels}, out=module.out_channels, kernel=module.kernel_size[0],
@@ -146,8 +137,8 @@ def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]
             case nn.ZeroPad2d():
                 add("pad", amounts=list(module.padding))
             case _ if not list(module.children()):
-                raise ExportError(f"the page cannot hold a {type(module).__name__}; it knows Linear, ConvTranspose2d, "
-                                  f"BatchNorm, ReLU, LeakyReLU, SELU, Tanh, Flatten, Unflatten and ZeroPad2d")
+                raise ExportError(f"the page cannot hold a {type(module).__name__}; it knows Linear, square "
+                                  f"ConvTranspose2d, BatchNorm, ReLU, LeakyReLU, SELU, Tanh, Flatten, Unflatten and ZeroPad2d")
     if isinstance(drawing, ConvDecoder):
         add("pad", amounts=[-amount for amount in drawing.padding])
     if isinstance(decoder, PosedDecoder):

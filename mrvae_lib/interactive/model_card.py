@@ -17,43 +17,39 @@ POSED = "z0 to z4 place what the other latents draw: across, down, size and two 
 def card_rows(model: MRVAE) -> list[tuple[str, str]]:
     """What the card tells, as (term, text), in the order a reader asks; a model without a card tells its size."""
     config, card, scores = model.config, model.card, model.card.get("scores", {})
+    data, objective = card.get("data"), card.get("run", {}).get("objective", {})
     hidden = f", hidden {', '.join(map(str, config.hidden))}" if config.network in ("mlp", "conv") else ""
-    objective = card.get("run", {}).get("objective", {})
-    rows = [("Model", f"{config.n_reals} reals and {config.n_bits} bits; {config.network} network{hidden}; "
-                      f"{config.likelihood} likelihood")]
-    if "data" in card:
-        licence = DATASETS[card["data"]].licence if card["data"] in DATASETS else ""
-        rows.append(("Data", f"{card['data']}, used without labels" + (f"; {licence}" if licence else "")))
-    if frame := [text for text in (FRAMES.get(config.frame), POSED if config.posed else None) if text]:
-        rows.append(("Frame", "; ".join(frame)))
-    if objective.get("lambda_consistency"):
-        rows.append(("T, what the code should survive", pose_text(objective.get("pose", {}))))
-    if "command" in card:
-        rows.append(("Trained with", card["command"]))
-    if accuracy := _accuracy_text(scores):
-        rows.append(("Label accuracy of the code", accuracy))
+    licence = f"; {DATASETS[data].licence}" if data in DATASETS and DATASETS[data].licence else ""
+    rows = {
+        "Model": f"{config.n_reals} reals and {config.n_bits} bits; {config.network} network{hidden}; "
+                 f"{config.likelihood} likelihood",
+        "Data": data and f"{data}, used without labels{licence}",
+        "Frame": "; ".join(filter(None, (FRAMES.get(config.frame), POSED if config.posed else ""))),
+        "T, what the code should survive":
+            objective.get("lambda_consistency") and pose_text(objective.get("pose", {})),
+        "Trained with": card.get("command"),
+        "Label accuracy of the code": _accuracy_text(scores),
+    }
     if scores:
-        rows.append(("−ELBO on hard bits",
-                     f"{scores['neg_elbo']:.2f} nats per image: reconstruction {scores['reconstruction']:.2f}, "
-                     f"KL of z {scores['kl_z']:.2f}, KL of b {scores['kl_b']:.2f}"))
+        rows["−ELBO on hard bits"] = (
+            f"{scores['neg_elbo']:.2f} nats per image: reconstruction {scores['reconstruction']:.2f}, "
+            f"KL of z {scores['kl_z']:.2f}, KL of b {scores['kl_b']:.2f}")
     if scores.get("information_of_code") is not None:
         most = len(scores["information_of_bit"]) * math.log(2)
-        rows.append(("Information of the code", f"{scores['information_of_code']:.2f} of at most {most:.2f} nats, "
-                                                f"{scores['codes_used']} codes in use"))
-    return rows
+        rows["Information of the code"] = (f"{scores['information_of_code']:.2f} of at most {most:.2f} nats, "
+                                           f"{scores['codes_used']} codes in use")
+    return [(term, text) for term, text in rows.items() if text]
 
 
 def one_line_summary(model: MRVAE) -> str:
     """What a gallery says of a model: its size, its data and its best-known score."""
-    scores, accuracy = model.card.get("scores", {}), _accuracy_text(model.card.get("scores", {}))
-    facts = [f"{model.n_bits} bits and {model.n_reals} reals"]
-    if "data" in model.card:
-        facts.append(f"trained on {model.card['data']} without labels")
-    if accuracy:
-        facts.append(f"the code is right about {accuracy}")
-    elif scores:
+    scores, data = model.card.get("scores", {}), model.card.get("data")
+    accuracy = _accuracy_text(scores)
+    facts = [f"{model.n_bits} bits and {model.n_reals} reals", data and f"trained on {data} without labels",
+             accuracy and f"the code is right about {accuracy}"]
+    if scores and not accuracy:
         facts.append(f"−ELBO {scores['neg_elbo']:.1f} nats per image")
-    return "; ".join(facts) + "."
+    return "; ".join(filter(None, facts)) + "."
 
 
 def pose_text(pose: dict[str, Any]) -> str:
