@@ -1,9 +1,10 @@
-"""Pictures of a model as matplotlib axes or figures: tensors in, axes out."""
+"""Figures of a model and of its run, drawn with matplotlib: tensors and numbers in, axes or a figure out."""
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,37 +12,59 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import FigureBase
 from torch import Tensor
 
 from mrvae_lib.analysis.evaluation import informative_reals
-from mrvae_lib.analysis.pictures import grouped, tile
-from mrvae_lib.analysis.traversals import bit_flips, code_lattice, real_sweep, sweep_values
+from mrvae_lib.analysis.pictures import tile
+from mrvae_lib.analysis.traversals import sweep_values, traverse
 from mrvae_lib.model.codes import all_codes, code_name
 from mrvae_lib.model.vae import MRVAE
 
 BLUE, ORANGE = "#0072B2", "#D55E00"
 """The project's two colours, distinct to colour-blind readers: reals and bits."""
+COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#5b6774", "#000000")
+"""Okabe and Ito's, for curves."""
+PANELS: dict[str, tuple[str, ...]] = {
+    "loss": ("neg_elbo", "reconstruction"),
+    "what latents carry": ("kl_z", "kl_b", "information_of_code"),
+    "KL of each real": ("kl_of_real",),
+    "information of each bit": ("information_of_bit",),
+    "weights": ("weights",),
+}
+"""The charts of `plot_metrics`, and the keys of the metrics in each."""
+NAMES = {"neg_elbo": "−ELBO", "kl_z": "KL of z", "kl_b": "KL of b", "information_of_code": "I(x; b)"}
 
 
 def show_pictures(pictures: Tensor, columns: int, ax: Axes | None = None, *, title: str = "",
-                  row_names: Sequence[str] = ()) -> Axes:
-    """Draw (N, C, H, W) pictures in [0, 1] as a grid, with a name before each row if given."""
-    rows = math.ceil(len(pictures) / columns)
+                  row_names: Sequence[str] = (), captions: Sequence[str] = ()) -> Axes:
+    """Draw (N, C, H, W) pictures in [0, 1] as a grid, with a name before each row and a caption under each picture."""
+    n, _, height, width = pictures.shape
+    columns, rows = min(columns, n), math.ceil(n / columns)
+    lines = 1 + max(caption.count("\n") for caption in captions) if captions else 0
+    margin = round(0.2 * height * lines)
+    padded = torch.nn.functional.pad(pictures, (0, 0, 0, margin), value=1.0)
+    grid = tile(padded, columns)
     if ax is None:
-        ax = plt.subplots(figsize=(min(9, 0.75 * columns), 0.75 * rows * min(1, 12 / columns) + 0.3))[1]
-    grid = tile(pictures, columns)
-    ax.imshow(grid, interpolation="nearest")
+        across = min(9, 0.75 * columns)
+        figure = plt.figure(figsize=(across, max(0.5, across * grid.shape[0] / grid.shape[1])))
+        ax = figure.add_axes((0, 0, 1, 1))
+    ax.imshow(grid, interpolation="nearest" if max(height, width) < 72 else "auto")
     ax.spines[:].set_visible(False)
     ax.set_xticks([])
-    ax.set_yticks([(row + 0.5) * grid.shape[0] / rows for row in range(len(row_names))], row_names)
-    ax.tick_params(length=0)
+    ax.set_yticks([(row + 0.5) * grid.shape[0] / rows - margin / 2 for row in range(len(row_names))], row_names)
+    ax.tick_params(length=0, labelsize=8)
+    for i, caption in enumerate(captions):
+        row, column = divmod(i, columns)
+        ax.text((column + 0.5) * (width + 1), (row + 1) * (height + margin + 1) - margin, caption, fontsize=7,
+                color="0.3", ha="center", va="top", linespacing=1)
     if title:
-        ax.set_title(title, fontsize=10, loc="left")
+        ax.set_title(title, fontsize=9, loc="left")
     return ax
 
 
-def plot_information(kl_of_real: Sequence[float], information_of_bit: Sequence[float], ax: Axes | None = None) -> Axes:
+def plot_information(kl_of_real: Sequence[float], information_of_bit: Sequence[float], ax: Axes | None = None, *,
+                     legend: bool = True) -> Axes:
     """Bars of what each latent tells about the image, in nats: reals by KL, bits by I(x; b_k), with a bit's bound."""
     ax = ax or plt.subplots(figsize=(7, 2.4))[1]
     n_reals, n_bits = len(kl_of_real), len(information_of_bit)
@@ -50,11 +73,13 @@ def plot_information(kl_of_real: Sequence[float], information_of_bit: Sequence[f
     if n_bits:
         ax.hlines(math.log(2), n_reals - 0.5, n_reals + n_bits - 0.5, color="0.4", linestyle="--", linewidth=1,
                   label="most a bit can tell, ln 2")
-    names = [f"z{i}" for i in range(n_reals)] + [f"b{k}" for k in range(n_bits)]
-    ax.set_xticks(range(n_reals + n_bits), names)
-    ax.set(ylabel="nats per image", ylim=(0, 1.05 * max([math.log(2), *kl_of_real])))
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, fontsize=8, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+    ax.set_xticks(range(n_reals + n_bits), _latent_names(n_reals, n_bits), rotation=90 if n_reals + n_bits > 10 else 0)
+    ax.set_ylim(0, 1.05 * max([math.log(2), *kl_of_real]))
+    _finish(ax, "", "nats per image")
+    if legend:
+        ax.legend(frameon=False, fontsize=8, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+    else:
+        ax.set_title("KL of each z, I(x; b) of each b", fontsize=10, loc="left")
     return ax
 
 
@@ -66,78 +91,78 @@ def plot_reconstructions(model: MRVAE, x: Tensor, ax: Axes | None = None) -> Axe
 
 
 def plot_traversals(model: MRVAE, mu: Tensor, bits: Tensor, kl_of_real: Sequence[float],
-                    information_of_bit: Sequence[float] = ()) -> Figure:
-    """One row per informative real, swept from the first starting point, and one per bit, off | on at several.
+                    information_of_bit: Sequence[float] = (), *, reals: Sequence[int] | None = None,
+                    values: Tensor | None = None, title: str = "") -> Axes:
+    """One row per real, swept from the first starting point, and one per bit, off and on at several.
 
     Args:
         mu: (N, D) and bits: (N, K), starting points.
-        kl_of_real: (D,) nats, which orders and labels the rows.
+        kl_of_real: (D,) nats, which labels the rows.
         information_of_bit: (K,) nats, labels.
+        reals: which ones; those that carry information, most informative first, if None.
+        values: (D, V) of each real; `sweep_values()` for all if None.
     """
-    values, n_pairs = sweep_values(11), min(5, len(mu))
-    reals = informative_reals(kl_of_real)
-    rows: list[tuple[str, Tensor, int]] = [
-        (f"z{i}\n{kl_of_real[i]:.2f} nats", real_sweep(model, mu[0], bits[0], i, values), 1) for i in reals
-    ]
+    values = sweep_values().repeat(model.n_reals, 1) if values is None else values
+    if reals is None:
+        reals = informative_reals(kl_of_real) or range(model.n_reals)
+    columns = values.shape[1]
+    n_pairs = min(columns // 2, len(mu))
+    rows, names, captions = [], [], []
+    for i in reals:
+        rows.append(traverse(model, mu[0], bits[0], real=i, values=values[i]))
+        names.append(f"z{i}\n{kl_of_real[i]:.2f} nats")
+        captions += [f"{value:+.2f}" for value in values[i].tolist()]
     for k in range(model.n_bits):
-        told = f"\n{information_of_bit[k]:.2f} nats" if len(information_of_bit) else ""
-        rows.append((f"b{k}{told}", bit_flips(model, mu[:n_pairs], bits[:n_pairs], k).flatten(0, 1), 2))
-    figure, axes = plt.subplots(max(1, len(rows)), 1, figsize=(7.5, 0.72 * max(1, len(rows)) + 0.5), squeeze=False)
-    for ax, (label, pictures, group) in zip(axes[:, 0], rows, strict=False):
-        strip = grouped(tile(pictures, len(pictures)), len(pictures), group)
-        ax.imshow(strip, interpolation="nearest")
-        ax.set_xticks([])
-        ax.set_yticks([])
-        ax.spines[:].set_visible(False)
-        ax.set_anchor("W")
-        colour = BLUE if group == 1 else ORANGE
-        ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8, color=colour)
-    low, high = float(values[0]), float(values[-1])
-    axes[0, 0].set_title(f"each real from {low:g} to {high:g}; each bit off | on, from {n_pairs} starting points",
-                         fontsize=9, loc="left")
-    figure.tight_layout(h_pad=0.3)
-    return figure
+        flips = traverse(model, mu[:n_pairs], bits[:n_pairs], bit=k).flatten(0, 1)
+        rows += [flips, flips.new_ones(columns - len(flips), *flips.shape[1:])]
+        names.append(f"b{k}\n{information_of_bit[k]:.2f} nats" if len(information_of_bit) else f"b{k}")
+        captions += ["off", "on"] * n_pairs + [""] * (columns - len(flips))
+    ax = show_pictures(torch.cat(rows), columns, row_names=names, captions=captions, title=title)
+    for label in ax.get_yticklabels():
+        label.set_color(ORANGE if label.get_text().startswith("b") else BLUE)
+    return ax
 
 
-def plot_code_lattice(model: MRVAE, z: Tensor, probs: Tensor | None = None) -> Figure:
+def plot_code_lattice(model: MRVAE, z: Tensor, probs: Tensor | None = None) -> Axes:
     """Every code at the same reals, named; with the probabilities q(b), their share of the images.
 
     Args:
         z: (D,). probs: (2^K,).
     """
-    pictures, codes = code_lattice(model, z), all_codes(model.n_bits)
-    columns = 2 ** math.ceil(model.n_bits / 2)
-    rows = len(codes) // columns
-    figure, axes = plt.subplots(rows, columns, figsize=(1.15 * columns, 1.35 * rows), squeeze=False)
-    for i, (ax, code) in enumerate(zip(axes.flat, codes, strict=True)):
-        ax.imshow(tile(pictures[i : i + 1], 1, gap=0), interpolation="nearest")
-        ax.set_axis_off()
-        share = f"  {100 * float(probs[i]):.0f} %" if probs is not None else ""
-        ax.set_title(code_name(code) + share, fontsize=8, pad=3)
-    figure.tight_layout(pad=0.4)
-    return figure
+    names = [code_name(code) for code in all_codes(model.n_bits)]
+    if probs is not None:
+        names = [f"{name}  {100 * share:.0f} %" for name, share in zip(names, probs.tolist(), strict=True)]
+    pictures = traverse(model, z, torch.zeros(model.n_bits))
+    return show_pictures(pictures, 2 ** math.ceil(model.n_bits / 2), captions=names)
 
 
-def plot_code_samples(model: MRVAE, n: int = 10, *, generator: torch.Generator | None = None, ax: Axes | None = None
-                      ) -> Axes:
-    """n draws of z from the prior for each code, a row per code, the same draws in every row."""
-    z, codes = torch.randn(n, model.n_reals, generator=generator), all_codes(model.n_bits)
-    with torch.inference_mode():
-        pictures = model.decode(z.repeat(len(codes), 1), codes.repeat_interleave(n, dim=0))
-    return show_pictures(pictures, n, ax, row_names=[code_name(code) for code in codes])
+def plot_scatter(mu: Tensor, labels: Tensor | None = None, label_names: Sequence[str] = ()) -> Axes:
+    """The means of a set of images on their first two principal axes, coloured by label.
 
+    Args:
+        mu: (N, D), N > 1, D >= 1; two reals are drawn as they are.
+        labels: (N,), for the colours.
+    """
+    from sklearn.decomposition import PCA
 
-def plot_code_usage(probs: Tensor, ax: Axes | None = None) -> Axes:
-    """Bars of q(b), the share of images that have each code, beside even use; probs is (2^K,)."""
-    n_codes, n_bits = len(probs), round(math.log2(len(probs)))
-    ax = ax or plt.subplots(figsize=(max(3, min(9, 0.45 * n_codes)), 2.4))[1]
-    ax.bar(range(n_codes), (100 * probs).tolist(), color=ORANGE)
-    ax.axhline(100 / n_codes, color="0.4", linestyle="--", linewidth=1, label="even use")
-    if n_codes <= 32:
-        ax.set_xticks(range(n_codes), [code_name(code) for code in all_codes(n_bits)], rotation=90 if n_bits > 3 else 0)
-    ax.set(xlabel="code", ylabel="% of images")
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, fontsize=8)
+    points, axes = mu.numpy(), ("z0", "z1")
+    if mu.shape[1] != 2:
+        points = PCA(n_components=min(2, *mu.shape), random_state=0).fit_transform(points)
+        points = np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
+        axes = ("first principal axis", "second principal axis")
+    ax = plt.subplots(figsize=(7, 5.4))[1]
+    style: dict[str, Any] = {"s": max(2, min(16, 20_000 / len(points))), "linewidths": 0, "alpha": 0.6}
+    if labels is None:
+        ax.scatter(*points.T, color=BLUE, **style)
+    else:
+        present = labels.unique().tolist()
+        colours = plt.get_cmap("tab10" if len(present) <= 10 else "tab20")
+        for i, label in enumerate(present):
+            ax.scatter(*points[labels.numpy() == label].T, color=colours(i % colours.N),
+                       label=label_names[label] if label_names else str(label), **style)
+        ax.legend(frameon=False, fontsize=8, markerscale=max(1, 5 / style["s"] ** 0.5), loc="center left",
+                  bbox_to_anchor=(1, 0.5))
+    _finish(ax, *axes)
     return ax
 
 
@@ -147,8 +172,7 @@ def plot_capacity(steps: Sequence[float], kl: Sequence[float], capacity: Sequenc
     ax = ax or plt.subplots(figsize=(6, 2.6))[1]
     ax.plot(steps, kl, color=BLUE, label="KL")
     ax.plot(steps, capacity, color="0.4", linestyle="--", label="capacity C(t)")
-    ax.set(xlabel="step", ylabel="nats per image")
-    ax.spines[["top", "right"]].set_visible(False)
+    _finish(ax, "step", "nats per image")
     ax.legend(frameon=False, fontsize=8)
     return ax
 
@@ -164,70 +188,92 @@ def plot_factor_information(matrix: Sequence[Sequence[float]], factor_names: Seq
     values = np.asarray(matrix, dtype=float)
     if values.shape[1] != len(factor_names):
         raise ValueError(f"matrix must have a column per factor, got {values.shape} and {len(factor_names)} names")
-    n_reals = len(values) - n_bits
     ax = ax or plt.subplots(figsize=(1 + 0.95 * len(factor_names), 0.8 + 0.36 * len(values)))[1]
     image = ax.imshow(values, cmap="Blues", vmin=0, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
         ax.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8,
                 color="white" if value > 0.6 * values.max() else "0.2")
-    names = [f"z{i}" for i in range(n_reals)] + [f"b{k}" for k in range(n_bits)]
-    ax.set_yticks(range(len(names)), names)
+    ax.set_yticks(range(len(values)), _latent_names(len(values) - n_bits, n_bits))
     ax.set_xticks(range(len(factor_names)), factor_names)
     ax.tick_params(length=0)
     plt.colorbar(image, ax=ax, label="nats told")
     return ax
 
 
-def save_figure(figure_or_axes: Figure | Axes, path: Path) -> Path:
-    """Write a figure as PNG and let it go."""
-    figure: Any = figure_or_axes if isinstance(figure_or_axes, Figure) else figure_or_axes.get_figure()
-    figure.savefig(path, dpi=144, bbox_inches="tight", facecolor="white")
-    plt.close(figure)
+def plot_metrics(rows: Sequence[Mapping[str, Any]], panels: Sequence[str] = tuple(PANELS),
+                 figure: FigureBase | None = None) -> FigureBase:
+    """The curves of a run: a chart per panel that has something to show, dashed for test images.
+
+    Args:
+        rows: what `metrics.jsonl` holds, oldest first; what a row lacks is left out of the curve.
+        panels: which charts, of `PANELS`.
+        figure: where to draw; a new one if None.
+    """
+    curves = {panel: found for panel in panels if (found := _curves(rows, PANELS[panel]))}
+    n, columns = max(1, len(curves)), min(3, max(1, len(curves)))
+    n_rows = math.ceil(n / columns)
+    if figure is None:
+        figure = plt.figure(figsize=(3.6 * columns, 2.6 * n_rows), layout="constrained")
+    axes = list(figure.subplots(n_rows, columns, squeeze=False).flat)
+    for ax, (panel, lines) in zip(axes, curves.items(), strict=False):
+        twins = list(dict.fromkeys(name.removeprefix("test ") for name in lines))
+        for name, points in lines.items():
+            is_test = name.startswith("test ")
+            ax.plot(*zip(*points, strict=True), color=COLOURS[twins.index(name.removeprefix("test ")) % len(COLOURS)],
+                    label=name, linestyle="--" if is_test else "-", marker="o" if len(points) == 1 else None,
+                    markersize=4)
+        _finish(ax, "epoch", "" if panel == "weights" else "nats per image")
+        ax.set_title(panel, fontsize=10, loc="left")
+        if panel not in ("loss", "weights"):
+            ax.set_ylim(0, max(0.5, ax.get_ylim()[1]))  # the curves of a collapsed run should lie on the ground
+        ax.legend(frameon=False, fontsize=7, ncols=math.ceil(len(lines) / 8))
+    for ax in axes[len(curves):]:
+        ax.set_axis_off()
+    return figure
+
+
+def save_figure(figure_or_axes: FigureBase | Axes, path: Path) -> Path:
+    """Write a figure as PNG and close it."""
+    path.write_bytes(figure_png(figure_or_axes, dpi=144))
     return path
 
 
-def latent_scatter(mu: Tensor, labels: Tensor | None = None, names: Sequence[str] = (), ax: Axes | None = None, *,
-                   title: str = "", most: int = 5_000) -> Axes:
-    """The means of many images in the plane in which they vary most (PCA), coloured by label or by code.
+def figure_png(figure_or_axes: FigureBase | Axes, *, dpi: int = 96) -> bytes:
+    """A figure as the bytes of a PNG file; the figure is closed."""
+    figure: Any = figure_or_axes.get_figure() if isinstance(figure_or_axes, Axes) else figure_or_axes
+    buffer = io.BytesIO()
+    bounds = None if figure.get_layout_engine() else "tight"  # a layout engine has already made everything fit
+    try:
+        figure.savefig(buffer, format="png", dpi=dpi, bbox_inches=bounds, facecolor="white")
+    finally:
+        plt.close(figure)
+    return buffer.getvalue()
 
-    Two reals are only turned; a single one is drawn against chance, so that points do not cover each other.
 
-    Args:
-        mu: (N >= 2, D >= 1).
-        labels: (N,) int64 >= 0, for colours.
-        names: what each label is called; its number if left out.
-        most: points drawn, the first so many.
-    Raises:
-        ValueError: no real, or fewer than two images.
+def _curves(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> dict[str, list[tuple[float, float]]]:
+    """Points (epoch, value) by the name of the curve; a table or a list of numbers gives a curve for each of them.
+
+    A curve that is 0 everywhere belongs to a part that the model does not have, and is left out.
     """
-    if mu.ndim != 2 or len(mu) < 2 or not mu.shape[1]:
-        raise ValueError(f"mu must be (N, D) with N at least 2 and D at least 1, got {tuple(mu.shape)}")
-    centred = mu[:most].double() - mu[:most].double().mean(dim=0)
-    variances, directions = torch.linalg.eigh(centred.T @ centred / len(centred))  # smallest first
-    directions = directions.flip(1)[:, :2]
-    flips = directions.gather(0, directions.abs().argmax(dim=0, keepdim=True)).sign()
-    points = centred @ (directions * flips)
-    shares = (variances.flip(0)[:2] / variances.sum().clamp(min=1e-12)).tolist()
-    axis_names = [f"component {i} ({100 * share:.0f} % of the variance)" for i, share in enumerate(shares, 1)]
-    if mu.shape[1] == 1:
-        chance = torch.rand(len(points), 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-        points, axis_names = torch.cat([points, chance], dim=1), ["z0, centred", "drawn at random"]
-    ax = ax or plt.subplots(figsize=(6, 5))[1]
-    if labels is None:
-        ax.scatter(points[:, 0], points[:, 1], s=5, color=BLUE, alpha=0.5, linewidths=0)
-    else:
-        shown = labels[:most]
-        values = shown.unique().tolist()
-        colours = plt.get_cmap("tab10" if len(values) <= 10 else "tab20" if len(values) <= 20 else "turbo")
-        for i, value in enumerate(values):
-            colour = colours(i) if len(values) <= 20 else colours(i / (len(values) - 1))
-            own = points[shown == value]
-            ax.scatter(own[:, 0], own[:, 1], s=5, color=colour, alpha=0.6, linewidths=0,
-                       label=names[value] if len(names) else str(value))
-        if len(values) <= 20:
-            ax.legend(frameon=False, fontsize=8, markerscale=3, bbox_to_anchor=(1, 1), loc="upper left")
-    ax.set(xlabel=axis_names[0], ylabel=axis_names[1])
+    found: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        for prefix, values in (("", row), ("test ", row.get("test", {}))):
+            for key in keys:
+                value = values.get(key, {})
+                if isinstance(value, Sequence):
+                    value = {f"{'z' if key == 'kl_of_real' else 'b'}{i}": each for i, each in enumerate(value)}
+                elif not isinstance(value, Mapping):
+                    value = {NAMES.get(key, key): value}
+                for name, each in value.items():
+                    found.setdefault(prefix + name, []).append((row["epoch"], each))
+    return {name: points for name, points in found.items() if any(value for _, value in points)}
+
+
+def _latent_names(n_reals: int, n_bits: int) -> list[str]:
+    return [f"z{i}" for i in range(n_reals)] + [f"b{k}" for k in range(n_bits)]
+
+
+def _finish(ax: Axes, x_name: str, y_name: str) -> None:
+    """Name the axes, and draw only the two that carry a scale."""
+    ax.set(xlabel=x_name, ylabel=y_name)
     ax.spines[["top", "right"]].set_visible(False)
-    if title:
-        ax.set_title(title, fontsize=10, loc="left")
-    return ax

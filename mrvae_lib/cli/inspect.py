@@ -51,19 +51,16 @@ def traverse(
     run: Run,
     out: Annotated[Path | None, out_option("Where the pictures go; the run's folder if left out.")] = None,
     start: Annotated[int, typer.Option(min=0, help="Which of the model's examples to start from.")] = 0,
-    prior: Annotated[bool, typer.Option("--prior", help="Start from a draw of the prior instead.")] = False,
-    kind: Annotated[str, typer.Option("--range", metavar="absolute|data|prior", help="Of the sweeps: -2.5 to 2.5, or "
-                                      "the quantiles 0.05 to 0.95 of the data or of the prior.")] = "absolute",
 ) -> None:
     """Draw what each latent does: sweeps, flips, every code, mixtures, an animation per real, reconstructions."""
-    from mrvae_lib.analysis.report import write_more_traversals, write_reconstructions, write_traversals
+    from mrvae_lib.analysis.run_report import write_more_traversals, write_reconstructions, write_traversals
     from mrvae_lib.data import load_dataset
 
     model = _finished_model(run)
     folder = out or (Path(run) if Path(run).is_dir() else Path())
     folder.mkdir(parents=True, exist_ok=True)
     paths = write_traversals(model, folder)
-    paths += write_more_traversals(model, folder, start=None if prior else start, kind=kind)
+    paths += write_more_traversals(model, folder, start=start)
     try:
         images = load_dataset(model.card["run"]["data"]["name"], "test")
         paths.append(write_reconstructions(model, images, folder / "reconstructions.png"))

@@ -30,9 +30,8 @@ def train(
     track: Annotated[list[str] | None, typer.Option(metavar="SERVICE", help="Track it elsewhere too: wandb.")] = None,
 ) -> None:
     """Train a model, or go on with a run that was stopped; then score it and draw its pictures."""
-    from mrvae_lib.analysis.epochs import EpochPictures
-    from mrvae_lib.analysis.page import write_page
-    from mrvae_lib.analysis.report import write_report
+    from mrvae_lib.analysis.epoch_pictures import EpochPictures
+    from mrvae_lib.analysis.run_report import write_page, write_report
     from mrvae_lib.analysis.tables import score_rows, verdict
     from mrvae_lib.data import load_dataset
     from mrvae_lib.parallel import is_first

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from IPython.display import HTML
 
-from mrvae_lib.analysis.sheets import png_bytes
+from mrvae_lib.analysis.pictures import enlarged, png_bytes
 from mrvae_lib.analysis.traversals import sweep_values
 from mrvae_lib.data import ImageSet
 from mrvae_lib.interactive import explorer_state as views
 from mrvae_lib.interactive import explorer_widgets as parts
-from mrvae_lib.interactive.display import BLUE, data_uri, enlarged, error_text, widget_or_picture, wrapped
+from mrvae_lib.interactive.display import BLUE, data_uri, error_text, widget_or_picture, wrapped
 from mrvae_lib.interactive.explorer_state import ExplorerState
 from mrvae_lib.interactive.guided_views import guided_views
 from mrvae_lib.interactive.html_export import page_html
@@ -152,7 +152,7 @@ class LatentExplorer:
             for k, bit in enumerate(self.bits):
                 bit.value, bit.description = bool(state.b[k]), f"b{k} = {state.b[k]}"
             for i, slider in self.sliders.items():
-                if views.on_slider(slider.value) != state.z[i]:  # a browser counts in steps and sends 0.7000000000000002
+                if views.on_slider(slider.value) != state.z[i]:  # a browser adds up steps and sends 0.7000000000000002
                     slider.value = state.z[i]
             if self.sweep is not None:
                 self.sweep.switch.description = f"sweep of z{self.selected}"

@@ -96,7 +96,8 @@ def code_views(state: ExplorerState) -> list[ExplorerState]:
 @torch.inference_mode()
 def decode_states(model: MRVAE, states: Sequence[ExplorerState]) -> Tensor:
     """The pictures of views, (N, C, H, W) in [0, 1]."""
-    return model.decode(torch.tensor([state.z for state in states]), torch.tensor([state.b for state in states]).float())
+    z, b = torch.tensor([state.z for state in states]), torch.tensor([state.b for state in states])
+    return model.decode(z, b.float())
 
 
 def decode_state(model: MRVAE, state: ExplorerState) -> np.ndarray:

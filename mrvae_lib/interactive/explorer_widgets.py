@@ -10,14 +10,13 @@ from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
-import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from mrvae_lib.analysis.sheets import png_bytes
+from mrvae_lib.analysis.pictures import enlarged, png_bytes, tile
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.interactive import explorer_state as views
-from mrvae_lib.interactive.display import BLUE, DARK_ORANGE, as_picture, enlarged, inline_image
+from mrvae_lib.interactive.display import BLUE, DARK_ORANGE, as_picture, inline_image
 from mrvae_lib.interactive.explorer_state import ExplorerContent, ExplorerState, Label
 from mrvae_lib.model.vae import MRVAE
 
@@ -232,8 +231,8 @@ class Tiles:
     def draw(self, states: list[ExplorerState], chosen: int) -> None:
         """Show views, one for each button, and mark one of them."""
         self.states = states
-        for i, tile in enumerate(self.buttons):
-            (tile.add_class if i == chosen else tile.remove_class)("mrvae-chosen")
+        for i, below in enumerate(self.buttons):
+            (below.add_class if i == chosen else below.remove_class)("mrvae-chosen")
         self._draw()
 
     def _draw(self) -> None:
@@ -242,22 +241,17 @@ class Tiles:
             pictures = views.decode_states(self.model, self.states)
             pictures = avg_pool2d(pictures, max(1, min(pictures.shape[2:]) // TILE_SIDE))
             for sheet, row in zip(self.sheets, pictures.split(self.columns), strict=True):
-                sheet.value = inline_image(as_picture(_side_by_side(row)), alt=self.switch.description, width="100%")
+                strip = tile(row, self.columns, gap=0)
+                sheet.value = inline_image(strip, alt=self.switch.description, width="100%")
             self.drawn = self.states
 
 
 def still_png(model: MRVAE, state: ExplorerState) -> bytes:
     """A view as PNG where there are no widgets: the picture and, where they fit, all codes at the same reals."""
-    picture, rows = views.decode_state(model, state), 2 ** (model.n_bits // 2)
-    scale = 2 ** max(0, (256 // len(picture)).bit_length() - 1)
-    parts = [enlarged(picture, scale)]
-    codes = views.code_views(state)
+    pictures, codes = views.decode_states(model, [state]), views.code_views(state)
+    scale = 2 ** max(0, (256 // pictures.shape[2]).bit_length() - 1)
+    parts, rows = [enlarged(tile(pictures, 1, gap=0), scale)], 2 ** (model.n_bits // 2)
     if codes and rows <= scale:
-        lattice = torch.cat([_side_by_side(row) for row in views.decode_states(model, codes).chunk(rows)], dim=1)
-        parts += [np.full_like(parts[0][:, :8], 255), enlarged(as_picture(lattice), scale // rows)]
+        lattice = tile(views.decode_states(model, codes), len(codes) // rows, gap=0)
+        parts += [np.full_like(parts[0][:, :8], 255), enlarged(lattice, scale // rows)]
     return png_bytes(np.concatenate(parts, axis=1))
-
-
-def _side_by_side(pictures: Tensor) -> Tensor:
-    """(N, C, H, W) as one picture (C, H, N * W)."""
-    return torch.cat(tuple(pictures), dim=2)

@@ -8,9 +8,9 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from mrvae_lib.analysis.sheets import png_bytes
+from mrvae_lib.analysis.pictures import enlarged, png_bytes
 from mrvae_lib.data import FactorSet
-from mrvae_lib.interactive.display import as_picture, enlarged, inline_image, widget_or_picture, wrapped
+from mrvae_lib.interactive.display import as_picture, inline_image, widget_or_picture, wrapped
 
 PICTURE_WIDTH = 280
 

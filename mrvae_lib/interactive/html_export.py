@@ -16,8 +16,7 @@ from urllib.parse import quote
 import numpy as np
 from torch import Tensor, nn
 
-from mrvae_lib.analysis.pictures import tile
-from mrvae_lib.analysis.sheets import png_bytes
+from mrvae_lib.analysis.pictures import png_bytes, tile
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.errors import ExportError
 from mrvae_lib.interactive import explorer_state as views
@@ -137,8 +136,8 @@ def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]
             case nn.ZeroPad2d():
                 add("pad", amounts=list(module.padding))
             case _ if not list(module.children()):
-                raise ExportError(f"the page cannot hold a {type(module).__name__}; it knows Linear, square "
-                                  f"ConvTranspose2d, BatchNorm, ReLU, LeakyReLU, SELU, Tanh, Flatten, Unflatten and ZeroPad2d")
+                raise ExportError(f"the page cannot hold a {type(module).__name__}; it knows Linear, square Conv"
+                                  "Transpose2d, BatchNorm, ReLU, LeakyReLU, SELU, Tanh, Flatten, Unflatten, ZeroPad2d")
     if isinstance(drawing, ConvDecoder):
         add("pad", amounts=[-amount for amount in drawing.padding])
     if isinstance(decoder, PosedDecoder):

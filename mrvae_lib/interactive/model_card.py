@@ -10,7 +10,8 @@ from mrvae_lib.model.vae import MRVAE
 
 UNITS = {"rotation": "°", "shear": ""}
 """Of the amounts in T; the others are shares, shown in per cent."""
-FRAMES = {"upright": "the bits do not see place, size and slant", "round": "the bits do not see place, size and stretch"}
+FRAMES = {"upright": "the bits do not see place, size and slant",
+          "round": "the bits do not see place, size and stretch"}
 POSED = "z0 to z4 place what the other latents draw: across, down, size and two ways to stretch"
 
 

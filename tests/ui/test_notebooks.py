@@ -38,7 +38,8 @@ def sheet_tile(page, button):
     row, place = button.evaluate("""button => [button.closest('.widget-vbox').querySelector('img').src,
                                                [...button.parentElement.children].indexOf(button)]""")
     side = shown(page).shape[1]
-    return np.array(Image.open(io.BytesIO(base64.b64decode(row.split(",")[1]))))[:, place * side : (place + 1) * side]
+    sheet = np.array(Image.open(io.BytesIO(base64.b64decode(row.split(",")[1]))).convert("L"))
+    return sheet[:, place * side : (place + 1) * side]
 
 
 def picture_is_of_the_readout(page):
