@@ -246,13 +246,13 @@ def parse_config(table: Mapping[str, Any], *, origin: str = "configuration") -> 
         raise ConfigError(f"{origin}: {one_line(error, RunConfig)}") from None
 
 
-def changed(config: RunConfig, overrides: Iterable[str]) -> RunConfig:
+def changed(config: RunConfig, overrides: Iterable[str], *, origin: str = "--set") -> RunConfig:
     """The configuration with some `section.key=value` settings changed.
 
     Raises:
         ConfigError: as in `load_config`.
     """
-    return parse_config(_overridden(config.model_dump(), overrides), origin="--set")
+    return parse_config(_overridden(config.model_dump(), overrides), origin=origin)
 
 
 def dump_config(config: RunConfig) -> str:
