@@ -14,9 +14,8 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from mrvae_lib.config_errors import shortened
 from mrvae_lib.data.image_set import ImageSet
-from mrvae_lib.errors import DataError
+from mrvae_lib.errors import DataError, shortened
 
 MIN_SIDE, MAX_SIDE = 8, 256
 """Images that already are squares of one side in this range stay as they are."""

@@ -11,9 +11,8 @@ import torch
 import torch.nn.functional as F
 from filelock import FileLock
 
-from mrvae_lib.config_errors import shortened
 from mrvae_lib.data.image_set import ImageSet
-from mrvae_lib.errors import DataError
+from mrvae_lib.errors import DataError, shortened
 
 N_DIGITS_TO_TRAIN = 1437
 DIGIT_NAMES = tuple("0123456789")

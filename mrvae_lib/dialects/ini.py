@@ -27,8 +27,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, Json, ValidationError, model_validator
 
 from mrvae_lib.config import RunConfig, Section, parse_config
-from mrvae_lib.config_errors import one_line, shortened
-from mrvae_lib.errors import ConfigError
+from mrvae_lib.errors import ConfigError, one_line, shortened
 
 DATASETS: dict[str, tuple[str, tuple[int, int, int]]] = {
     "MNIST": ("mnist", (1, 28, 28)),
