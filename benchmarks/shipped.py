@@ -9,18 +9,11 @@ Without names, all of them. A model whose data set is not there is named and lef
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
 
 from mrvae_lib.analysis.latent_report import Measurement, measure
-from mrvae_lib.analysis.tables import bit_table, measurement_rows, real_table, told_table
+from mrvae_lib.analysis.tables import bit_table, markdown, measurement_rows, real_table, told_table
 from mrvae_lib.data import DataError, load_dataset
 from mrvae_lib.training.checkpoints import load_model, pretrained_names
-
-
-def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
 
 
 def markdown_report(name: str, measurement: Measurement) -> str:

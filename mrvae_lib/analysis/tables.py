@@ -99,3 +99,9 @@ def _value(result: MetricResult) -> str:
 
 def _listed(parts: Iterable[tuple[str, float]]) -> str:
     return "  ".join(f"{name} {value:.2f}" for name, value in parts)
+
+
+def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
