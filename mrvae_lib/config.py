@@ -13,8 +13,7 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mrvae_lib.config_errors import one_line, suggestion
-from mrvae_lib.errors import ConfigError
+from mrvae_lib.errors import ConfigError, one_line, suggestion
 
 NonNegative = Annotated[float, Field(ge=0)]
 Points = Annotated[tuple[tuple[Annotated[float, Field(ge=0, le=1)], NonNegative], ...], Field(min_length=1)]

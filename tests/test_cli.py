@@ -14,10 +14,11 @@ from typer.testing import CliRunner
 from mrvae_lib import __version__
 from mrvae_lib.cli import app
 from mrvae_lib.config import load_config, preset_names
+from mrvae_lib.dialects.ini import example_names
 from mrvae_lib.training.checkpoints import pretrained_names
 
 SMALL = ["--set", "model.hidden=[16]", "--set", "train.epochs=2", "--set", "data.limit=200",
-         "--set", "train.batch_size=50", "--device", "cpu", "--precision", "fp32"]
+         "--set", "train.batch_size=50", "--set", "train.device=cpu", "--set", "train.precision=fp32"]
 
 
 def mrvae(*arguments):
@@ -127,7 +128,7 @@ def test_data_tells_what_a_set_holds_and_draws_samples(name, told, tmp_path):
 
 def test_presets_are_listed_with_what_they_are_about():
     output = mrvae("presets").output
-    assert all(name in output for name in preset_names())
+    assert all(name in output for name in (*preset_names(), *example_names()))
 
 
 HOSTILE = "photos [2024] [raw] :smile: [/]"
@@ -176,7 +177,7 @@ def test_a_tilde_is_the_home_folder_where_the_shell_leaves_it_alone(run, tmp_pat
         (["data", "nowhere.npz"], "nowhere.npz"),
         (["train", "digits", "--track", "neptune"], "--track neptune: no such tracker; there is wandb"),
         (["train", "digits", "--set", "train.pictures=sometimes"], "train.pictures must be"),
-        (["train", "digits", "--device", "tpu"], "train.device must be 'auto', 'cpu', 'cuda' or 'mps', got 'tpu'"),
+        (["train", "digits", "--set", "train.device=tpu"], "train.device must be 'auto', 'cpu', 'cuda' or 'mps', got 'tpu'"),
         (["evaluate", "nowhere"], "nowhere: no such run folder or shipped model; shipped:"),
         (["explore", "nowhere"], "nowhere: no such run folder or shipped model"),
         (["export", "nowhere"], "nowhere: no such run folder or shipped model"),

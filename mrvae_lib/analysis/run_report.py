@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import platform
-from dataclasses import asdict
 from html import escape
 from pathlib import Path
 from string import Template
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mrvae_lib.analysis.evaluation import Evaluation, encoded_examples, evaluate, informative_reals
+from mrvae_lib.analysis.evaluation import encoded_examples, evaluate, informative_reals
 from mrvae_lib.analysis.figures import (
     figure_png,
     plot_code_lattice,
@@ -55,7 +54,7 @@ def write_report(model: MRVAE, config: RunConfig, folder: Path, train: ImageSet,
     write_page(folder)
 
 
-def model_card(config: RunConfig, scores: Evaluation, test: ImageSet, command: str) -> dict[str, Any]:
+def model_card(config: RunConfig, scores: dict[str, Any], test: ImageSet, command: str) -> dict[str, Any]:
     """How a model was made and what it scores, as plain values."""
     return {
         "command": command,
@@ -64,7 +63,7 @@ def model_card(config: RunConfig, scores: Evaluation, test: ImageSet, command: s
         "label_names": list(test.label_names),
         "factor_names": list(test.factor_names),
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
-        "scores": asdict(scores),
+        "scores": scores,
         "run": config.model_dump(mode="json", exclude_none=True),
     }
 
