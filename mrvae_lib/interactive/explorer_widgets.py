@@ -10,6 +10,7 @@ from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
@@ -241,7 +242,7 @@ class Tiles:
             pictures = views.decode_states(self.model, self.states)
             pictures = avg_pool2d(pictures, max(1, min(pictures.shape[2:]) // TILE_SIDE))
             for sheet, row in zip(self.sheets, pictures.split(self.columns), strict=True):
-                strip = tile(row, self.columns, gap=0)
+                strip = as_picture(torch.cat(tuple(row), dim=2))
                 sheet.value = inline_image(strip, alt=self.switch.description, width="100%")
             self.drawn = self.states
 
