@@ -18,7 +18,7 @@ from mrvae_lib.dialects.ini import example_names
 from mrvae_lib.training.checkpoints import pretrained_names
 
 SMALL = ["--set", "model.hidden=[16]", "--set", "train.epochs=2", "--set", "data.limit=200",
-         "--set", "train.batch_size=50", "--set", "train.device=cpu", "--set", "train.precision=fp32"]
+         "--set", "train.batch_size=50", "--device", "cpu", "--precision", "fp32"]
 
 
 def mrvae(*arguments):
