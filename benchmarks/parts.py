@@ -227,8 +227,8 @@ def meanings(bits: Tensor, test: ImageSet) -> list[dict[str, float]]:
     A thing is a way of looking, a part, or an exclusive or of parts, such as `beard xor tie`.
     """
     subsets = [list(subset) for size in range(1, len(PARTS) + 1) for subset in combinations(range(len(PARTS)), size)]
-    signs = 2 * test.factors[:, :len(PARTS)] - 1
-    things = [*(signs[:, subset].prod(dim=1) for subset in subsets), *test.factors[:, len(PARTS):].T]
+    parts = test.factors[:, :len(PARTS)]
+    things = [*(parts[:, subset].sum(dim=1) % 2 for subset in subsets), *test.factors[:, len(PARTS):].T]
     names = [*(" xor ".join(PARTS[i] for i in subset) for subset in subsets), *test.factor_names[len(PARTS):]]
     table = standardised(bits.float()).T @ standardised(torch.stack(things, dim=1).float()) / len(bits)
     return [{names[i]: float(row[i]) for i in row.abs().topk(2).indices} for row in table]
