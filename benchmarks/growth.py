@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from mrvae_lib.objective import weights_at
 
 from mrvae_lib.config import RunConfig, load_config
 from mrvae_lib.data import ImageSet
+from mrvae_lib.objective import weights_at
 from mrvae_lib.training.loop import batches_left, train_step
 from mrvae_lib.training.run import start
 

@@ -23,7 +23,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mrvae_lib.objective import weights_at
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import datasets, transforms
@@ -32,7 +31,7 @@ from mrvae_lib.config import RunConfig, load_config
 from mrvae_lib.data import ImageSet, load_dataset
 from mrvae_lib.data.real_sets import data_folder
 from mrvae_lib.model.vae import MRVAE
-from mrvae_lib.objective import loss_terms, total_loss
+from mrvae_lib.objective import loss_terms, total_loss, weights_at
 from mrvae_lib.training.callbacks import JsonLines, TensorBoard
 from mrvae_lib.training.device import multiplies_bf16
 from mrvae_lib.training.loop import Callback, train
