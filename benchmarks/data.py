@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from mrvae_lib.data import load_dataset
-from mrvae_lib.data.torchvision_sets import data_folder
+from mrvae_lib.data.real_sets import data_folder
 
 BATCH, N_BATCHES = 64, 300
 

@@ -17,7 +17,7 @@ from itertools import cycle
 import torch
 
 from mrvae_lib import MRVAE, load_model
-from mrvae_lib.analysis.traversals import code_lattice, real_sweep, sweep_values
+from mrvae_lib.analysis.traversals import traverse
 from mrvae_lib.config import ModelConfig
 from mrvae_lib.interactive import LatentExplorer
 
@@ -67,8 +67,8 @@ def pyplot_grid(model: MRVAE) -> Callable[[], None]:
     def act() -> None:
         z, b = torch.randn(model.n_reals), torch.zeros(model.n_bits)
         with torch.inference_mode():
-            pictures = torch.cat([model.decode(z[None], b[None]), real_sweep(model, z, b, 0, sweep_values()),
-                                  code_lattice(model, z)])
+            pictures = torch.cat([model.decode(z[None], b[None]), traverse(model, z, b, real=0),
+                                  traverse(model, z, torch.zeros(model.n_bits))])
         figure, axes = plt.subplots(4, 7)
         for ax, picture in zip(axes.flat, pictures, strict=True):
             ax.imshow(picture[0])

@@ -22,8 +22,9 @@ from safetensors.torch import load_file
 
 # Small, with a checkpoint every 5 steps, so that many kills fall into the writing of one.
 N_STEPS = 600
-SETTINGS = ["--precision", "fp32", "--device", "cpu", "--set", "train.epochs=120", "--set", "data.limit=320",
-            "--set", "train.batch_size=64", "--set", "train.checkpoint_every=1", "--set", "model.hidden=[64,32]"]
+SETTINGS = ["--set", "train.precision=fp32", "--set", "train.device=cpu", "--set", "train.epochs=120",
+            "--set", "data.limit=320", "--set", "train.batch_size=64", "--set", "train.checkpoint_every=1",
+            "--set", "model.hidden=[64,32]"]
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:

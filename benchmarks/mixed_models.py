@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import math
 import statistics
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -77,11 +76,11 @@ def scores(model: MRVAE, test: ImageSet, train: ImageSet) -> Line:
     test, train = (part := scored_part(test)), part if train is test else scored_part(train)
     codes = encode_set(model, test)
     known = codes if train is test else encode_set(model, train)
-    measured = asdict(evaluate(model, test, train, test_codes=codes, train_codes=known))
+    measured = evaluate(model, test, train, test_codes=codes, train_codes=known)
     if model.n_bits and train is not test:
         measured["code_decides"] = code_decides(model, codes, train, known)
     if test.factors is not None:
-        columns, categorical = code_columns(codes.mu.numpy(), codes.bits.numpy(), joint=True)
+        columns, categorical = code_columns(codes.mu.numpy(), codes.bits.numpy())
         found = factor_vae_score(columns, test.factors.numpy(), categorical=categorical)
         measured |= {"factor_vae": found.score, "factor_vae_of_factor": found.per_factor}
     return rounded({key: measured[key] for key in KEPT if key in measured})

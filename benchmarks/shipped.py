@@ -11,15 +11,15 @@ from __future__ import annotations
 import argparse
 
 from mrvae_lib.analysis.latent_report import Measurement, measure
-from mrvae_lib.analysis.tables import bit_table, markdown, measurement_rows, real_table, settings_lines, told_table
+from mrvae_lib.analysis.tables import bit_table, markdown, measurement_rows, real_table, told_table
 from mrvae_lib.data import DataError, load_dataset
 from mrvae_lib.training.checkpoints import load_model, pretrained_names
 
 
 def markdown_report(name: str, measurement: Measurement) -> str:
-    """All tables of one model under a heading, and under them how each number was estimated."""
+    """All tables of one model under a heading."""
     source = "factors" if measurement.factor_names else "the label, and proxies measured from the images"
-    parts = [f"## {name}", f"{measurement.trained.scores.n_images:,} test images of {measurement.data}.",
+    parts = [f"## {name}", f"{measurement.trained.scores['n_images']:,} test images of {measurement.data}.",
              markdown(("", "trained", "untrained", ""), measurement_rows(measurement))]
     if measurement.targets:
         parts += [f"What is told, at least, of {source}:", markdown(*told_table(measurement))]
@@ -27,8 +27,7 @@ def markdown_report(name: str, measurement: Measurement) -> str:
         parts.append(markdown(*real_table(measurement.reals)))
     if measurement.bits:
         parts.append(markdown(*bit_table(measurement.bits, measurement.label_names)))
-    settings = "\n".join(f"- {line}" for line in settings_lines(measurement.trained))
-    return "\n\n".join([*parts, "Settings:", settings]) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def main() -> None:

@@ -24,13 +24,14 @@ from pathlib import Path
 import torch
 from kept import DOCS, Line, Lines, judge_of, rounded
 from samples import class_samples, prior_samples
+from shipped import markdown
 from sklearn.linear_model import LinearRegression
 
 from mrvae_lib.analysis.evaluation import encode_set, evaluate, scored_part
 from mrvae_lib.analysis.image_measures import targets
 from mrvae_lib.analysis.latent_report import NAMED, BitRow, RealRow, bit_rows, real_rows
 from mrvae_lib.analysis.probes import knn_accuracy
-from mrvae_lib.analysis.tables import bit_table, markdown, real_table
+from mrvae_lib.analysis.tables import bit_table, real_table
 from mrvae_lib.config import load_config
 from mrvae_lib.data import ImageSet, load_dataset
 from mrvae_lib.model.vae import MRVAE
@@ -51,7 +52,7 @@ EVEN_LR = "train.lr=[[0, 1e-3], [0.7, 1e-3], [1, 1e-4]]"
 
 def costs(model: MRVAE, test: ImageSet, train: ImageSet) -> Line:
     """Reconstruction and KL per test image."""
-    measured = asdict(evaluate(model, test))
+    measured = evaluate(model, test)
     return rounded({key: measured[key] for key in ("reconstruction", "reconstruction_at_mean", "kl_z", "kl_of_real")})
 
 

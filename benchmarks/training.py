@@ -30,7 +30,7 @@ from torchvision import datasets, transforms
 
 from mrvae_lib.config import RunConfig, load_config
 from mrvae_lib.data import ImageSet, load_dataset
-from mrvae_lib.data.torchvision_sets import data_folder
+from mrvae_lib.data.real_sets import data_folder
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import loss_terms, total_loss
 from mrvae_lib.training.callbacks import JsonLines, TensorBoard

@@ -1,29 +1,12 @@
 """MR-VAE: variational autoencoders with a binary code beside a real vector, to train, measure and explore."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from mrvae_lib import interactive as widgets
-    from mrvae_lib.analysis import figures
-    from mrvae_lib.analysis.evaluation import encode_set
-    from mrvae_lib.analysis.factor_scores import factor_scores
-    from mrvae_lib.analysis.latent_report import measure
-    from mrvae_lib.analysis.traversals import traverse
-    from mrvae_lib.config import load_config
-    from mrvae_lib.data import load_dataset
-    from mrvae_lib.exercises import check
-    from mrvae_lib.model.codes import CodeTable, all_codes
-    from mrvae_lib.model.latents import expected_loss
-    from mrvae_lib.model.vae import MRVAE, Posterior
-    from mrvae_lib.objective import loss_terms, total_loss
-    from mrvae_lib.pose import random_pose
-    from mrvae_lib.training.checkpoints import load_model
-    from mrvae_lib.training.loop import Callback, train
+from typing import Any
 
 __version__ = "0.1.0"
 
-# Where each public name comes from. It is loaded on first use, so that the command line answers before torch is there.
+# Where each public name comes from; `__init__.pyi` says the same to type checkers and editors. A name is loaded on its
+# first use, so that the command line answers before torch is there.
 _HOMES = {
     "MRVAE": "model.vae", "Posterior": "model.vae",
     "load_model": "training.checkpoints", "load_config": "config", "load_dataset": "data",

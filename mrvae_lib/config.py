@@ -13,8 +13,7 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mrvae_lib.config_errors import one_line, suggestion
-from mrvae_lib.errors import ConfigError
+from mrvae_lib.errors import ConfigError, one_line, suggestion
 
 NonNegative = Annotated[float, Field(ge=0)]
 Points = Annotated[tuple[tuple[Annotated[float, Field(ge=0, le=1)], NonNegative], ...], Field(min_length=1)]
@@ -246,13 +245,13 @@ def parse_config(table: Mapping[str, Any], *, origin: str = "configuration") -> 
         raise ConfigError(f"{origin}: {one_line(error, RunConfig)}") from None
 
 
-def changed(config: RunConfig, overrides: Iterable[str]) -> RunConfig:
+def changed(config: RunConfig, overrides: Iterable[str], *, origin: str = "--set") -> RunConfig:
     """The configuration with some `section.key=value` settings changed.
 
     Raises:
         ConfigError: as in `load_config`.
     """
-    return parse_config(_overridden(config.model_dump(), overrides), origin="--set")
+    return parse_config(_overridden(config.model_dump(), overrides), origin=origin)
 
 
 def dump_config(config: RunConfig) -> str:

@@ -1,4 +1,24 @@
-"""What a user can mend: each error is one line that names the thing, the value received and what is accepted."""
+"""What a user can mend, in one line that names the thing, the value received and what is accepted."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+MAX_LETTERS = 600
+"""The longest error, since an error quotes what it received."""
+
+ACCEPTED = {
+    "greater_than_equal": ">= {ge}", "greater_than": "> {gt}", "less_than_equal": "<= {le}", "less_than": "< {lt}",
+    "literal_error": "{expected}", "bool_type": "true or false", "bool_parsing": "true or false",
+    "int_type": "a whole number", "int_parsing": "a whole number", "int_from_float": "a whole number",
+    "float_type": "a number", "float_parsing": "a number", "finite_number": "a finite number", "string_type": "text",
+    "model_type": "a table of settings", "model_attributes_type": "a table of settings",
+}
+"""What each of pydantic's types of error accepts, filled in from the error's own context."""
 
 
 class MRVAEError(ValueError):
@@ -23,3 +43,53 @@ class TrainingError(MRVAEError):
 
 class ExportError(MRVAEError):
     """A model that the page cannot hold."""
+
+
+def one_line(error: ValidationError, root: type[BaseModel]) -> str:
+    """The first complaint, with the key's dotted name, the value and what would be accepted.
+
+    Args:
+        root: the model that was validated; a field's description, where it has one, says what it accepts.
+    """
+    return shortened(_complaint(error.errors()[0], root))
+
+
+def shortened(message: str) -> str:
+    """A message on one line and of bearable length, whatever it quotes."""
+    return message.replace("\n", "\\n")[:MAX_LETTERS]
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """` (did you mean ...?)` if a known name is close."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _complaint(first: Any, root: type[BaseModel]) -> str:
+    if first["type"] == "value_error":
+        return str(first["ctx"]["error"])
+    # The location goes on inside a field, with the branch of a union or the place in a list: the field is named whole.
+    names: list[str] = []
+    model: type[BaseModel] | None = root
+    description = None
+    for part in first["loc"]:
+        if model is None or part not in model.model_fields:
+            break
+        names.append(str(part))
+        field = model.model_fields[part]
+        model, description = _table_in(field.annotation), field.description
+    if first["type"] == "extra_forbidden":
+        key, accepted = str(first["loc"][-1]), list(model.model_fields) if model else []
+        return (f"unknown key {'.'.join([*names, key])}{suggestion(key, accepted)}; "
+                f"accepted here: {', '.join(accepted)}")
+    name = ".".join(names)
+    if first["type"] == "missing":
+        return f"{name} is missing"
+    accepted_text = description or ACCEPTED.get(first["type"], first["msg"]).format(**first.get("ctx", {}))
+    return f"{name} must be {accepted_text}, got {first['input']!r}"
+
+
+def _table_in(annotation: Any) -> type[BaseModel] | None:
+    """The table that a field holds, which may also be declared as `Table | None`."""
+    parts = [annotation, *get_args(annotation)]
+    return next((part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)), None)

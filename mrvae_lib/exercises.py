@@ -19,25 +19,23 @@ def check(answer: Callable[..., Any], *cases: tuple[tuple[Any, ...], Any], hint:
         hint: shown when a result is wrong, and not before anything was tried.
     """
     for args, expected in cases:
-        called = f"{answer.__name__}({', '.join(map(_short, args))})"
         try:
             result = answer(*args)
+            if result is None or result is ...:
+                print(f"Not yet: {answer.__name__} returns nothing so far. Write it above, then run this cell again.")
+                return
+            if expected(result) if callable(expected) else _agrees(result, expected, atol):
+                continue
+            said = f"gives {_short(result)}"
         except Exception as error:  # a learner's half-written function may fail in any way
-            print(f"Not yet: {called} raised {type(error).__name__}: {error}. Hint: {hint}")
-            return
-        if result is None or result is ...:
-            print(f"Not yet: {answer.__name__} returns nothing so far. Write it above, then run this cell again.")
-            return
-        if not _agrees(result, expected, atol):
-            print(f"Not yet: {called} gives {_short(result)}. Hint: {hint}")
-            return
-    print(f"Right: {answer.__name__}" + (f" is right in {len(cases)} cases." if len(cases) > 1 else
-                                         f" gives {_short(result)}."))
+            said = f"raised {type(error).__name__}: {error}"
+        print(f"Not yet: {answer.__name__}({', '.join(map(_short, args))}) {said}. Hint: {hint}")
+        return
+    print(f"Right: {answer.__name__} is right in {len(cases)} cases." if len(cases) > 1 else
+          f"Right: {answer.__name__} gives {_short(result)}.")
 
 
 def _agrees(result: Any, expected: Any, atol: float) -> bool:
-    if callable(expected):
-        return bool(expected(result))
     try:
         ours, theirs = np.asarray(result, dtype=float), np.asarray(expected, dtype=float)
     except (TypeError, ValueError):

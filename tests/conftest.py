@@ -11,7 +11,7 @@ import torch
 
 from mrvae_lib.config import ModelConfig, RunConfig, load_config
 from mrvae_lib.data import ImageSet
-from mrvae_lib.data.torchvision_sets import data_folder
+from mrvae_lib.data.real_sets import data_folder
 from mrvae_lib.model.vae import MRVAE
 
 ROOT = Path(__file__).parent.parent

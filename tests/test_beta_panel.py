@@ -43,4 +43,4 @@ def test_every_convention_says_what_it_does():
 
 
 def test_where_there_is_no_kernel_the_answer_is_text():
-    assert "beta_eff 0.4181" in BetaPanel()._repr_mimebundle_()["text/html"]
+    assert "beta_eff 0.4181" in BetaPanel()._repr_mimebundle_()["text/plain"]

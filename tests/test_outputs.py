@@ -173,25 +173,13 @@ def test_the_scatter_has_a_point_for_each_image_and_a_legend_entry_per_class():
     plt.close("all")
 
 
-def test_the_scatter_says_how_far_labels_and_places_agree():
-    labels = torch.arange(200) % 2
-    apart = torch.randn(200, 3, generator=torch.Generator().manual_seed(0)) + 20 * labels[:, None]
-    assert "in 100%" in plot_scatter(apart, labels).get_title(loc="left")
-    shuffled = labels[torch.randperm(200, generator=torch.Generator().manual_seed(1))]
-    share = re.search(r"in (\d+)%", plot_scatter(apart, shuffled).get_title(loc="left"))[1]
-    assert 35 < int(share) < 65
-    plt.close("all")
-
-
 @pytest.mark.parametrize("n_reals", [1, 2])
-def test_a_scatter_of_one_or_two_reals_needs_no_axes_of_its_own_and_of_none_is_refused(n_reals):
+def test_a_scatter_shows_one_or_two_reals_as_they_are(n_reals):
     mu = torch.randn(20, n_reals, generator=torch.Generator().manual_seed(0))
     (points,) = plot_scatter(mu).collections
     if n_reals == 2:
         np.testing.assert_allclose(points.get_offsets(), mu)
     plt.close("all")
-    with pytest.raises(ValueError, match="D at least 1"):
-        plot_scatter(mu[:, :0])
 
 
 def test_held_out_metrics_are_the_elbo_on_hard_bits(run):

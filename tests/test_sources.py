@@ -12,7 +12,7 @@ from mrvae_lib.analysis.evaluation import encode_set
 from mrvae_lib.analysis.figures import figure_png
 from mrvae_lib.config import changed, load_config, preset_names, value_at
 from mrvae_lib.data import load_dataset
-from mrvae_lib.data.torchvision_sets import data_folder
+from mrvae_lib.data.real_sets import data_folder
 from mrvae_lib.dialects.ini import DATASETS, IniFile, example_names
 from mrvae_lib.errors import DataError
 from mrvae_lib.model.layers import read_layers

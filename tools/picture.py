@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import torch
 
 from mrvae_lib import load_model
 from mrvae_lib.analysis.evaluation import informative_reals
 from mrvae_lib.analysis.figures import BLUE, ORANGE, save_figure
 from mrvae_lib.analysis.pictures import tile
-from mrvae_lib.analysis.traversals import code_lattice, real_sweep, sweep_values
+from mrvae_lib.analysis.traversals import sweep_values, traverse
 from mrvae_lib.model.codes import all_codes, code_name
 
 EXAMPLE = 0
@@ -24,7 +25,7 @@ def main() -> None:
     left, right = figure.subfigures(1, 2, width_ratios=[4.4, 5.6], wspace=0.05)
 
     left.suptitle("bits: what it is", color=ORANGE, fontsize=12)
-    pictures = code_lattice(model, z)
+    pictures = traverse(model, z, torch.zeros(model.n_bits))
     for ax, picture, code in zip(left.subplots(4, 4).flat, pictures, all_codes(model.n_bits), strict=True):
         ax.imshow(tile(picture[None], 1, gap=0), interpolation="nearest")
         ax.set_title(code_name(code), fontsize=8, pad=2)
@@ -32,7 +33,7 @@ def main() -> None:
 
     right.suptitle("reals: how it looks", color=BLUE, fontsize=12)
     for ax, i in zip(right.subplots(len(reals), 1), reals, strict=True):
-        ax.imshow(tile(real_sweep(model, z, b, i, sweep_values(7)), 7), interpolation="nearest")
+        ax.imshow(tile(traverse(model, z, b, real=i, values=sweep_values(7)), 7), interpolation="nearest")
         ax.set_ylabel(f"z{i}", rotation=0, ha="right", va="center", color=BLUE)
         ax.set_xticks([])
         ax.set_yticks([])

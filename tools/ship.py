@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from mrvae_lib.analysis.evaluation import encoded_examples, evaluate
@@ -38,7 +37,7 @@ def ship(name: str, runs: list[Path]) -> None:
     train, test = load_dataset(data, "train"), load_dataset(data, "test")
     model.card |= {
         "factor_names": list(test.factor_names),
-        "scores": asdict(evaluate(model, test, train)),
+        "scores": evaluate(model, test, train),
         "stored_as": "fp16",
         "chosen_by": "lowest mean loss in the last epoch of training",
         "candidates": candidates,

@@ -154,8 +154,9 @@ def plot_sweep(model: MRVAE, images: ImageSet, when: str) -> Axes:
     """Each real over the middle 95 % of the images' means, with its values, and each bit off and on."""
     posterior = encode_set(model, images)
     kl, mu = posterior.kl_reals().mean(dim=0), posterior.mu
-    values = [sweep_values(N_VALUES, "data", ends=(0.025, 0.975), means=means) for means in mu.T.cpu()]
+    ends = mu.quantile(mu.new_tensor([0.025, 0.975]), dim=0).T if model.n_reals else mu.new_zeros(0, 2)
+    values = torch.stack([sweep_values(N_VALUES, pair) for pair in ends.tolist()] or [sweep_values(N_VALUES)])
     return plot_traversals(model, mu, posterior.bits, kl.tolist(),
                            reals=sorted(kl.topk(min(model.n_reals, MAX_SWEPT)).indices.tolist()),
-                           values=torch.stack(values) if values else torch.zeros(0, N_VALUES),
+                           values=values,
                            title=f"{when}: reals over the middle 95 % of the test images' means")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,79 +34,55 @@ def scored_part(images: ImageSet) -> ImageSet:
     return images.first(max(1, MAX_SCORED_PIXELS // math.prod(images.image_shape)))
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What a model scores on one set of images; nats per image, exact means over all `n_images`.
-
-    `neg_elbo` and `reconstruction` take one draw of z and of hard bits from the posterior, seed 0;
-    `reconstruction_at_mean` takes the mean of z and the more likely value of each bit.
-    """
-
-    data: str
-    n_images: int
-    neg_elbo: float
-    reconstruction: float
-    reconstruction_at_mean: float
-    kl_z: float
-    kl_b: float
-    kl_of_real: tuple[float, ...]
-    information_of_code: float | None
-    information_of_bit: tuple[float, ...]
-    aggregate_kl: float | None
-    total_correlation: float | None
-    codes_used: int
-    """Hard codes that at least 0.1 % of the images have."""
-    code_accuracy: float | None = None
-    """Share of images whose label is the majority label of their hard code; majorities from the training set."""
-    kmeans_accuracy: float | None = None
-    """The same for 2^K clusters of raw pixels."""
-    codes_read: float | None = None
-    """Share of `swapped` pictures, one image's z with another's code, in which the encoder reads that code."""
-
-
 def evaluate(model: MRVAE, test: ImageSet, train: ImageSet | None = None, *, test_codes: Posterior | None = None,
-             train_codes: Posterior | None = None, kmeans: bool = True) -> Evaluation:
-    """Score a model on a test set, of which `scored_part` is taken.
+             train_codes: Posterior | None = None, kmeans: bool = True) -> dict[str, Any]:
+    """Score a model on a test set, of which `scored_part` is taken; nats per image, exact means over all images.
 
     Args:
         train: where each code's majority label is read; without it, or without labels, no accuracy is given.
         test_codes, train_codes: `encode_set` of the scored parts, where they are known already.
         kmeans: whether the floor below the accuracy of the code is computed, too.
+    Returns:
+        The `scores` of a model card, plain values, None where there is nothing to measure. `neg_elbo` and
+        `reconstruction` take one draw of z and of hard bits from the posterior, seed 0; `reconstruction_at_mean` takes
+        the mean of z and the more likely value of each bit. `codes_used`: hard codes that at least 0.1 % of the images
+        have. `code_accuracy`: share of images whose label is the majority label of their hard code, majorities from
+        the training set; `kmeans_accuracy`: the same for 2^K clusters of raw pixels. `codes_read`: share of `swapped`
+        pictures, one image's z with another's code, in which the encoder reads that code. `information_of_code`,
+        `aggregate_kl`, `total_correlation` and `information_of_bit` are those of `CodeTable`.
     """
-    part = scored_part(test)
-    codes = test_codes or encode_set(model, part)
-    drawn = _reconstruction(model, part, *codes.sample(torch.Generator().manual_seed(0)))
+    test, train = scored_part(test), train and scored_part(train)
+    codes = test_codes or encode_set(model, test)
+    drawn = _reconstruction(model, test, *codes.sample(torch.Generator().manual_seed(0)))
     kl_of_real = codes.kl_reals().mean(dim=0)
     kl_z, kl_b = float(kl_of_real.sum()), float(codes.kl_bits().sum(dim=1).mean())
     table = CodeTable.from_logits(codes.bit_logits) if 0 < model.n_bits <= MAX_TABLE_BITS else None
     _, images_of_code = codes.code_index.unique(return_counts=True)
     accuracy = floor = None
-    if model.n_bits and train and part.labels is not None:
-        known = part if train is test else scored_part(train)
-        if known.labels is not None:
-            known_codes = train_codes or (codes if train is test else encode_set(model, known))
-            accuracy = majority_accuracy(known_codes.code_index, known.labels, codes.code_index, part.labels)
-            if kmeans and model.n_bits <= MAX_TABLE_BITS:
-                clusters, test_clusters = kmeans_codes(known.take(), part.take(), n_clusters=2**model.n_bits)
-                floor = majority_accuracy(clusters, known.labels, test_clusters, part.labels)
-    return Evaluation(
-        data=test.name,
-        n_images=len(part),
-        neg_elbo=drawn + kl_z + kl_b,
-        reconstruction=drawn,
-        reconstruction_at_mean=_reconstruction(model, part, codes.mu, codes.bits),
-        kl_z=kl_z,
-        kl_b=kl_b,
-        kl_of_real=tuple(kl_of_real.tolist()),
-        information_of_code=float(table.information) if table else None,
-        information_of_bit=tuple(table.bit_information.tolist()) if table else (),
-        aggregate_kl=float(table.aggregate_kl) if table else None,
-        total_correlation=float(table.total_correlation) if table else None,
-        codes_used=int((images_of_code >= 1e-3 * len(part)).sum()) if model.n_bits else 0,
-        code_accuracy=accuracy,
-        kmeans_accuracy=floor,
-        codes_read=_codes_read(model, codes) if model.n_bits else None,
-    )
+    if model.n_bits and train and train.labels is not None and test.labels is not None:
+        known = train_codes or encode_set(model, train)
+        accuracy = majority_accuracy(known.code_index, train.labels, codes.code_index, test.labels)
+        if kmeans and table:
+            clusters, test_clusters = kmeans_codes(train.take(), test.take(), n_clusters=2**model.n_bits)
+            floor = majority_accuracy(clusters, train.labels, test_clusters, test.labels)
+    return {
+        "data": test.name,
+        "n_images": len(test),
+        "neg_elbo": drawn + kl_z + kl_b,
+        "reconstruction": drawn,
+        "reconstruction_at_mean": _reconstruction(model, test, codes.mu, codes.bits),
+        "kl_z": kl_z,
+        "kl_b": kl_b,
+        "kl_of_real": kl_of_real.tolist(),
+        "information_of_code": float(table.information) if table else None,
+        "information_of_bit": table.bit_information.tolist() if table else [],
+        "aggregate_kl": float(table.aggregate_kl) if table else None,
+        "total_correlation": float(table.total_correlation) if table else None,
+        "codes_used": int((images_of_code >= 1e-3 * len(test)).sum()) if model.n_bits else 0,
+        "code_accuracy": accuracy,
+        "kmeans_accuracy": floor,
+        "codes_read": _codes_read(model, codes) if model.n_bits else None,
+    }
 
 
 def informative_reals(kl_of_real: Sequence[float]) -> list[int]:
@@ -142,13 +118,10 @@ def majority_accuracy(train_codes: Tensor, train_labels: Tensor, test_codes: Ten
     Returns:
         Between 0 and 1.
     """
-    n_codes = int(max(train_codes.max(), test_codes.max())) + 1
-    n_labels = int(max(train_labels.max(), test_labels.max())) + 1
-    pairs = train_codes * n_labels + train_labels
-    counts = torch.bincount(pairs, minlength=n_codes * n_labels).reshape(n_codes, n_labels)
-    majority = counts.argmax(dim=1)
-    majority[counts.sum(dim=1) == 0] = -1
-    return float((majority[test_codes] == test_labels).double().mean())
+    counts = torch.zeros(int(max(train_codes.max(), test_codes.max())) + 1, int(train_labels.max()) + 1)
+    counts.index_put_((train_codes, train_labels), torch.tensor(1.0), accumulate=True)
+    most, label = counts[test_codes].max(dim=1)
+    return float(((label == test_labels) & (most > 0)).double().mean())
 
 
 def kmeans_codes(train: Tensor, test: Tensor, *, n_clusters: int, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -163,13 +136,13 @@ def kmeans_codes(train: Tensor, test: Tensor, *, n_clusters: int, seed: int = 0)
     """
     from sklearn.cluster import MiniBatchKMeans
     from sklearn.decomposition import PCA
+    from sklearn.pipeline import make_pipeline
 
-    flat_train, flat_test = (images.flatten(1).float().div(255).numpy() for images in (train, test))
-    pca = PCA(n_components=min(50, *flat_train.shape), svd_solver="randomized", random_state=seed).fit(flat_train)
-    kmeans = MiniBatchKMeans(min(n_clusters, len(train)), n_init=3, batch_size=1024, random_state=seed)
-    kmeans.fit(pca.transform(flat_train))
-    train_codes, test_codes = (kmeans.predict(pca.transform(flat)) for flat in (flat_train, flat_test))
-    return torch.from_numpy(train_codes).long(), torch.from_numpy(test_codes).long()
+    known, asked = (images.flatten(1).float().div(255).numpy() for images in (train, test))
+    components = PCA(min(50, *known.shape), svd_solver="randomized", random_state=seed)
+    clusters = MiniBatchKMeans(min(n_clusters, len(known)), n_init=3, batch_size=1024, random_state=seed)
+    model = make_pipeline(components, clusters).fit(known)
+    return torch.from_numpy(model.predict(known)).long(), torch.from_numpy(model.predict(asked)).long()
 
 
 def _codes_read(model: MRVAE, codes: Posterior) -> float:

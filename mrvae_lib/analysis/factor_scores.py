@@ -9,72 +9,87 @@ disjoint. A score of an untrained network is not 0: compare with one.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss, recall_score, roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 
-from mrvae_lib.analysis.dci import dci_histogram
 from mrvae_lib.analysis.metric_result import (
     Array,
     MetricResult,
-    binomial_error,
     checked,
     information_matrix,
+    mean_result,
     numbered,
     train_and_test,
 )
 
+GROUP = 64
+"""Images per vote, or pairs of images per difference."""
 VOTES_AT_ONCE = 128
 """Groups of images looked up together, so that they fit in cache."""
+N_VARIANCE, THRESHOLD = 10_000, 0.05
+"""Of the FactorVAE score: images for the variance of a column, and the least standard deviation of one that votes."""
+PENALTY = 0.01
+"""The `C` of the support vector machines of SAP."""
+N_SHUFFLED = 2_500
+"""Of DCI: training images whose columns are shuffled."""
+ROUNDS = 20
+"""Of boosting for DCI; each adds a tree per value of the factor."""
 
 
-def factor_scores(reals: Array, bits: Array, factors: Array, *, n_train: int = 10_000,
-                  n_test: int = 5_000) -> dict[str, MetricResult]:
-    """All scores of a code by name, the bits together as one column of categories.
+def factor_scores(reals: Array, bits: Array | None, factors: Array, *, only: Collection[str] = (),
+                  n_train: int = 10_000, n_test: int = 5_000) -> dict[str, MetricResult]:
+    """Scores of a code by name, the bits together as one column of categories.
 
     Where there are several bits, FactorVAE and MIG are also given with a column per bit.
 
     Args:
-        reals: (N, D) posterior means.
-        bits: (N, K) of 0 and 1; K may be 0.
+        reals: (N, D) posterior means, or any codes.
+        bits: (N, K) of 0 and 1; K may be 0. None for codes without bits.
         factors: (N, F >= 2) integers, two values or more each.
+        only: the keys of `SCORES` to be computed, in this order; all of them if empty.
         n_train, n_test: votes or images of the scores that are fitted; fewer are faster and less exact.
     Raises:
-        ValueError: see `checked` and `train_and_test`.
+        ValueError: see `checked` and `train_and_test`; an unknown name.
     """
-    codes, categorical = code_columns(reals, bits, joint=True)
-    options: dict[str, Any] = {"categorical": categorical}
-    fitted = {**options, "n_train": n_train, "n_test": n_test}
-    results = [
-        beta_vae_score(codes, factors, **fitted), factor_vae_score(codes, factors, **fitted),
-        mig(codes, factors, **options), sap_score(codes, factors, **fitted), modularity(codes, factors, **options),
-        explicitness(codes, factors, **fitted), *dci_histogram(codes, factors, **fitted),
-    ]
-    if bits.shape[1] > 1:
-        apart, _ = code_columns(reals, bits, joint=False)
-        votes = factor_vae_score(apart, factors, n_train=n_train, n_test=n_test)
-        results += [replace(result, name=f"{result.name}, a column per bit") for result in (votes, mig(apart, factors))]
+    if bits is None:
+        bits = np.empty((len(reals), 0))
+    codes, categorical = code_columns(reals, bits)
+    results: list[MetricResult] = []
+    for name in only or SCORES:
+        if name not in SCORES:
+            raise ValueError(f"scores are {', '.join(SCORES)}; got {name!r}")
+        sizes = {} if name in ("MIG", "modularity") else {"n_train": n_train, "n_test": n_test}
+        found = SCORES[name](codes, factors, categorical=categorical, **sizes)
+        results += found if isinstance(found, list) else [found]
+        if name in ("MIG", "FactorVAE score") and bits.shape[1] > 1:
+            apart = SCORES[name](np.column_stack([reals, bits]), factors, **sizes)
+            results.append(replace(apart, name=f"{name}, a column per bit"))
     return {result.name: result for result in results}
 
 
-def code_columns(reals: Array, bits: Array, *, joint: bool) -> tuple[Array, tuple[int, ...]]:
-    """Reals and bits side by side, in one of the two forms in which bits enter a score, per image.
+def code_columns(reals: Array, bits: Array) -> tuple[Array, tuple[int, ...]]:
+    """Reals beside the whole binary code as one column of category numbers, per image.
 
     Args:
         reals: (N, D), usually posterior means.
         bits: (N, K) of 0 and 1.
-        joint: False gives each bit a column; True gives the whole code one column of category numbers.
     Returns:
-        (N, D + K) and no categories, or (N, D + 1) and the position of the categorical column.
+        (N, D + 1) and the position of the categorical column; without bits (N, D) and no position.
     Raises:
         ValueError: the numbers of images differ.
     """
-    if len(reals) != len(bits):
-        raise ValueError(f"reals and bits must describe the same images, got {len(reals)} and {len(bits)}")
-    if not joint or not bits.shape[1]:
-        return np.column_stack([reals, bits]), ()
+    if not bits.shape[1]:
+        return reals, ()
     category = np.unique(bits, axis=0, return_inverse=True)[1].reshape(-1)
     return np.column_stack([reals, category]), (reals.shape[1],)
 
@@ -103,7 +118,7 @@ def drawn_factors(n: int, n_factors: int, rng: np.random.Generator) -> Iterator[
 
 
 def beta_vae_score(codes: Array, factors: Array, *, categorical: Collection[int] = (), n_train: int = 10_000,
-                   n_test: int = 5_000, group: int = 64, seed: int = 0) -> MetricResult:
+                   n_test: int = 5_000, seed: int = 0) -> MetricResult:
     """How well a linear classifier tells which factor pairs of images share, from their mean code difference per group.
 
     Chance is 1 / F, and constant codes score it. A categorical column differs by 0 or 1. Lenient: two factors
@@ -112,38 +127,34 @@ def beta_vae_score(codes: Array, factors: Array, *, categorical: Collection[int]
     Args:
         codes: (N, D).
         factors: (N, F >= 2) integers.
-        group: pairs per difference.
+        n_train, n_test: groups of `GROUP` pairs.
     Raises:
         ValueError: see `checked`.
 
     Source: Higgins et al., beta-VAE (2017); logistic regression as in disentanglement_lib.
     """
-    from sklearn.linear_model import LogisticRegression
-
-    codes, factors = checked(codes, factors, categorical, min_factors=2)
+    codes, factors = checked(codes, factors)
     rng = np.random.default_rng(seed)
-    nominal, values = sorted(categorical), [numbered(column) for column in factors.T]
+    nominal, n_factors = sorted(categorical), factors.shape[1]
 
-    def features(n: int) -> tuple[Array, Array]:
-        parts, labels = [], []
-        for factor, count in drawn_factors(n, len(values), rng):
-            first = rng.integers(len(codes), size=(group, count))
-            difference = np.abs(codes[first] - codes[same_value(values[factor], first, rng)])
+    def features(n: int) -> tuple[Array, list[int]]:
+        differences, labels = [], []
+        for factor, count in drawn_factors(n, n_factors, rng):
+            first = rng.integers(len(codes), size=(GROUP, count))
+            difference = np.abs(codes[first] - codes[same_value(factors[:, factor], first, rng)])
             difference[..., nominal] = difference[..., nominal] > 0
-            parts.append(difference.mean(axis=0))
-            labels.append(np.full(count, factor))
-        return np.concatenate(parts), np.concatenate(labels)
+            differences.append(difference.mean(axis=0))
+            labels += [factor] * count
+        return np.concatenate(differences), labels
 
-    (train, train_labels), (test, labels) = features(n_train), features(n_test)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # 100 iterations are part of the definition
-        right = LogisticRegression().fit(train, train_labels).predict(test) == labels
-    per_factor = np.bincount(labels, right, len(values)) / np.maximum(np.bincount(labels, minlength=len(values)), 1)
-    return MetricResult(
-        "beta-VAE score", float(right.mean()),
-        {"classifier": "logistic regression", "n_train": n_train, "n_test": n_test, "group": group, "seed": seed},
-        binomial_error(float(right.mean()), n_test), per_factor=per_factor.tolist(),
-    )
+        model = LogisticRegression().fit(*features(n_train))
+    test, labels = features(n_test)
+    said = model.predict(test)
+    per_factor = recall_score(labels, said, labels=range(n_factors), average=None, zero_division=0)
+    return mean_result("beta-VAE score", said == labels, {"n_train": n_train, "n_test": n_test, "seed": seed},
+                       per_factor.tolist())
 
 
 def indicator_columns(codes: Array, categorical: Collection[int]) -> tuple[Array, Array]:
@@ -175,76 +186,61 @@ def group_variance(columns: Array, starts: Array) -> Array:
 
 
 def factor_vae_score(codes: Array, factors: Array, *, categorical: Collection[int] = (), n_train: int = 10_000,
-                     n_test: int = 5_000, group: int = 64, n_variance: int = 10_000, threshold: float = 0.05,
-                     seed: int = 0) -> MetricResult:
+                     n_test: int = 5_000, seed: int = 0) -> MetricResult:
     """How well the column that varies least tells which factor a group of images shares, per group on fresh votes.
 
-    Majorities come from `n_train` votes, the score from `n_test` others. Columns with a standard deviation below
-    `threshold` take no part; without any other column the score is 0. Ties, as between bits that a fixed factor holds
-    still, are broken at random. Chance is a little above 1 / F. Lenient: two factors turned into two columns
-    keep a score of 1 almost until 45 degrees.
+    Majorities come from `n_train` votes of `GROUP` images each, the score from `n_test` others. Columns with a standard
+    deviation below `THRESHOLD` take no part; without any other column the score is 0. Ties, as between bits that a
+    fixed factor holds still, are broken at random. Chance is a little above 1 / F. Lenient: two factors turned into two
+    columns keep a score of 1 almost until 45 degrees.
 
     Args:
         codes: (N, D).
         factors: (N, F >= 2) integers.
-        group: images per vote.
-        n_variance: images for the variance of each column over the set.
     Returns:
         `matrix` is the share of all test votes per column and factor.
     Raises:
-        ValueError: see `checked`; group below 2.
+        ValueError: see `checked`.
 
     Source: Kim and Mnih, Disentangling by Factorising (2018).
     """
-    codes, factors = checked(codes, factors, categorical, min_factors=2)
-    if group < 2:
-        raise ValueError(f"group must be at least 2 for a variance, got {group}")
+    codes, factors = checked(codes, factors)
     rng = np.random.default_rng(seed)
-    columns, starts = indicator_columns(codes - codes[0], categorical)  # a constant column has exactly no variance
-    variance = group_variance(columns[some_images(len(codes), n_variance, rng), None], starts)[0]
-    active = np.flatnonzero((variance > 0) & (np.sqrt(variance) >= threshold))
-    values = [numbered(column) for column in factors.T]
+    n_factors = factors.shape[1]
+    columns, starts = indicator_columns(codes, categorical)
+    few = rng.choice(len(codes), min(N_VARIANCE, len(codes)), replace=False)
+    variance = group_variance(columns[few, None], starts)[0]
+    active = np.flatnonzero(np.sqrt(variance) >= THRESHOLD)
 
     def votes(n: int) -> Array:
-        table = np.zeros((codes.shape[1], len(values)))
-        for factor, count in drawn_factors(n, len(values), rng):
-            anchor = np.broadcast_to(rng.integers(len(codes), size=count), (group, count))
-            local = group_variance(columns[same_value(values[factor], anchor, rng)], starts)
+        table = np.zeros((codes.shape[1], n_factors))
+        for factor, count in drawn_factors(n if active.size else 0, n_factors, rng):
+            anchor = np.broadcast_to(rng.integers(len(codes), size=count), (GROUP, count))
+            local = group_variance(columns[same_value(factors[:, factor], anchor, rng)], starts)
             ratio = local[:, active] / variance[active]
             least = ratio <= ratio.min(axis=1, keepdims=True) + 1e-12
             winner = active[np.argmax(least * (1 - rng.random(least.shape)), axis=1)]
             np.add.at(table, (winner, factor), 1)
         return table
 
-    score, per_factor, test = 0.0, np.zeros(len(values)), np.zeros((codes.shape[1], len(values)))
-    if active.size:
-        majority, test = votes(n_train).argmax(axis=1), votes(n_test)
-        right = np.bincount(majority, weights=test[np.arange(len(test)), majority], minlength=len(values))
-        score, per_factor = float(right.sum() / n_test), right / np.maximum(test.sum(axis=0), 1)
-    return MetricResult("FactorVAE score", score,
-                        {"n_train": n_train, "n_test": n_test, "group": group, "n_variance": n_variance,
-                         "threshold": threshold, "categorical": tuple(categorical), "seed": seed},
-                        binomial_error(score, n_test), per_factor.tolist(), matrix=(test / n_test).tolist())
+    majority, test = votes(n_train).argmax(axis=1), votes(n_test)
+    right = np.bincount(majority, test[np.arange(len(test)), majority], minlength=n_factors)
+    score, per_factor = right.sum() / n_test, right / np.maximum(test.sum(axis=0), 1)
+    return MetricResult("FactorVAE score", float(score), {"n_train": n_train, "n_test": n_test, "seed": seed},
+                        float(np.sqrt(score * (1 - score) / n_test)), per_factor.tolist(), (test / n_test).tolist())
 
 
-def some_images(n_images: int, n: int | None, rng: np.random.Generator) -> Array:
-    """Indices of n images, none twice; of all images, in order, where there are no more than n or n is None."""
-    return np.arange(n_images) if n is None or n_images <= n else rng.choice(n_images, n, replace=False)
-
-
-def mig(codes: Array, factors: Array, *, categorical: Collection[int] = (), bins: int = 20, n: int | None = 10_000,
-        seed: int = 0) -> MetricResult:
+def mig(codes: Array, factors: Array, *, categorical: Collection[int] = ()) -> MetricResult:
     """Mutual information gap: by how much the best column tells more of a factor than the next, mean per factor.
 
     The gap is a share of the factor's entropy. 20 bins cannot hold 32 or 40 values: a perfect code of dSprites stays
     below 1. A factor that is spread over several bits is punished; give the code as one categorical column as well.
-    With a single column the next best tells 0; constant codes score 0.
+    With a single column the next best tells 0; constant codes score 0. All images are counted, where
+    disentanglement_lib draws 10,000.
 
     Args:
         codes: (N, D).
-        factors: (N, F) integers.
-        bins: equal-width bins per column, exact for bits.
-        n: images drawn; all if there are fewer or it is None, and then their order does not matter.
+        factors: (N, F >= 2) integers.
     Returns:
         `matrix` is the mutual information in nats.
     Raises:
@@ -252,53 +248,43 @@ def mig(codes: Array, factors: Array, *, categorical: Collection[int] = (), bins
 
     Source: Chen et al., Isolating Sources of Disentanglement (2018), in disentanglement_lib's discrete form.
     """
-    codes, factors = checked(codes, factors, categorical)
-    images = some_images(len(codes), n, np.random.default_rng(seed))
-    told, entropies = information_matrix(codes[images], factors[images], bins=bins, categorical=categorical)
-    ranked = np.sort(np.concatenate([told, np.zeros_like(told[:1])]), axis=0)
-    gaps = (ranked[-1] - ranked[-2]) / np.maximum(entropies, 1e-12)
-    return MetricResult("MIG", float(gaps.mean()),
-                        {"bins": bins, "n": len(images), "categorical": tuple(categorical), "seed": seed},
-                        per_factor=gaps.tolist(), matrix=told.tolist())
+    codes, factors = checked(codes, factors)
+    told, entropies = information_matrix(codes, factors, categorical)
+    second, best = np.sort(np.pad(told, ((1, 0), (0, 0))), axis=0)[-2:]
+    gaps = (best - second) / entropies
+    return MetricResult("MIG", float(gaps.mean()), {"n": len(codes)}, None, gaps.tolist(), told.tolist())
 
 
-def modularity(codes: Array, factors: Array, *, categorical: Collection[int] = (), bins: int = 20,
-               n: int | None = 10_000, seed: int = 0) -> MetricResult:
+def modularity(codes: Array, factors: Array, *, categorical: Collection[int] = ()) -> MetricResult:
     """How far each column tells of one factor only, by squared mutual information, mean per column.
 
     A column that tells nothing at all scores 0, but noise does not: the bias of mutual information grows with the
     number of values, so noise seems to tell of the factor with most (about 0.6 for the factors of dSprites).
 
-    Args, Raises: as `mig`, with F >= 2.
-    Returns:
-        `matrix` is the mutual information in nats.
+    Args, Returns, Raises: as `mig`.
 
     Source: Ridgeway and Mozer, Learning Deep Disentangled Embeddings With the F-Statistic Loss (2018).
     """
-    codes, factors = checked(codes, factors, categorical, min_factors=2)
-    images = some_images(len(codes), n, np.random.default_rng(seed))
-    told, _ = information_matrix(codes[images], factors[images], bins=bins, categorical=categorical)
+    codes, factors = checked(codes, factors)
+    told, _ = information_matrix(codes, factors, categorical)
     squared = np.where(told > 1e-12, told, 0) ** 2
     best = squared.max(axis=1)
     others = (squared.sum(axis=1) - best) / (factors.shape[1] - 1)
     parts = np.where(best > 0, 1 - others / np.where(best > 0, best, 1), 0)
-    return MetricResult("modularity", float(parts.mean()),
-                        {"bins": bins, "n": len(images), "categorical": tuple(categorical), "seed": seed},
-                        per_latent=parts.tolist(), matrix=told.tolist())
+    return MetricResult("modularity", float(parts.mean()), {"n": len(codes)}, matrix=told.tolist())
 
 
 def sap_score(codes: Array, factors: Array, *, categorical: Collection[int] = (), n_train: int = 10_000,
-              n_test: int = 5_000, penalty: float = 0.01, seed: int = 0) -> MetricResult:
+              n_test: int = 5_000, seed: int = 0) -> MetricResult:
     """Separated attribute predictability: accuracy from the best column minus that from the next, mean per factor.
 
     Accuracies are those of a linear support vector machine on one column; one line per value cannot separate many
-    values, so a perfect code stays far below 1 (0.5 for two values) and a slightly turned one may score more. In a
-    categorical column each category predicts the value of which it holds the largest share (naive Bayes without a
-    prior), for the machine weighs all values alike, too. With a single column the next best is a constant.
+    values, so a perfect code stays far below 1 (0.5 for two values) and a slightly turned one may score more. Of a
+    categorical column the machine sees one column per category. With a single column the next best is a constant.
 
     Args:
         codes: (N, D).
-        factors: (N, F) integers.
+        factors: (N, F >= 2) integers.
     Returns:
         `matrix` is the accuracy per column and factor.
     Raises:
@@ -306,28 +292,17 @@ def sap_score(codes: Array, factors: Array, *, categorical: Collection[int] = ()
 
     Source: Kumar et al., Variational Inference of Disentangled Latent Concepts (2018), discrete factors.
     """
-    from sklearn.naive_bayes import CategoricalNB
-    from sklearn.svm import LinearSVC
-
-    codes, factors = checked(codes, factors, categorical)
-    train, test = train_and_test(len(codes), n_train, n_test, np.random.default_rng(seed))
-
-    columns = list(codes.T) if codes.shape[1] > 1 else [codes[:, 0], np.zeros(len(codes))]
-    accuracy = np.empty((len(columns), factors.shape[1]))
-    for d, column in enumerate(columns):
-        if d in categorical:
-            column = numbered(column)
-            model = CategoricalNB(alpha=1e-9, fit_prior=False, min_categories=int(column.max()) + 1)
-        else:
-            model = LinearSVC(C=penalty, class_weight="balanced", dual=False)
-        x = column[:, None]
-        accuracy[d] = [model.fit(x[train], y[train]).score(x[test], y[test]) for y in factors.T]
-    ranked = np.sort(accuracy, axis=0)
-    gaps = ranked[-1] - ranked[-2]
-    return MetricResult("SAP", float(gaps.mean()),
-                        {"classifier": "linear SVM", "penalty": penalty, "n_train": len(train), "n_test": len(test),
-                         "categorical": tuple(categorical), "seed": seed},
-                        per_factor=gaps.tolist(), matrix=accuracy[: codes.shape[1]].tolist())
+    codes, factors = checked(codes, factors)
+    train, test, settings = train_and_test(len(codes), n_train, n_test, seed)
+    columns, starts = indicator_columns(codes, categorical)
+    blocks = np.split(columns, starts[1:], axis=1)
+    if len(blocks) == 1:
+        blocks.append(np.zeros((len(codes), 1)))
+    machine = LinearSVC(C=PENALTY, class_weight="balanced", dual=False)
+    accuracy = np.array([[machine.fit(x[train], y[train]).score(x[test], y[test]) for y in factors.T] for x in blocks])
+    second, best = np.sort(accuracy, axis=0)[-2:]
+    gaps = best - second
+    return MetricResult("SAP", float(gaps.mean()), settings, None, gaps.tolist(), accuracy[: codes.shape[1]].tolist())
 
 
 def explicitness(codes: Array, factors: Array, *, categorical: Collection[int] = (), n_train: int = 10_000,
@@ -340,19 +315,14 @@ def explicitness(codes: Array, factors: Array, *, categorical: Collection[int] =
 
     Args:
         codes: (N, D).
-        factors: (N, F) integers.
+        factors: (N, F >= 2) integers.
     Raises:
         ValueError: see `checked` and `train_and_test`; a factor with one value among the training or test images.
 
     Source: Ridgeway and Mozer, Learning Deep Disentangled Embeddings With the F-Statistic Loss (2018).
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import roc_auc_score
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    codes, factors = checked(codes, factors, categorical)
-    train, test = train_and_test(len(codes), n_train, n_test, np.random.default_rng(seed))
+    codes, factors = checked(codes, factors)
+    train, test, settings = train_and_test(len(codes), n_train, n_test, seed)
     columns, _ = indicator_columns(codes, categorical)
     areas = []
     for y in factors.T:
@@ -360,6 +330,86 @@ def explicitness(codes: Array, factors: Array, *, categorical: Collection[int] =
         probs = model.predict_proba(columns[test])
         areas.append(float(np.mean([roc_auc_score(y[test] == value, probs[:, c])
                                     for c, value in enumerate(model.classes_) if (y[test] == value).any()])))
-    return MetricResult("explicitness", float(np.mean(areas)),
-                        {"classifier": "multinomial logistic regression", "n_train": len(train), "n_test": len(test),
-                         "categorical": tuple(categorical), "seed": seed}, per_factor=areas)
+    return MetricResult("explicitness", float(np.mean(areas)), settings, per_factor=areas)
+
+
+def evenness(importance: Array) -> Array:
+    """The entropy of each row's importances, to the base of their number: 0 for one important column, 1 for all alike.
+
+    Args:
+        importance: (D, F >= 2), not negative. A row without importance counts as one where all are alike.
+    Returns:
+        (D,) in [0, 1].
+    """
+    shares = (importance + 1e-11) / (importance + 1e-11).sum(axis=1, keepdims=True)
+    return -(shares * np.log(shares)).sum(axis=1) / np.log(importance.shape[1])
+
+
+def dci_of_importances(name: str, importance: Array, right: Array, settings: dict[str, Any]) -> list[MetricResult]:
+    """The three scores of one matrix of importances.
+
+    Disentanglement is 1 where every column of the codes matters for one factor only, completeness where every factor
+    needs one column only; both are means by importance. Informativeness is the accuracy, mean per factor.
+
+    Args:
+        name: of the estimator, first word of the names of the scores.
+        importance: (D, F >= 2) of each column for each factor, not negative; each column sums to 1 or is 0.
+        right: (N, F) whether each factor of each test image was predicted correctly.
+    """
+    # A factor cannot be spread over a single column; a second one without importance makes that a score of 1.
+    of_factors = importance.T if len(importance) > 1 else np.pad(importance.T, ((0, 0), (0, 1)))
+    disentangled, complete = 1 - evenness(importance), 1 - evenness(of_factors)
+    scores = [np.average(parts, weights=rows.sum(axis=1) + 1e-11)
+              for parts, rows in ((disentangled, importance), (complete, of_factors))]
+    matrix = importance.tolist()
+    return [
+        MetricResult(f"{name} disentanglement", float(scores[0]), settings, matrix=matrix),
+        MetricResult(f"{name} completeness", float(scores[1]), settings, None, complete.tolist(), matrix),
+        mean_result(f"{name} informativeness", right.mean(axis=1), settings, right.mean(axis=0).tolist(), matrix),
+    ]
+
+
+def dci_histogram(codes: Array, factors: Array, *, categorical: Collection[int] = (), n_train: int = 10_000,
+                  n_test: int = 5_000, seed: int = 0) -> list[MetricResult]:
+    """DCI from histogram boosting, importance = log-likelihood of training images lost by shuffling a column.
+
+    Not comparable with published DCI (`benchmarks/published_dci.py`, minutes long), which has other trees and another
+    importance. As there, importances of a factor sum to 1, and a code of noise spreads them evenly and scores near 0.
+
+    Args:
+        codes: (N, D).
+        factors: (N, F >= 2) integers.
+        categorical: at most 255 categories each.
+    Returns:
+        Disentanglement, completeness and informativeness, see `dci_of_importances`.
+    Raises:
+        ValueError: see `checked` and `train_and_test`.
+
+    Source: Eastwood and Williams, A Framework for the Quantitative Evaluation of Disentangled Representations (2018);
+    permutation importance of Breiman, Random Forests (2001).
+    """
+    def log_likelihood(model: HistGradientBoostingClassifier, x: Array, y: Array) -> float:
+        return -log_loss(y, model.predict_proba(x), labels=model.classes_)
+
+    codes, factors = checked(codes, factors)
+    codes = np.column_stack([numbered(column) if d in categorical else column for d, column in enumerate(codes.T)])
+    train, test, settings = train_and_test(len(codes), n_train, n_test, seed)
+    few = train[:N_SHUFFLED]
+    lost, right = [], []
+    for y in factors.T:
+        model = HistGradientBoostingClassifier(max_iter=ROUNDS, max_leaf_nodes=8, early_stopping=False,
+                                               categorical_features=sorted(categorical) or None, random_state=seed)
+        model.fit(codes[train], y[train])
+        right.append(model.predict(codes[test]) == y[test])
+        lost.append(permutation_importance(model, codes[few], y[few], scoring=log_likelihood, n_repeats=1,
+                                           random_state=seed).importances_mean)
+    importance = np.maximum(lost, 0).T
+    shares = importance / np.maximum(importance.sum(axis=0), 1e-12)
+    return dci_of_importances("DCI-histogram", shares, np.stack(right, axis=1), settings)
+
+
+SCORES: dict[str, Callable[..., Any]] = {
+    "beta-VAE score": beta_vae_score, "FactorVAE score": factor_vae_score, "MIG": mig, "SAP": sap_score,
+    "modularity": modularity, "explicitness": explicitness, "DCI-histogram": dci_histogram,
+}
+"""What `factor_scores` computes, by name; DCI-histogram are three scores."""

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mrvae_lib.analysis.evaluation import informative_reals
 from mrvae_lib.analysis.pictures import tile
-from mrvae_lib.analysis.traversals import bit_flips, code_lattice, real_sweep, sweep_values
+from mrvae_lib.analysis.traversals import sweep_values, traverse
 from mrvae_lib.model.codes import all_codes, code_name
 from mrvae_lib.model.vae import MRVAE
 
@@ -109,11 +109,11 @@ def plot_traversals(model: MRVAE, mu: Tensor, bits: Tensor, kl_of_real: Sequence
     n_pairs = min(columns // 2, len(mu))
     rows, names, captions = [], [], []
     for i in reals:
-        rows.append(real_sweep(model, mu[0], bits[0], i, values[i]))
+        rows.append(traverse(model, mu[0], bits[0], real=i, values=values[i]))
         names.append(f"z{i}\n{kl_of_real[i]:.2f} nats")
         captions += [f"{value:+.2f}" for value in values[i].tolist()]
     for k in range(model.n_bits):
-        flips = bit_flips(model, mu[:n_pairs], bits[:n_pairs], k).flatten(0, 1)
+        flips = traverse(model, mu[:n_pairs], bits[:n_pairs], bit=k).flatten(0, 1)
         rows += [flips, flips.new_ones(columns - len(flips), *flips.shape[1:])]
         names.append(f"b{k}\n{information_of_bit[k]:.2f} nats" if len(information_of_bit) else f"b{k}")
         captions += ["off", "on"] * n_pairs + [""] * (columns - len(flips))
@@ -132,7 +132,8 @@ def plot_code_lattice(model: MRVAE, z: Tensor, probs: Tensor | None = None) -> A
     names = [code_name(code) for code in all_codes(model.n_bits)]
     if probs is not None:
         names = [f"{name}  {100 * share:.0f} %" for name, share in zip(names, probs.tolist(), strict=True)]
-    return show_pictures(code_lattice(model, z), 2 ** math.ceil(model.n_bits / 2), captions=names)
+    pictures = traverse(model, z, torch.zeros(model.n_bits))
+    return show_pictures(pictures, 2 ** math.ceil(model.n_bits / 2), captions=names)
 
 
 def plot_scatter(mu: Tensor, labels: Tensor | None = None, label_names: Sequence[str] = ()) -> Axes:
@@ -140,17 +141,13 @@ def plot_scatter(mu: Tensor, labels: Tensor | None = None, label_names: Sequence
 
     Args:
         mu: (N, D), N > 1, D >= 1; two reals are drawn as they are.
-        labels: (N,); with them the title says how often a point's 5 nearest neighbours share its label.
-    Raises:
-        ValueError: no real, or fewer than two images.
+        labels: (N,), for the colours.
     """
     from sklearn.decomposition import PCA
 
-    if mu.ndim != 2 or len(mu) < 2 or not mu.shape[1]:
-        raise ValueError(f"mu must be (N, D) with N at least 2 and D at least 1, got {tuple(mu.shape)}")
     points, axes = mu.numpy(), ("z0", "z1")
     if mu.shape[1] != 2:
-        points = PCA(n_components=min(2, mu.shape[1]), random_state=0).fit_transform(points)
+        points = PCA(n_components=min(2, *mu.shape), random_state=0).fit_transform(points)
         points = np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
         axes = ("first principal axis", "second principal axis")
     ax = plt.subplots(figsize=(7, 5.4))[1]
@@ -165,8 +162,6 @@ def plot_scatter(mu: Tensor, labels: Tensor | None = None, label_names: Sequence
                        label=label_names[label] if label_names else str(label), **style)
         ax.legend(frameon=False, fontsize=8, markerscale=max(1, 5 / style["s"] ** 0.5), loc="center left",
                   bbox_to_anchor=(1, 0.5))
-        ax.set_title(f"the 5 nearest neighbours agree with a point's label in {_knn_agreement(points, labels):.0%}",
-                     fontsize=9, loc="left")
     _finish(ax, *axes)
     return ax
 
@@ -264,30 +259,14 @@ def _curves(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> dict[str,
     for row in rows:
         for prefix, values in (("", row), ("test ", row.get("test", {}))):
             for key in keys:
-                value = _neg_elbo(values) if key == "neg_elbo" else values.get(key)
-                if isinstance(value, (int, float)):
-                    named = {NAMES.get(key, key): value}
-                elif isinstance(value, Mapping):
-                    named = dict(value)
-                else:
-                    named = {f"{'z' if key == 'kl_of_real' else 'b'}{i}": each for i, each in enumerate(value or ())}
-                for name, each in named.items():
+                value = values.get(key, {})
+                if isinstance(value, Sequence):
+                    value = {f"{'z' if key == 'kl_of_real' else 'b'}{i}": each for i, each in enumerate(value)}
+                elif not isinstance(value, Mapping):
+                    value = {NAMES.get(key, key): value}
+                for name, each in value.items():
                     found.setdefault(prefix + name, []).append((row["epoch"], each))
     return {name: points for name, points in found.items() if any(value for _, value in points)}
-
-
-def _neg_elbo(values: Mapping[str, Any]) -> float | None:
-    parts = [values.get(key) for key in ("reconstruction", "kl_z", "kl_b")]
-    return None if None in parts else sum(parts)  # type: ignore[arg-type]
-
-
-def _knn_agreement(points: np.ndarray, labels: Tensor, k: int = 5) -> float:
-    """Share of points whose label is the most frequent one of their k nearest other points."""
-    from sklearn.neighbors import NearestNeighbors
-
-    k = min(k, len(points) - 1)
-    nearest = NearestNeighbors(n_neighbors=k).fit(points).kneighbors(return_distance=False)  # without the point itself
-    return float((labels[torch.from_numpy(nearest)].mode(dim=1).values == labels).double().mean())
 
 
 def _latent_names(n_reals: int, n_bits: int) -> list[str]:

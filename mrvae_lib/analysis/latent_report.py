@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from sklearn.metrics import normalized_mutual_info_score
 from torch import Tensor
 
-from mrvae_lib.analysis.evaluation import Evaluation, encode_set, evaluate, scored_part
+from mrvae_lib.analysis.evaluation import encode_set, evaluate, scored_part
 from mrvae_lib.analysis.factor_scores import factor_scores
 from mrvae_lib.analysis.image_measures import targets
 from mrvae_lib.analysis.metric_result import Array, MetricResult, equal_width_bins, information_matrix
@@ -18,7 +20,10 @@ from mrvae_lib.data import ImageSet
 from mrvae_lib.model.codes import CodeTable
 from mrvae_lib.model.vae import MRVAE, Posterior
 
-BINS, N_FLIPPED = 20, 500
+N_FLIPPED = 500
+"""Images at which a bit is flipped."""
+ACTIVE = 0.01
+"""The least variance over images of the posterior mean of an active unit."""
 NAMED = 0.1
 """Nats that a latent must carry, and tell of a target beyond chance, to be named after it."""
 
@@ -60,9 +65,9 @@ class BitRow:
 
     @property
     def state(self) -> str:
-        """`constant` for a bit that is the same for all images, `undecided` for one tossed for each, else `used`."""
+        """`constant` for a bit that is the same for all images, `undecided` for one tossed for each, else empty."""
         if self.information >= NAMED:
-            return "used"
+            return ""
         return "constant" if min(self.share_on, 1 - self.share_on) < 0.01 else "undecided"
 
 
@@ -70,7 +75,8 @@ class BitRow:
 class Measured:
     """What one network scores."""
 
-    scores: Evaluation
+    scores: dict[str, Any]
+    """What `evaluate` says."""
     metrics: dict[str, MetricResult]
     """By name, in the order of a table; which there are depends on what is known of the images."""
     told: dict[str, dict[str, MetricResult]]
@@ -95,8 +101,8 @@ class Measurement:
 def measure(model: MRVAE, test: ImageSet, train: ImageSet) -> Measurement:
     """Measure a model.
 
-    Scores of disentanglement are read on `test` and `train` together, for they compare a code with the factors of a
-    whole set; all else on `test`, with majorities and neighbours from `train`. Large sets are cut to `scored_part`.
+    Scores of disentanglement are read on `train`, for they compare a code with the factors of a whole set and need many
+    images; all else on `test`, with majorities and neighbours from `train`. Large sets are cut to `scored_part`.
 
     Args:
         train: may be `test` itself.
@@ -123,39 +129,36 @@ def untrained(model: MRVAE) -> MRVAE:
 def _measured(model: MRVAE, test: ImageSet, train: ImageSet, codes: Posterior, asked: Mapping[str, Tensor], *,
               kmeans: bool = True) -> Measured:
     train_codes = codes if train is test else encode_set(model, train)
-    metrics = {"active units": active_units(codes.mu.numpy())} if model.n_reals else {}
-    if test.factors is not None and train.factors is not None and len(test.factor_names) > 1:
-        both = [(codes.mu, codes.bits, test.factors)]
-        both += [] if train is test else [(train_codes.mu, train_codes.bits, train.factors)]
-        metrics |= factor_scores(*(torch.cat(parts).numpy() for parts in zip(*both, strict=True)))
-    metrics |= label_scores(codes, test, train_codes, train)
+    results = [active_units(codes.mu.numpy())] if model.n_reals else []
+    if train.factors is not None and len(train.factor_names) > 1:
+        parts = (train_codes.mu, train_codes.bits, train.factors)
+        results += factor_scores(*(part.numpy() for part in parts)).values()
+    if test.labels is not None and train.labels is not None:
+        results += label_scores(codes, test.labels.numpy(), train_codes, train.labels.numpy())
     scores = evaluate(model, test, train, test_codes=codes, train_codes=train_codes, kmeans=kmeans)
-    return Measured(scores, metrics, told_of(codes, asked))
+    return Measured(scores, {result.name: result for result in results}, told_of(codes, asked))
 
 
-def label_scores(codes: Posterior, test: ImageSet, train_codes: Posterior, train: ImageSet) -> dict[str, MetricResult]:
-    """NMI of code and label, and 5 neighbours by the means of z (of the bits where there is no real), by name.
+def label_scores(codes: Posterior, labels: Array, train_codes: Posterior, train_labels: Array) -> list[MetricResult]:
+    """With bits, NMI of code and label; with reals, 5 neighbours by the means of z.
 
     Normalised mutual information is 1 where codes and labels name the same groups. It grows by chance with the number
     of codes: compare at equal number.
-    """
-    from sklearn.metrics import normalized_mutual_info_score
 
-    if test.labels is None or train.labels is None:
-        return {}
-    results = {}
+    Args:
+        codes, labels: of the test images.
+        train_codes, train_labels: where neighbours are looked for; if these are the test images, too, the neighbours of
+            the first third are looked for among the others, for no image may be its own neighbour.
+    """
+    results = []
     if codes.bits.shape[1]:
-        score = normalized_mutual_info_score(test.labels.numpy(), codes.code_index.numpy())
-        results["NMI of code and label"] = MetricResult("NMI", float(score), {"n": len(test)})
-    known, asked = _columns(train_codes), _columns(codes)
-    known_labels, asked_labels = train.labels.numpy(), test.labels.numpy()
-    if train is test:  # an image must not be its own neighbour
-        third = len(asked) // 3
-        known, asked = known[third:], asked[:third]
-        known_labels, asked_labels = known_labels[third:], asked_labels[:third]
-    where = "z" if codes.mu.shape[1] else "b"
-    for result in knn_accuracy(known, known_labels, asked, asked_labels):
-        results[f"{result.name}, from {where}"] = result
+        score = normalized_mutual_info_score(labels, codes.code_index.numpy())
+        results.append(MetricResult("NMI of code and label", float(score), {"n": len(labels)}))
+    if codes.mu.shape[1]:
+        third = len(labels) // 3
+        first, rest = (slice(third), slice(third, None)) if train_codes is codes else (slice(None), slice(None))
+        results += knn_accuracy(train_codes.mu[rest].numpy(), train_labels[rest], codes.mu[first].numpy(),
+                                labels[first])
     return results
 
 
@@ -167,32 +170,25 @@ def told_of(codes: Posterior, asked: Mapping[str, Tensor]) -> dict[str, dict[str
     Returns:
         Without the kind of latent that the model does not have.
     """
-    told = {}
-    if codes.bits.shape[1]:
-        index = codes.code_index.numpy()
-        told["b"] = {name: information_told(index, target.numpy(), categorical=True) for name, target in asked.items()}
-    if codes.mu.shape[1]:
-        z = codes.sample(torch.Generator().manual_seed(0))[0].numpy()
-        told["z"] = {name: information_told(z, target.numpy()) for name, target in asked.items()}
-    return told
+    z = codes.sample(torch.Generator().manual_seed(0))[0]
+    known = {"b": codes.code_index} if codes.bits.shape[1] else {}
+    known |= {"z": z} if z.shape[1] else {}
+    return {kind: {name: information_told(code.numpy(), target.numpy(), categorical=kind == "b")
+                   for name, target in asked.items()} for kind, code in known.items()}
 
 
-def active_units(means: Array, *, threshold: float = 0.01) -> MetricResult:
-    """How many latents have a posterior mean that varies over images by more than a threshold.
+def active_units(means: Array) -> MetricResult:
+    """How many latents have a posterior mean whose variance over images is above `ACTIVE`.
 
     Not the count of active reals, which goes by KL.
 
     Args:
         means: (N >= 2, D) posterior means.
-        threshold: smallest variance of an active unit.
-    Returns:
-        `per_latent` is the variance of each mean.
 
     Source: Burda et al., Importance Weighted Autoencoders (2016).
     """
     variance = means.var(axis=0, ddof=1, dtype=np.float64)
-    return MetricResult("active units", float((variance > threshold).sum()), {"threshold": threshold, "n": len(means)},
-                        per_latent=variance.tolist())
+    return MetricResult("active units", float((variance > ACTIVE).sum()), {"threshold": ACTIVE, "n": len(means)})
 
 
 def real_rows(codes: Posterior, asked: Mapping[str, Tensor]) -> list[RealRow]:
@@ -234,10 +230,6 @@ def bit_rows(model: MRVAE, codes: Posterior, asked: Mapping[str, Tensor], labels
     return rows
 
 
-def _columns(codes: Posterior) -> Array:
-    return (codes.mu if codes.mu.shape[1] else torch.sigmoid(codes.bit_logits)).numpy()
-
-
 def _most_told(columns: Array, asked: Mapping[str, Tensor]) -> list[tuple[str, float, float]]:
     """For each column, the target of which it tells most, how much in nats, and how much of that is beyond chance.
 
@@ -245,9 +237,10 @@ def _most_told(columns: Array, asked: Mapping[str, Tensor]) -> list[tuple[str, f
     """
     if not asked or not columns.shape[1]:
         return [("", 0.0, 0.0)] * columns.shape[1]
-    told, _ = information_matrix(columns, np.column_stack([values.numpy() for values in asked.values()]), bins=BINS)
-    n_bins = np.array([len(np.unique(equal_width_bins(column, BINS))) for column in columns.T])
-    n_values = np.array([len(values.unique()) for values in asked.values()])
+    values = np.column_stack([target.numpy() for target in asked.values()])
+    told, _ = information_matrix(columns, values)
+    n_bins = np.array([len(np.unique(equal_width_bins(column))) for column in columns.T])
+    n_values = np.array([len(np.unique(value)) for value in values.T])
     beyond = told - np.outer(n_bins - 1, n_values - 1) / (2 * len(columns))
     return [(list(asked)[f], float(told[d, f]), float(beyond[d, f])) for d, f in enumerate(beyond.argmax(axis=1))]
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import mutual_info_score
 
 Array = NDArray[Any]
+
+BINS = 20
+"""Of equal width, into which a column is cut before mutual information is counted."""
 
 
 @dataclass(frozen=True)
@@ -24,85 +27,72 @@ class MetricResult:
     """Of `score`, where it is a mean over independent images or votes; None elsewhere."""
     per_factor: Sequence[float] = ()
     """(F,) what each factor scores alone; empty where the score has no such part."""
-    per_latent: Sequence[float] = ()
-    """(D,) what each column of the codes scores alone; empty where the score has no such part."""
     matrix: Sequence[Sequence[float]] = ()
     """(D, F) what the score is computed from: mutual information, votes, accuracies or importances."""
 
 
-def binomial_error(share: float, n: int) -> float:
-    """Standard error of a share of n independent draws."""
-    return math.sqrt(share * (1 - share) / n)
+def mean_result(name: str, values: Array, settings: dict[str, Any], per_factor: Sequence[float] = (),
+                matrix: Sequence[Sequence[float]] = ()) -> MetricResult:
+    """The mean of a number per independent image or vote, (N,), with its standard error."""
+    return MetricResult(name, float(values.mean()), settings, float(values.std() / np.sqrt(len(values))), per_factor,
+                        matrix)
 
 
-def checked(codes: Array, factors: Array, categorical: Collection[int] = (), *,
-            min_factors: int = 1) -> tuple[Array, Array]:
-    """Codes (N, D) as float64 and factors (N, F), after a check that a score can be computed from them.
+def checked(codes: Array, factors: Array) -> tuple[Array, Array]:
+    """Codes (N, D) as float64 and factors (N, F), their values numbered from 0, after a check that they can be scored.
 
     Args:
         codes: (N, D), finite numbers.
-        factors: (N, F), integers; at least two values each.
-        categorical: columns of `codes` that hold category numbers.
+        factors: (N, F >= 2), integers; at least two values each.
     Raises:
         ValueError: a shape, a length, a type or a value is not as above.
     """
     codes, factors = np.asarray(codes, dtype=np.float64), np.asarray(factors)
-    if codes.ndim != 2 or not codes.size:
-        raise ValueError(f"codes must be (N, D) with N and D at least 1, got {codes.shape}")
-    if factors.ndim != 2 or factors.shape[1] < min_factors:
-        raise ValueError(f"factors must be (N, F) with F at least {min_factors}, got {factors.shape}")
-    if len(codes) != len(factors):
-        raise ValueError(f"codes and factors must describe the same images, got {len(codes)} and {len(factors)}")
+    if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors) or factors.shape[1] < 2 or not codes.size:
+        raise ValueError(f"codes must be (N, D) and factors (N, F) of the same images, D at least 1 and F at least 2, "
+                         f"got {codes.shape} and {factors.shape}")
     if factors.dtype.kind not in "biu":
         raise ValueError(f"factors must be integers, got {factors.dtype}")
     if not np.isfinite(codes).all():
         raise ValueError(f"codes must be finite; column {int(np.argmin(np.isfinite(codes).all(axis=0)))} is not")
-    constant = np.flatnonzero(factors.min(axis=0) == factors.max(axis=0))
-    if constant.size:
-        raise ValueError(f"each factor needs two values or more; factor {constant[0]} has one: leave that column out")
-    for column in categorical:
-        if not 0 <= column < codes.shape[1]:
-            raise ValueError(f"categorical columns must be in 0..{codes.shape[1] - 1}, got {column}")
+    factors = np.column_stack([numbered(column) for column in factors.T])
+    if not factors.any(axis=0).all():
+        constant = int(np.argmin(factors.any(axis=0)))
+        raise ValueError(f"each factor needs two values or more; factor {constant} has one: leave that column out")
     return codes, factors
 
 
-def train_and_test(n_images: int, n_train: int, n_test: int, rng: np.random.Generator) -> tuple[Array, Array]:
+def train_and_test(n_images: int, n_train: int, n_test: int, seed: int) -> tuple[Array, Array, dict[str, Any]]:
     """Indices of training and of test images, disjoint; in the same proportion where there are fewer images.
 
-    Raises:
-        ValueError: one of the two sets would have fewer than 2 images.
+    Returns:
+        Both, and what a `MetricResult` says of them in its settings.
     """
     train = round(n_train * min(1, n_images / (n_train + n_test)))
     test = min(n_test, n_images - train)
-    if train < 2 or test < 2:
-        raise ValueError(f"{n_images} images are too few for {n_train} to train on and {n_test} to test with")
-    order = rng.permutation(n_images)
-    return order[:train], order[train : train + test]
+    order = np.random.default_rng(seed).permutation(n_images)
+    return order[:train], order[train : train + test], {"n_train": train, "n_test": test, "seed": seed}
 
 
 def numbered(column: Array) -> Array:
     """Category numbers (N,) as 0, 1, 2 ..., in the order of the values."""
-    return np.unique(column, return_inverse=True)[1].reshape(-1)
+    return np.unique(column, return_inverse=True)[1]
 
 
-def equal_width_bins(column: Array, bins: int) -> Array:
-    """The bin of each value of a column, (N,) integers from 0: bins of equal width from its smallest to its largest."""
-    return np.digitize(column, np.histogram_bin_edges(column, bins)[:-1]) - 1
+def equal_width_bins(column: Array) -> Array:
+    """The bin of each value of a column, (N,) integers from 0, of `BINS` from its smallest value to its largest."""
+    return np.digitize(column, np.histogram_bin_edges(column, BINS)[:-1]) - 1
 
 
-def information_matrix(codes: Array, factors: Array, *, bins: int = 20,
-                       categorical: Collection[int] = ()) -> tuple[Array, Array]:
+def information_matrix(codes: Array, factors: Array, categorical: Collection[int] = ()) -> tuple[Array, Array]:
     """Plug-in mutual information of every column with every factor, and the entropy of every factor.
 
     Args:
-        codes: (N, D). Columns are cut into `bins` equal-width bins (exact for bits); `categorical` ones are not cut.
+        codes: (N, D). Columns are cut into `equal_width_bins` (exact for bits); `categorical` ones are not cut.
         factors: (N, F) integers.
     Returns:
         (D, F) and (F,), nats.
     """
-    from sklearn.metrics import mutual_info_score
-
-    columns = [numbered(column) if d in categorical else equal_width_bins(column, bins)
-               for d, column in enumerate(codes.T)]
+    columns = [column if d in categorical else equal_width_bins(column) for d, column in enumerate(codes.T)]
     told = np.array([[mutual_info_score(factor, column) for factor in factors.T] for column in columns])
     return told, np.array([mutual_info_score(factor, factor) for factor in factors.T])

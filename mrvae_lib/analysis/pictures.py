@@ -42,12 +42,6 @@ def png_bytes(picture: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def save_strip(pictures: Tensor, path: Path, *, columns: int, scale: int = 2) -> Path:
-    """Write (N, C, H, W) pictures in [0, 1] as one PNG, row by row, each pixel `scale` pixels wide."""
-    Image.fromarray(enlarged(tile(pictures, columns), scale)).save(path)
-    return path
-
-
 def save_gif(frames: Tensor, path: Path, *, scale: int = 3, milliseconds: int = 90) -> Path:
     """Write an animation, each pixel `scale` pixels wide.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import platform
-from dataclasses import asdict
 from html import escape
 from pathlib import Path
 from string import Template
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mrvae_lib.analysis.evaluation import Evaluation, encoded_examples, evaluate, informative_reals
+from mrvae_lib.analysis.evaluation import encoded_examples, evaluate, informative_reals
 from mrvae_lib.analysis.figures import (
     figure_png,
     plot_code_lattice,
@@ -24,8 +23,9 @@ from mrvae_lib.analysis.figures import (
     save_figure,
     show_pictures,
 )
-from mrvae_lib.analysis.pictures import save_gif, save_strip
-from mrvae_lib.analysis.traversals import RANGES, bit_flips, interpolate, real_sweep, sweep_values
+from mrvae_lib.analysis.pictures import save_gif
+from mrvae_lib.analysis.tables import score_rows
+from mrvae_lib.analysis.traversals import sweep_values, traverse
 from mrvae_lib.config import RunConfig, load_config
 from mrvae_lib.data import ImageSet
 from mrvae_lib.errors import ConfigError
@@ -40,15 +40,6 @@ KINDS = {"reconstructions": "Test images and their reconstructions", "sweep": "W
 """The pictures under the slider, and what to write above them."""
 ENDS = {"pictures/history.png": "How reconstructions grew", "pictures/scatter.png": "Where the encoder puts the test "
         "images", "traversals.png": "Each latent of the finished model"}
-SCORES = {
-    "neg_elbo": ("−ELBO", "nats per image, on hard bits"),
-    "reconstruction": ("reconstruction", "nats per image"),
-    "kl_z": ("KL of z", "nats per image"),
-    "kl_b": ("KL of b", "nats per image"),
-    "information_of_code": ("information of the code", "nats per image"),
-    "code_accuracy": ("label accuracy of the code", "majority label of each hard code, set on training images"),
-    "kmeans_accuracy": ("label accuracy of k-means", "as many clusters as codes"),
-}
 
 
 def write_report(model: MRVAE, config: RunConfig, folder: Path, train: ImageSet, test: ImageSet, *, command: str
@@ -57,13 +48,13 @@ def write_report(model: MRVAE, config: RunConfig, folder: Path, train: ImageSet,
     scores = evaluate(model, test, train)
     model.card = model_card(config, scores, test, command)
     model.examples = encoded_examples(model, test)
-    save_figure(plot_reconstructions(model, test.first(N_SHOWN).floats()), folder / "reconstructions.png")
+    write_reconstructions(model, test, folder / "reconstructions.png")
     write_traversals(model, folder)
     save_model(model, folder / "model")
     write_page(folder)
 
 
-def model_card(config: RunConfig, scores: Evaluation, test: ImageSet, command: str) -> dict[str, Any]:
+def model_card(config: RunConfig, scores: dict[str, Any], test: ImageSet, command: str) -> dict[str, Any]:
     """How a model was made and what it scores, as plain values."""
     return {
         "command": command,
@@ -72,7 +63,7 @@ def model_card(config: RunConfig, scores: Evaluation, test: ImageSet, command: s
         "label_names": list(test.label_names),
         "factor_names": list(test.factor_names),
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
-        "scores": asdict(scores),
+        "scores": scores,
         "run": config.model_dump(mode="json", exclude_none=True),
     }
 
@@ -85,70 +76,48 @@ def write_traversals(model: MRVAE, folder: Path) -> list[Path]:
     mu, bits, scores = model.examples["mu"].float(), model.examples["bits"].float(), model.card["scores"]
     kl_of_real, of_bits = scores["kl_of_real"], scores["information_of_bit"]
     values = torch.cat([there := sweep_values(15), there.flip(0)[1:-1]])
-    columns = [real_sweep(model, mu[0], bits[0], i, values) for i in informative_reals(kl_of_real)]
+    columns = [traverse(model, mu[0], bits[0], real=i, values=values) for i in informative_reals(kl_of_real)]
     for k in range(model.n_bits):
-        off_on = bit_flips(model, mu[:1], bits[:1], k)[0]
-        columns.append(off_on.repeat_interleave(len(values) // 2, dim=0)[: len(values)])
-    if not columns:
-        columns = [model.decode(mu[:1], bits[:1]).detach().expand(len(values), -1, -1, -1)]
+        columns.append(traverse(model, mu[0], bits[0], bit=k).repeat_interleave(len(values) // 2, dim=0))
+    frames = torch.stack(columns, dim=1) if columns else model.decode(mu[:1], bits[:1]).detach()[None]
     return [save_figure(plot_traversals(model, mu, bits, kl_of_real, of_bits), folder / "traversals.png"),
-            save_gif(torch.stack(columns, dim=1), folder / "traversals.gif")]
+            save_gif(frames, folder / "traversals.gif")]
 
 
-def write_more_traversals(model: MRVAE, folder: Path, *, start: int | None = 0, kind: str = "absolute") -> list[Path]:
-    """What a run does not draw by itself: an animation per real, every code, and latents crossed and mixed.
+def write_more_traversals(model: MRVAE, folder: Path, *, start: int = 0) -> list[Path]:
+    """What a run does not draw by itself: an animation per real, and every code.
 
-    Writes `anim_z0.gif` and so on, each real alone from -3 to 3 in 10 frames; `sweeps.png`, a row per informative
-    real; with bits, `lattice.png` (K up to 8); with both, `bit_by_real.png`, the most informative real swept with the
-    most informative bit off, then on; and `interpolation.png`, from the start to each of five examples.
+    Writes `anim_z0.gif` and so on, each real alone from -3 to 3 in 10 frames; `sweeps.png`, a row per informative real;
+    and, with up to 8 bits, `lattice.png`.
 
     Args:
-        start: which of the model's examples to start from; None draws from the prior, seed 0.
-        kind: the range of the sweeps; `data` takes the quantiles 0.05 and 0.95 of the examples.
+        start: which of the model's examples to start from.
     Raises:
-        ConfigError: there is no such example or range.
+        ConfigError: there is no such example.
 
     Source: the animations are those of miyosuda/disentangled_vae; frame k of 10 shows the value -3 + 6 k / 9.
     """
-    mu, bits, scores = model.examples["mu"].float(), model.examples["bits"].float(), model.card["scores"]
-    if kind not in RANGES:
-        raise ConfigError(f"a range is {', '.join(RANGES)}, got {kind!r}")
-    if start is not None and not 0 <= start < len(mu):
+    mu, bits = model.examples["mu"].float(), model.examples["bits"].float()
+    kl_of_real = model.card["scores"]["kl_of_real"]
+    if not 0 <= start < len(mu):
         raise ConfigError(f"start must be 0..{len(mu) - 1}, the model's examples, got {start}")
-    if start is None:
-        generator = torch.Generator().manual_seed(0)
-        b = torch.randint(2, (model.n_bits,), generator=generator).float()
-        z = torch.randn(model.n_reals, generator=generator)
-    else:
-        z, b = mu[start], bits[start]
-    swings = [real_sweep(model, z, b, i, sweep_values(10, ends=(-3, 3))) for i in range(model.n_reals)]
+    z, b = mu[start], bits[start]
+    swings = [traverse(model, z, b, real=i, values=sweep_values(10, (-3, 3))) for i in range(model.n_reals)]
     written = [save_gif(swing[:, None], folder / f"anim_z{i}.gif", milliseconds=100) for i, swing in enumerate(swings)]
-    values = [sweep_values(11, kind, means=mu[:, i]) for i in range(model.n_reals)]
-    reals = informative_reals(scores["kl_of_real"])
-    if reals:
-        sweeps = torch.cat([real_sweep(model, z, b, i, values[i]) for i in reals])
-        names = [f"z{i}\n{values[i][0]:.1f} to {values[i][-1]:.1f}" for i in reals]
-        written.append(save_figure(show_pictures(sweeps, 11, row_names=names), folder / "sweeps.png"))
+    if reals := informative_reals(kl_of_real):
+        sweeps = torch.cat([traverse(model, z, b, real=i) for i in reals])
+        names = [f"z{i}\n{kl_of_real[i]:.2f} nats" for i in reals]
+        captions = [f"{value:+.1f}" for value in sweep_values().tolist()] * len(reals)
+        axes = show_pictures(sweeps, len(sweep_values()), row_names=names, captions=captions)
+        written.append(save_figure(axes, folder / "sweeps.png"))
     if 0 < model.n_bits <= 8:
         written.append(save_figure(plot_code_lattice(model, z), folder / "lattice.png"))
-    if reals and model.n_bits:
-        real, bit = reals[0], int(np.argmax(scores["information_of_bit"] or [0]))
-        off, on = b.clone(), b.clone()
-        off[bit], on[bit] = 0, 1
-        crossed = torch.cat([real_sweep(model, z, code, real, values[real]) for code in (off, on)])
-        axes = show_pictures(crossed, 11, row_names=[f"b{bit} off", f"b{bit} on"], title=f"z{real} sweeps")
-        written.append(save_figure(axes, folder / "bit_by_real.png"))
-    ways = torch.cat([interpolate(model, (z, b), end) for end in zip(mu[-5:], bits[-5:], strict=True)])
-    axes = show_pictures(ways, 11, title="from the start to five examples: reals by steps, bits halfway")
-    return [*written, save_figure(axes, folder / "interpolation.png")]
+    return written
 
 
 def write_reconstructions(model: MRVAE, images: ImageSet, path: Path) -> Path:
-    """Pairs side by side, an image and what the decoder makes of it, for the first `N_SHOWN` images."""
-    x = images.first(N_SHOWN).floats()
-    with torch.inference_mode():
-        pairs = torch.stack([x, model.reconstruct(x)], dim=1).flatten(0, 1)
-    return save_strip(pairs, path, columns=6)
+    """The first images of a set above what the decoder makes of them."""
+    return save_figure(plot_reconstructions(model, images.first(N_SHOWN).floats()), path)
 
 
 def write_page(folder: Path) -> Path:
@@ -207,21 +176,18 @@ def _scores(folder: Path) -> str:
     card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")).get("card", {}) if path.is_file() else {}
     if "scores" not in card:
         return "<p>Not scored: the run has not finished.</p>"
-    scores = card["scores"]
-    shown = [(name, scores[key], note) for key, (name, note) in SCORES.items() if scores.get(key) is not None]
-    rows = "".join(f"<tr><th>{name}</th><td>{value:.3f}</td><td>{note}</td></tr>" for name, value, note in shown)
-    return (f"<table>{rows}</table><p>On {scores['n_images']:,} test images of {escape(card['data'])}. "
+    rows = "".join(f"<tr><th>{name}</th><td>{value}</td><td>{note}</td></tr>"
+                   for name, value, note in score_rows(card["scores"]))
+    return (f"<table>{rows}</table><p>On {card['scores']['n_images']:,} test images of {escape(card['data'])}. "
             f"Made by <code>{escape(card['command'])}</code></p>")
 
 
 def _epochs(pictures: Path) -> str:
     """A section per epoch; the page's script shows the one the slider is at."""
     numbers = sorted(int(path.stem) for path in (pictures / "reconstructions").glob("*.png"))
-    if len(numbers) > MAX_EPOCHS:
-        last = len(numbers) - 1
-        numbers = [numbers[round(i * last / (MAX_EPOCHS - 1))] for i in range(MAX_EPOCHS)]
+    places = np.linspace(0, len(numbers) - 1, min(len(numbers), MAX_EPOCHS)).round().astype(int)
     sections = []
-    for number in numbers:
+    for number in [numbers[place] for place in places]:
         found = [_picture(path.read_bytes(), title, kind) for kind, title in KINDS.items()
                  if (path := pictures / kind / f"{number:04}.png").is_file()]
         sections.append(f'<section class="epoch" data-epoch="{number}">{"".join(found)}</section>')

@@ -16,8 +16,6 @@ from mrvae_lib.errors import CheckpointError, ConfigError, DataError
 if TYPE_CHECKING:
     from mrvae_lib.model.vae import MRVAE
 
-N_SAMPLES, SAMPLES_ACROSS = 64, 16
-
 
 def evaluate(
     run: Run,
@@ -35,7 +33,7 @@ def evaluate(
     if as_json:
         print(json.dumps(asdict(measured)))
         return
-    title = f"{measured.trained.scores.n_images:,} test images of {measured.data}"
+    title = f"{measured.trained.scores['n_images']:,} test images of {measured.data}"
     print_table(("", "trained", "untrained", ""), tables.measurement_rows(measured), title)
     if measured.targets:
         measured_there = "" if measured.factor_names else "All but the label are proxies measured from the images."
@@ -43,17 +41,12 @@ def evaluate(
     if latents:
         print_table(*tables.real_table(measured.reals))
         print_table(*tables.bit_table(measured.bits, measured.label_names))
-    for line in tables.settings_lines(measured.trained):
-        print_line(line, style="dim")
 
 
 def traverse(
     run: Run,
     out: Annotated[Path | None, out_option("Where the pictures go; the run's folder if left out.")] = None,
     start: Annotated[int, typer.Option(min=0, help="Which of the model's examples to start from.")] = 0,
-    prior: Annotated[bool, typer.Option("--prior", help="Start from a draw of the prior instead.")] = False,
-    kind: Annotated[str, typer.Option("--range", metavar="absolute|data|prior", help="Of the sweeps: -2.5 to 2.5, or "
-                                      "the quantiles 0.05 to 0.95 of the data or of the prior.")] = "absolute",
 ) -> None:
     """Draw what each latent does: sweeps, flips, every code, mixtures, an animation per real, reconstructions."""
     from mrvae_lib.analysis.run_report import write_more_traversals, write_reconstructions, write_traversals
@@ -62,8 +55,7 @@ def traverse(
     model = _finished_model(run)
     folder = out or (Path(run) if Path(run).is_dir() else Path())
     folder.mkdir(parents=True, exist_ok=True)
-    paths = write_traversals(model, folder)
-    paths += write_more_traversals(model, folder, start=None if prior else start, kind=kind)
+    paths = write_traversals(model, folder) + write_more_traversals(model, folder, start=start)
     try:
         images = load_dataset(model.card["run"]["data"]["name"], "test")
         paths.append(write_reconstructions(model, images, folder / "reconstructions.png"))
@@ -93,10 +85,9 @@ def export(
     if bool(run) == everything:
         raise ConfigError(f"export takes a run's folder, a shipped model ({', '.join(names)}), or --all")
     if everything:
-        path = export_gallery({name: load_model(name) for name in names}, out or Path("gallery"))
+        print_line(str(export_gallery({name: load_model(name) for name in names}, out or Path("gallery"))))
     else:
-        path = _write_page(run, out)
-    print_line(str(path))
+        print_line(str(_write_page(run, out)))
 
 
 def data(
@@ -105,24 +96,21 @@ def data(
 ) -> None:
     """Say what a data set holds, and draw a picture of samples."""
     import torch
-    from PIL import Image
 
-    from mrvae_lib.analysis.pictures import tile
+    from mrvae_lib.analysis.pictures import enlarged, png_bytes, tile
     from mrvae_lib.analysis.tables import label_counts
     from mrvae_lib.data import load_dataset
 
-    train, test = load_dataset(name, "train"), load_dataset(name, "test")
+    train = load_dataset(name, "train")
     print_table(("split", "images", "shape", "MB in memory", "labels"), [
-        (split, f"{len(images):,}", "x".join(map(str, images.image_shape)), f"{images.nbytes / 1e6:.1f}",
-         label_counts(images)) for split, images in (("train", train), ("test", test))])
+        (split, f"{len(images):,}", "x".join(map(str, images.image_shape)), f"{images.images.nbytes / 1e6:.1f}",
+         label_counts(images)) for split, images in (("train", train), ("test", load_dataset(name, "test")))])
     if train.factors is not None:
-        sizes = [len(column.unique()) for column in train.factors.T]
-        factors = [f"{factor} {size}" for factor, size in zip(train.factor_names, sizes, strict=True)]
-        print_line(f"factors: {', '.join(factors)}")
-    samples = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:N_SAMPLES]
-    picture = Image.fromarray(tile(train.floats(samples), SAMPLES_ACROSS))
+        factors = zip(train.factor_names, train.factors.T, strict=True)
+        print_line("factors: " + ", ".join(f"{factor} {len(values.unique())}" for factor, values in factors))
+    samples = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:64]
     path = out or Path(f"{Path(name).stem}.png")
-    picture.resize((2 * picture.width, 2 * picture.height), Image.Resampling.NEAREST).save(path)
+    path.write_bytes(png_bytes(enlarged(tile(train.floats(samples), 16), 2)))
     print_line(f"samples: {path}")
 
 

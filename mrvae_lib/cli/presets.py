@@ -15,10 +15,10 @@ from mrvae_lib.dialects.ini import IniFile, example_names, is_ini
 def presets(name: Annotated[str, named_argument("[PRESET|FILE]", "Show the settings of this one.")] = "") -> None:
     """List the experiments that can be trained by name, or show the settings of one and what its beta means."""
     if not name:
-        shipped = [(name, load_config(name)) for name in preset_names()]
-        rows = [(name, config.data.name, str(config.model.n_reals), str(config.model.n_bits), config.about)
-                for name, config in shipped]
-        print_table(("preset", "data", "reals", "bits", "about"), rows)
+        shipped = {name: load_config(name) for name in preset_names()}
+        print_table(("preset", "data", "reals", "bits", "about"), [
+            (name, config.data.name, str(config.model.n_reals), str(config.model.n_bits), config.about)
+            for name, config in shipped.items()])
         print_line(f"INI files, for train -c NAME -v VAE|B-VAE: {', '.join(example_names())}")
         return
     config = IniFile.read(name).run() if is_ini(name) else load_config(name)
@@ -37,23 +37,18 @@ def beta_rows(config: RunConfig) -> Iterator[tuple[str, str, str]]:
     if source := config.source:
         yield "stated beta", f"{source.beta:g}", source.project
         yield "", "", CONVENTIONS[source.convention]
-        images = f", {source.n_images:,} training images" if source.n_images else ""
-        white = f", white pixels of {source.white:.4g}" if source.white != 1 else ""
-        yield "", "", f"batch size {source.batch_size:,}{images}{white}"
+        images = f"{source.n_images:,} training images, " if source.n_images else ""
+        yield "", "", f"batch size {source.batch_size:,}, {images}white pixels of {source.white:.4g}"
     name, n_reals = config.data.name, config.model.n_reals
     shape = DATASETS[name].shape if name in DATASETS else load_dataset(name).image_shape
     key = "gamma_z" if config.objective.gamma_z != 0 else "beta_z"
-    values = _values(getattr(config.objective, key))
+    schedule: Schedule = getattr(config.objective, key)
+    values = [schedule] if isinstance(schedule, (int, float)) else [value for _, value in schedule]
     norms = [beta_norm(value, n_reals, shape) for value in values]
     yield "beta_eff", _arrows(values), f"objective.{key}: both terms per image, in nats"
     yield "beta_norm", _arrows(norms), f"beta_eff * {n_reals} reals / {'x'.join(map(str, shape))} pixels"
 
 
-def _values(schedule: Schedule) -> list[float]:
-    """The values that a schedule passes through, without repetitions."""
-    values = [schedule] if isinstance(schedule, (int, float)) else [value for _, value in schedule]
-    return [value for value, _ in groupby(values)]
-
-
 def _arrows(values: list[float]) -> str:
-    return " -> ".join(f"{value:.4g}" for value in values)
+    """The values that a schedule passes through, without repetitions."""
+    return " -> ".join(f"{value:.4g}" for value, _ in groupby(values))

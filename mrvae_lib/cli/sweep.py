@@ -1,26 +1,48 @@
-"""`mrvae sweep`: a grid of settings and seeds, one folder and one process per run, and a table of their scores."""
+"""`mrvae sweep`: a grid of settings and seeds, one folder and one process per run, and a table of their scores.
+
+Each run is an ordinary `mrvae train` in a process of its own.
+"""
 
 from __future__ import annotations
 
 import itertools
 import json
 import math
+import os
 import re
+import signal
 import statistics
+import subprocess
+import sys
+import threading
 import tomllib
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mrvae_lib.cli.app import Quick, Settings, named_argument, out_option, print_line
+from mrvae_lib.config import RunConfig, dump_config, load_config
 from mrvae_lib.errors import ConfigError
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial, Trial
 
 Point = dict[str, Any]
 """One point of the grid: a value per setting, `train.seed` included."""
 Row = dict[str, Any]
 """What came of a run: its point as `settings`, and either its scores by name or its `error`."""
+
+POLL = 0.5
+"""Seconds between two looks at a running process or at the storage."""
+HEARTBEAT, GRACE = 15, 60
+"""Seconds between two heartbeats of a run in a database, and without any until the run goes to another machine."""
 
 
 def sweep(
@@ -36,8 +58,6 @@ def sweep(
     quick: Quick = False,
 ) -> None:
     """Train a grid of settings and seeds, one folder per run; started again, it goes on where it stopped."""
-    from mrvae_lib.cli.sweep_runs import Runner, run_from_storage
-
     name = f"{Path(source).stem}-sweep"
     runner = Runner(source, quick, settings or [], out or Path("runs") / name, workers)
     points = grid(over or [], seeds)
@@ -63,13 +83,13 @@ def parse_over(text: str) -> tuple[str, list[Any]]:
     Raises:
         ConfigError: no key, or no value.
     """
-    key, _, values = text.partition("=")
-    if not key.strip() or not values.strip():
+    key, _, values = (part.strip() for part in text.partition("="))
+    if not key or not values:
         raise ConfigError(f"--over {text!r} must be KEY=VALUE,VALUE,..., for example objective.beta_z=1,2,4")
     try:
-        return key.strip(), tomllib.loads(f"values = [{values}]")["values"]
+        return key, tomllib.loads(f"values = [{values}]")["values"]
     except tomllib.TOMLDecodeError:
-        return key.strip(), [value.strip() for value in values.split(",")]
+        return key, [value.strip() for value in values.split(",")]
 
 
 def grid(over: Sequence[str], n_seeds: int) -> list[Point]:
@@ -78,14 +98,11 @@ def grid(over: Sequence[str], n_seeds: int) -> list[Point]:
     Raises:
         ConfigError: a key or a value comes twice, or the seed is swept by hand.
     """
-    axes = [parse_over(text) for text in over]
-    keys = [key for key, _ in axes]
-    if len(set(keys)) < len(keys) or "train.seed" in keys:
-        raise ConfigError(f"--over names each key once, and seeds are given by --seeds; got {', '.join(keys)}")
-    points = [dict(zip([*keys, "train.seed"], values, strict=True))
-              for values in itertools.product(*(values for _, values in axes), range(n_seeds))]
-    if len({run_name(point) for point in points}) < len(points):
-        raise ConfigError(f"--over {' '.join(over)}: two values are the same")
+    axes = [*map(parse_over, over), ("train.seed", list(range(n_seeds)))]
+    keys, values = zip(*axes, strict=True)
+    points = [dict(zip(keys, combination, strict=True)) for combination in itertools.product(*values)]
+    if len(set(keys)) < len(keys) or len(set(map(run_name, points))) < len(points):
+        raise ConfigError(f"--over names each key and value once, and --seeds gives the seeds; got {' '.join(over)}")
     return points
 
 
@@ -99,44 +116,192 @@ def run_name(point: Point) -> str:
     return re.sub(r"[^\w.,=+-]+", "_", ",".join(as_overrides(point)))
 
 
+@dataclass(frozen=True)
+class Runner:
+    """Trains and scores the points of a grid, in as many processes at a time as there are workers.
+
+    Each process gets its share of the processor's cores, unless OMP_NUM_THREADS says otherwise.
+    """
+
+    source: str
+    quick: bool
+    overrides: Sequence[str]
+    folder: Path
+    workers: int = 1
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Once it is set, running processes write a checkpoint and end, and no other is started."""
+
+    def config(self, point: Point) -> RunConfig:
+        """The configuration of a point's run; of the empty point, the one that all points change."""
+        return load_config(self.source, quick=self.quick, overrides=[*self.overrides, *as_overrides(point)])
+
+    def in_threads(self, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+        """The function's values, computed by as many threads as there are workers.
+
+        Raises:
+            KeyboardInterrupt: after every running process has written its checkpoint.
+        """
+        with ThreadPoolExecutor(self.workers) as pool:
+            try:
+                return list(pool.map(function, items))
+            finally:
+                self.stop.set()
+
+    def run(self, point: Point) -> Row | None:
+        """Train and score a point, unless its folder holds the finished run already; None if it was stopped."""
+        from mrvae_lib.training.checkpoints import in_use
+
+        place = self.folder / run_name(point)
+        place.mkdir(parents=True, exist_ok=True)
+        while in_use(place) and not self.stop.wait(POLL):
+            pass  # a sweep that was killed may have left this run's process behind
+        error = "" if self._scores(point, place) else self._train(point, place)
+        if error is None:
+            return None
+        print(f"{place.name}: {error or 'done'}", flush=True)
+        return {"settings": point, **({"error": error} if error else self._scores(point, place))}
+
+    def _train(self, point: Point, place: Path) -> str | None:
+        """The last line of a run's log if the run has failed, else an empty text; None if it was stopped."""
+        if self.stop.is_set():
+            return None
+        options = [part for item in (*self.overrides, *as_overrides(point)) for part in ("--set", item)]
+        options += ["--quick"] if self.quick else []
+        command = [sys.executable, "-m", "mrvae_lib", "train", self.source, "--out", str(place), *options]
+        threads = str(max(1, (os.cpu_count() or 1) // self.workers))
+        environment = {"OMP_NUM_THREADS": threads, "TQDM_DISABLE": "1", **os.environ}
+        path = place / "train.log"
+        with path.open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log, env=environment,
+                                                      start_new_session=True) as process:
+            while process.poll() is None:
+                if self.stop.wait(POLL):
+                    process.send_signal(signal.SIGINT)  # as Ctrl-C: it writes a checkpoint, for which `with` waits
+                    return None
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        return [f"exit code {process.returncode}", *filter(None, lines)][-1] if process.returncode else ""
+
+    def _scores(self, point: Point, place: Path) -> dict[str, float]:
+        """The scores that are one number, if the folder holds this run and it is finished."""
+        path = place / "model" / "config.json"
+        card = json.loads(path.read_text(encoding="utf-8"))["card"] if path.is_file() else {}
+        if card.get("run") != self.config(point).model_dump(mode="json", exclude_none=True):
+            return {}
+        return {name: value for name, value in card.get("scores", {}).items() if isinstance(value, float)}
+
+
+def run_from_storage(runner: Runner, points: Sequence[Point], storage: str, name: str) -> list[Row]:
+    """Run the points that no other process has, until none is left; all processes share an Optuna study.
+
+    In a database each run leaves heartbeats, and the run of a machine that has died goes to another one. A journal
+    file holds no heartbeats: the run of a machine that has died stays undone.
+
+    Args:
+        storage: the URL of a database (`postgresql://...`, `sqlite:///sweep.db`), or the path of a journal file.
+        name: of the study, to which a hash of the configuration that all points change is added: machines share a
+            sweep if they mean the same one.
+    Returns:
+        One row per point that has ended anywhere, in their order.
+    Raises:
+        ConfigError: Optuna or the storage is not there.
+        KeyboardInterrupt: as `Runner.in_threads`; the runs that were stopped are free for other machines.
+    """
+    base = sha256(dump_config(runner.config({})).encode()).hexdigest()
+    study = _study(storage, f"{name}-{base[:8]}")
+    from optuna import TrialPruned
+    from optuna.storages import fail_stale_trials
+    from optuna.trial import TrialState
+
+    n_before = len(study.trials)
+
+    def alive() -> list[FrozenTrial]:
+        """The trials that have a point, without the failures of an earlier sweep."""
+        trials = study.get_trials(states=(TrialState.RUNNING, TrialState.COMPLETE))
+        return [trial for trial in trials if trial.number >= n_before or "error" not in trial.user_attrs.get("row", ())]
+
+    def objective(trial: Trial) -> float:
+        point = trial.user_attrs["point"]
+        if any(other.user_attrs["point"] == point and other.number < trial.number for other in alive()):
+            raise TrialPruned  # two processes have taken one point: it belongs to its first trial that lives
+        row = runner.run(point)
+        trial.set_user_attr("row", row)
+        return row.get("neg_elbo", math.inf) if row else math.nan  # after NaN the point is free for other machines
+
+    def work(_: int) -> None:
+        while not runner.stop.is_set():
+            fail_stale_trials(study)
+            trials = alive()
+            taken = [trial.user_attrs["point"] for trial in trials]
+            free = [point for point in points if point not in taken]
+            if free:
+                study.enqueue_trial({}, user_attrs={"point": free[0]})
+                try:
+                    study.optimize(objective, n_trials=1)
+                except ValueError as error:
+                    # Optuna ends no trial twice: this machine was silent for so long that its run went to another.
+                    if "Cannot tell" not in str(error):
+                        raise
+            elif "://" in storage and any(trial.state == TrialState.RUNNING for trial in trials):
+                runner.stop.wait(POLL)
+            else:
+                return
+
+    runner.in_threads(work, range(runner.workers))
+    ended = {run_name(row["settings"]): row for trial in study.get_trials() if (row := trial.user_attrs.get("row"))}
+    return [ended[name] for name in map(run_name, points) if name in ended]
+
+
+def _study(storage: str, name: str) -> Study:
+    """The study of that name, made if it is not there."""
+    try:
+        import optuna
+        from optuna.storages import JournalStorage, RDBStorage
+        from optuna.storages.journal import JournalFileBackend
+    except ImportError:
+        raise ConfigError('--storage needs Optuna, 4.9 or newer: pip install "mrvae_lib[sweep]"') from None
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats count as an experiment
+    try:
+        opened = (RDBStorage(storage, heartbeat_interval=HEARTBEAT, grace_period=GRACE) if "://" in storage
+                  else JournalStorage(JournalFileBackend(storage)))
+        return optuna.create_study(study_name=name, load_if_exists=True, storage=opened)
+    except Exception as error:  # each database's driver has errors of its own
+        raise ConfigError(f"--storage {storage}: cannot be opened ({str(error).splitlines()[0]})") from None
+
+
 def write_sweep(rows: Sequence[Row], folder: Path) -> str:
-    """`runs.jsonl`, one line per run; `table.md`, mean and standard deviation over seeds; `sweep.png`, the same drawn.
+    """`runs.jsonl`, one line per run; `table.md`, mean and standard deviation over seeds; `sweep.png`, a dot per run.
 
     Returns:
         The table as Markdown.
     """
+    from mrvae_lib.analysis.tables import markdown
     from mrvae_lib.training.checkpoints import atomic_write
 
     atomic_write(folder / "runs.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     names = list(dict.fromkeys(name for row in rows for name in row if name not in ("settings", "error")))
-    groups: dict[str, list[Row]] = {}  # the runs that differ by their seed alone
+    points: dict[str, list[Row]] = {}
     for row in rows:
-        label = ", ".join(f"{key.split('.')[-1]} {json.dumps(value)}" for key, value in row["settings"].items()
-                          if key != "train.seed")
-        groups.setdefault(label or "as given", []).append(row)
-    means: dict[str, list[tuple[float, float]]] = {}
-    lines = [["settings", "runs", "failed", *names], ["---"] * (len(names) + 3)]
-    for label, runs in groups.items():
-        means[label] = [_mean_and_deviation([run[name] for run in runs if name in run]) for name in names]
+        without_seed = {key: value for key, value in row["settings"].items() if key != "train.seed"}
+        points.setdefault(run_name(without_seed) or "as given", []).append(row)
+    lines = []
+    for point, runs in points.items():
         n_failed = sum("error" in run for run in runs)
-        lines.append([label, str(len(runs) - n_failed), str(n_failed), *map(_cell, means[label])])
-    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        scores = [_cell([run[name] for run in runs if name in run]) for name in names]
+        lines.append([point, str(len(runs) - n_failed), str(n_failed), *scores])
+    table = markdown(["settings", "runs", "failed", *names], lines) + "\n"
     atomic_write(folder / "table.md", table)
-    _draw(means, names, folder / "sweep.png")
+    _draw(points, names, folder / "sweep.png")
     return table
 
 
-def _mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
-    """NaN where there are too few values."""
-    return (statistics.mean(values) if values else math.nan, statistics.stdev(values) if len(values) > 1 else math.nan)
+def _cell(values: Sequence[float]) -> str:
+    """Mean and standard deviation, as far as there are enough values."""
+    deviation = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.3f}{deviation}" if values else "-"
 
 
-def _cell(pair: tuple[float, float]) -> str:
-    return " ± ".join(f"{number:.3f}" for number in pair if not math.isnan(number)) or "-"
-
-
-def _draw(means: dict[str, list[tuple[float, float]]], names: Sequence[str], path: Path) -> None:
-    """A panel per score: its mean at each point of the grid, with a bar of one standard deviation each way."""
+def _draw(points: dict[str, list[Row]], names: Sequence[str], path: Path) -> None:
+    """A panel per score, with a dot per run above its point of the grid."""
     import matplotlib.pyplot as plt
 
     from mrvae_lib.analysis.figures import BLUE, save_figure
@@ -144,9 +309,8 @@ def _draw(means: dict[str, list[tuple[float, float]]], names: Sequence[str], pat
     n_rows = -(-len(names) // 3)
     figure = plt.figure(figsize=(12, 1 + 2.4 * n_rows), layout="constrained")
     for i, name in enumerate(names):
-        ax = figure.add_subplot(n_rows, 3, i + 1)
-        values, deviations = zip(*(cells[i] for cells in means.values()), strict=True)
-        ax.errorbar(list(means), values, deviations, marker="o", color=BLUE, capsize=3)
-        ax.set_title(name.replace("_", " "), fontsize=10, loc="left")
-        ax.tick_params("x", labelsize=8, labelrotation=20)
+        ax = figure.add_subplot(n_rows, 3, i + 1, title=name.replace("_", " "))
+        for point, runs in points.items():
+            ax.plot([point] * len(runs), [run.get(name, math.nan) for run in runs], "o", color=BLUE)
+        ax.tick_params("x", labelrotation=20)
     save_figure(figure, path)

@@ -25,30 +25,25 @@ def train(
     out: Annotated[Path | None, out_option("The run's folder; runs/NAME if left out.")] = None,
     settings: Settings = None,
     quick: Quick = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "",
-    precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "",
     track: Annotated[list[str] | None, typer.Option(metavar="SERVICE", help="Track it elsewhere too: wandb.")] = None,
 ) -> None:
     """Train a model, or go on with a run that was stopped; then score it and draw its pictures."""
     from mrvae_lib.analysis.epoch_pictures import EpochPictures
     from mrvae_lib.analysis.run_report import write_page, write_report
-    from mrvae_lib.analysis.tables import score_rows, verdict
+    from mrvae_lib.analysis.tables import score_rows
     from mrvae_lib.data import load_dataset
     from mrvae_lib.parallel import is_first
-    from mrvae_lib.training.callbacks import HeldOut, JsonLines, ProgressBar, TensorBoard
-    from mrvae_lib.training.callbacks import track as start_tracking
+    from mrvae_lib.training import callbacks
     from mrvae_lib.training.checkpoints import load_model
     from mrvae_lib.training.loop import train as train_model
 
-    flags = {"train.device": device, "train.precision": precision}
-    overrides = [*(settings or []), *(f'{key}="{value}"' for key, value in flags.items() if value)]
-    config, folder = _config_and_folder(source, ini, variation, out, quick, overrides)
+    config, folder = _config_and_folder(source, ini, variation, out, quick, settings or [])
     images, test = load_dataset(config.data.name, "train"), load_dataset(config.data.name, "test")
     for service in track or []:
-        start_tracking(service, folder, config)
-    tensorboard = TensorBoard(folder / "tensorboard")
+        callbacks.track(service, folder, config)
+    tensorboard = callbacks.TensorBoard(folder / "tensorboard")
     model = train_model(config, folder, images=images, callbacks=[
-        ProgressBar(), HeldOut(test), JsonLines(folder / "metrics.jsonl"), tensorboard,
+        callbacks.ProgressBar(), callbacks.HeldOut(test), callbacks.JsonLines(folder / "metrics.jsonl"), tensorboard,
         EpochPictures(folder / "pictures", test, [tensorboard]),
     ])
     if not is_first():
@@ -58,14 +53,12 @@ def train(
         raise typer.Exit(130)
     card = load_model(folder).card
     if "scores" not in card:
-        named = ["-c", ini, "-v", variation] if ini else [source]
-        options = [*(["--quick"] if quick else []), *(part for item in overrides for part in ("--set", item))]
-        write_report(model, config, folder, images, test, command=shlex.join(["mrvae", "train", *named, *options]))
+        command = ["mrvae", "train", *(["-c", ini, "-v", variation] if ini else [source])]
+        command += [*(["--quick"] if quick else []), *(part for item in settings or [] for part in ("--set", item))]
+        write_report(model, config, folder, images, test, command=shlex.join(command))
         card = model.card
     scores = card["scores"]
     print_table(("", "", ""), score_rows(scores), f"{scores['n_images']:,} test images of {scores['data']}")
-    if scores["kmeans_accuracy"] is not None:
-        print_line(verdict(scores["code_accuracy"], scores["kmeans_accuracy"], config.data.name))
     written = sorted(path.name for path in folder.glob("[!.]*") if path.name != "checkpoints")
     print_line(f"\nWritten to {folder}: {', '.join(written)}")
     print_line(f"Next: look at {folder / 'report.html'}, open sliders with {command_line('explore', folder)}, or the "

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mrvae_lib.data.digits import load_digits
 from mrvae_lib.data.image_set import FactorSet, ImageSet
 from mrvae_lib.data.own_images import load_folder, load_npz
+from mrvae_lib.data.real_sets import load_digits, load_torchvision
 from mrvae_lib.data.sprites import load_dsprites
-from mrvae_lib.data.torchvision_sets import load_torchvision
 from mrvae_lib.data.xys import load_xys
 from mrvae_lib.errors import DataError
 
@@ -34,8 +33,7 @@ class DataSource:
 DATASETS = {
     "digits": DataSource(
         load_digits, (1, 32, 32), "E. Alpaydin and C. Kaynak, UCI Machine Learning Repository, 1998. CC BY 4.0."),
-    "mnist": DataSource(
-        load_torchvision, (1, 28, 28), "Y. LeCun, C. Cortes and C. J. C. Burges, 1998. CC BY-SA 3.0."),
+    "mnist": DataSource(load_torchvision, (1, 28, 28), "Y. LeCun, C. Cortes and C. J. C. Burges, 1998. CC BY-SA 3.0."),
     "fashion-mnist": DataSource(
         load_torchvision, (1, 28, 28), "H. Xiao, K. Rasul and R. Vollgraf, Zalando SE, 2017. MIT licence."),
     "cifar10": DataSource(

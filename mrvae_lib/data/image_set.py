@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mrvae_lib.errors import DataError
+
 
 @dataclass(frozen=True)
 class ImageSet:
@@ -29,11 +31,11 @@ class ImageSet:
 
     def __post_init__(self) -> None:
         if self.images.dtype != torch.uint8 or self.images.ndim != 4:
-            raise ValueError(f"{self.name}: images must be uint8 (N, C, H, W), "
-                             f"got {self.images.dtype} {tuple(self.images.shape)}")
+            raise DataError(f"{self.name}: images must be uint8 (N, C, H, W), "
+                            f"got {self.images.dtype} {tuple(self.images.shape)}")
         for what, values in (("labels", self.labels), ("factors", self.factors)):
             if values is not None and len(values) != len(self.images):
-                raise ValueError(f"{self.name}: {len(self.images)} images but {len(values)} {what}")
+                raise DataError(f"{self.name}: {len(self.images)} images but {len(values)} {what}")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -43,11 +45,6 @@ class ImageSet:
         """(C, H, W)."""
         channels, height, width = self.images.shape[1:]
         return channels, height, 8 * width if self.packed else width
-
-    @property
-    def nbytes(self) -> int:
-        """How many bytes of memory the images take."""
-        return self.images.nbytes
 
     def take(self, places: Tensor | slice = slice(None)) -> Tensor:
         """The images at these places, (len(places), C, H, W) uint8; without any, all of them."""
@@ -77,7 +74,7 @@ class ImageSet:
 class FactorSet(ImageSet):
     """Images of every combination of factors, once, in order: the last factor changes fastest.
 
-    `factors`, and what is drawn here, are indices into `factor_values`.
+    `factors` are indices into `factor_values`.
     """
 
     factor_values: tuple[tuple[float | str, ...], ...] = ()
@@ -86,8 +83,7 @@ class FactorSet(ImageSet):
     def __post_init__(self) -> None:
         super().__post_init__()
         if len(self) != math.prod(self.factor_sizes):
-            raise ValueError(f"{self.name}: {len(self)} images but {math.prod(self.factor_sizes)} combinations of "
-                             f"{dict(zip(self.factor_names, self.factor_sizes, strict=True))}")
+            raise DataError(f"{self.name}: {len(self)} images but factors of {self.factor_sizes} values")
 
     @property
     def factor_sizes(self) -> tuple[int, ...]:
@@ -98,33 +94,21 @@ class FactorSet(ImageSet):
         """The numbers of the images with these factors, (N,) int64; `self.factors[numbers]` is the way back.
 
         Raises:
-            ValueError: an index out of range, named.
+            ValueError: another shape, numbers that are not whole, or an index out of range, with its factor's name.
         """
-        checked = checked_factors(factors, self.factor_names, self.factor_sizes)
-        return torch.from_numpy(np.ravel_multi_index(tuple(checked.T.numpy()), self.factor_sizes))
+        given, names, sizes = np.asarray(factors), self.factor_names, self.factor_sizes
+        if given.ndim != 2 or given.shape[1] != len(sizes) or given.dtype.kind not in "iu":
+            raise ValueError(f"factors must be whole numbers (N, {len(sizes)}): {', '.join(names)}; "
+                             f"got {given.dtype} {given.shape}")
+        for name, values, size in zip(names, given.T, sizes, strict=True):
+            wrong = values[(values < 0) | (values >= size)]
+            if len(wrong):
+                raise ValueError(f"factor {name} must be 0..{size - 1}, got {wrong[0]}")
+        return torch.from_numpy(np.ravel_multi_index(tuple(given.T.astype(np.int64)), sizes))
 
     def at(self, factors: Tensor | np.ndarray | Sequence[Sequence[int]]) -> Tensor:
         """The images with these factors, (N, C, H, W) uint8. Raises as `index` does."""
         return self.take(self.index(factors))
-
-    def sample_factors(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Factors of n images, each drawn uniformly and independently; (n, F) int64."""
-        return torch.stack([torch.randint(size, (n,), generator=generator) for size in self.factor_sizes], dim=1)
-
-    def sample_with_fixed(self, factor: int, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Factors of n images that share one value, itself drawn, of one factor; (n, F) int64.
-
-        The FactorVAE metric votes on such images.
-
-        Args:
-            factor: its place in `factor_names`.
-        """
-        if not 0 <= factor < len(self.factor_sizes):
-            raise ValueError(f"{self.name}: factor must be 0..{len(self.factor_sizes) - 1} "
-                             f"({', '.join(self.factor_names)}), got {factor}")
-        drawn = self.sample_factors(n, generator)
-        drawn[:, factor] = torch.randint(self.factor_sizes[factor], (1,), generator=generator)
-        return drawn
 
     def first(self, n: int) -> ImageSet:
         """n images from all over the set, always the same ones: neighbours in it differ by a pixel or two."""
@@ -140,25 +124,6 @@ def unpacked(images: Tensor) -> Tensor:
     return bits.mul_(255).flatten(-2)
 
 
-def checked_factors(factors: Tensor | np.ndarray | Sequence[Sequence[int]], names: Sequence[str], sizes: Sequence[int]
-                    ) -> Tensor:
-    """The factors as (N, F) int64.
-
-    Raises:
-        ValueError: another shape, numbers that are not whole, or an index out of range; the message names the factor.
-    """
-    given = torch.as_tensor(np.asarray(factors))
-    if given.ndim != 2 or given.shape[1] != len(sizes) or given.is_floating_point() or given.is_complex():
-        raise ValueError(f"factors must be whole numbers (N, {len(sizes)}): {', '.join(names)}; "
-                         f"got {given.dtype} {tuple(given.shape)}")
-    given = given.to("cpu", torch.int64)
-    for name, values, size in zip(names, given.T, sizes, strict=True):
-        wrong = values[(values < 0) | (values >= size)]
-        if len(wrong):
-            raise ValueError(f"factor {name} must be 0..{size - 1}, got {int(wrong[0])}")
-    return given
-
-
 def shuffled_batches(n_images: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Indices of every full batch of one pass in random order; the images left over are dropped from this pass.
 
@@ -166,8 +131,7 @@ def shuffled_batches(n_images: int, batch_size: int, generator: torch.Generator)
     """
     batch_size = min(batch_size, n_images)
     order = torch.randperm(n_images, generator=generator)
-    for start in range(0, n_images - batch_size + 1, batch_size):
-        yield order[start : start + batch_size]
+    return iter(order[: n_images - n_images % batch_size].split(batch_size))
 
 
 def batches_in_order(n_images: int, batch_size: int = 1000) -> Iterator[Tensor]:

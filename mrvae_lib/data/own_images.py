@@ -6,8 +6,8 @@ import statistics
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from mrvae_lib.data.image_set import ImageSet
-from mrvae_lib.errors import DataError
+from mrvae_lib.errors import DataError, shortened
 
 MIN_SIDE, MAX_SIDE = 8, 256
 """Images that already are squares of one side in this range stay as they are."""
@@ -24,21 +24,18 @@ RESIZED_SIDE = 64
 GREY = ("1", "L", "LA", "I;16")
 COLOUR = ("RGB", "RGBA", "P", "PA", "CMYK", "YCbCr")
 """The pixels, by Pillow's names, that become one channel and three."""
-N_LISTED = 5
-"""How many of the files that were left out a message names."""
 
 
-@dataclass(frozen=True)
-class _Picture:
+class _Picture(NamedTuple):
     """A file that begins like an image."""
 
-    place: Path
-    """Where it is in the folder."""
+    path: Path
     split: str
     """`train`, `test`, or nothing where the folder has no such sub-folders."""
     label: str
     """The name of its class folder, or nothing."""
     size: tuple[int, int]
+    """(width, height) in pixels."""
     is_grey: bool
 
 
@@ -53,12 +50,12 @@ def load_folder(name: str, split: str) -> ImageSet:
     Raises:
         DataError: no image can be read, some are grey and some in colour, or there are too few to split.
     """
-    root, skipped = Path(name), list[str]()
-    pictures = _find(root, skipped)
+    skipped: list[str] = []
+    pictures = _find(Path(name), skipped)
     if not pictures:
         raise DataError(f"{name}: no file here is an image{_listed(skipped)}; give a folder of pictures (PNG, JPEG, "
                         f"...), one sub-folder per class or none")
-    grey, colour = ([picture.place.name for picture in pictures if picture.is_grey is kind] for kind in (True, False))
+    grey, colour = ([picture.path.name for picture in pictures if picture.is_grey is kind] for kind in (True, False))
     if grey and colour:
         raise DataError(f"{name}: {len(grey)} images are grey (such as {grey[0]}) and {len(colour)} in colour "
                         f"(such as {colour[0]}); a set needs one kind")
@@ -67,8 +64,8 @@ def load_folder(name: str, split: str) -> ImageSet:
     images, labels = [], []
     for picture in pictures:
         if picture.split in ("", split):
-            with _list_failure(picture.place, skipped):
-                images.append(_fit(_decode(root / picture.place), side))
+            with _list_failure(picture.path, skipped):
+                images.append(_fit(_decode(picture.path), side))
                 labels.append(label_names.index(picture.label) if label_names else 0)
     if skipped:
         warnings.warn(f"{name}: {len(skipped)} files left out, {len(images)} images read{_listed(skipped)}",
@@ -76,8 +73,7 @@ def load_folder(name: str, split: str) -> ImageSet:
     if not images:
         raise DataError(f"{name}: no image can be read for {split}{_listed(skipped)}")
     whole = ImageSet(name, _as_tensor(images), torch.tensor(labels) if label_names else None, label_names)
-    has_splits = bool(pictures[0].split)
-    return whole.subset(_shuffled(len(whole)) if has_splits else _part(name, len(whole), split))
+    return _part(whole, "all" if pictures[0].split else split)
 
 
 def load_npz(name: str, split: str) -> ImageSet:
@@ -95,51 +91,45 @@ def load_npz(name: str, split: str) -> ImageSet:
     if not has_splits and "images" not in arrays:
         raise DataError(f"{name}: needs an array 'images', or 'train_images' and 'test_images'; "
                         f"it has {', '.join(arrays) or 'none'}")
-    if has_splits and arrays["train_images"].shape[1:] != arrays["test_images"].shape[1:]:
-        raise DataError(f"{name}: train_images and test_images must have one size and kind, got "
-                        f"{arrays['train_images'].shape} and {arrays['test_images'].shape}")
     prefix = f"{split}_" if has_splits else ""
     pixels = _as_bytes(name, f"{prefix}images", arrays[f"{prefix}images"])
-    labels = _whole_numbers(name, f"{prefix}labels", arrays, (len(pixels),))
-    factors = _whole_numbers(name, f"{prefix}factors", arrays, (len(pixels), "F"))
+    labels = _whole_numbers(name, f"{prefix}labels", arrays, "(N)")
+    factors = _whole_numbers(name, f"{prefix}factors", arrays, "(N, F)")
     label_names, factor_names = (tuple(map(str, np.ravel(arrays.get(key, ()))))
                                  for key in ("label_names", "factor_names"))
     side = _side([(pixels.shape[2], pixels.shape[1])])
     images = _as_tensor([_fit(picture, side) for picture in pixels])
     whole = ImageSet(name, images, labels, label_names, factors, factor_names)
-    return whole if has_splits else whole.subset(_part(name, len(whole), split))
+    return whole if has_splits else _part(whole, split)
 
 
 def _find(root: Path, skipped: list[str]) -> list[_Picture]:
     """Every file that begins like an image, by name; the others are added to `skipped`."""
-    has_splits = (root / "train").is_dir() and (root / "test").is_dir()
     pictures = []
-    for path in sorted(root.rglob("*")):
-        place = path.relative_to(root)
-        split = place.parts[0] if has_splits else ""
-        class_folders = place.parts[1:-1] if has_splits else place.parts[:-1]
-        if not path.is_file() or split not in ("", "train", "test") or any(part[0] == "." for part in place.parts):
-            continue
-        with _list_failure(place, skipped), Image.open(path) as image:
-            if image.mode not in GREY + COLOUR:
-                raise ValueError(f"pixels of kind {image.mode!r}")
-            label = class_folders[0] if class_folders else ""
-            pictures.append(_Picture(place, split, label, image.size, image.mode in GREY))
+    for split in ("train", "test") if (root / "train").is_dir() and (root / "test").is_dir() else ("",):
+        for path in sorted((root / split).rglob("*")):
+            *class_folders, file_name = path.relative_to(root / split).parts
+            if not path.is_file() or any(part.startswith(".") for part in (*class_folders, file_name)):
+                continue
+            with _list_failure(path, skipped), Image.open(path) as image:
+                if image.mode not in GREY + COLOUR:
+                    raise ValueError(f"pixels of kind {image.mode!r}")
+                label = class_folders[0] if class_folders else ""
+                pictures.append(_Picture(path, split, label, image.size, image.mode in GREY))
     if any(picture.label for picture in pictures):
-        skipped += [f"{picture.place} (beside the class folders)" for picture in pictures if not picture.label]
+        skipped += [f"{picture.path.name} (beside the class folders)" for picture in pictures if not picture.label]
         pictures = [picture for picture in pictures if picture.label]
     return pictures
 
 
 @contextmanager
-def _list_failure(place: Path, skipped: list[str]) -> Iterator[None]:
+def _list_failure(path: Path, skipped: list[str]) -> Iterator[None]:
     """Whatever one of Pillow's readers raises leaves out the file it read and no other."""
     try:
         yield
-    except UnidentifiedImageError:
-        skipped.append(f"{place} (not an image)")
     except Exception as error:
-        skipped.append(f"{place} ({_one_line(error)})")
+        reason = "not an image" if isinstance(error, UnidentifiedImageError) else shortened(str(error))
+        skipped.append(f"{path.parent.name}/{path.name} ({reason})")
 
 
 def _decode(path: Path) -> np.ndarray:
@@ -181,11 +171,9 @@ def _read_npz(name: str) -> dict[str, np.ndarray]:
     try:
         with open(name, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             return {key: np.asarray(file[key]) for key in file}  # what is no array in it comes as bytes
-    except FileNotFoundError:
-        raise DataError(f"{name}: no such file") from None
     except Exception as error:  # a damaged archive can fail in any of its layers, with any error
-        raise DataError(f"{name}: damaged, or not an .npz file of plain arrays ({_one_line(error)}); save arrays of "
-                        f"numbers with np.savez; Python objects are never unpickled") from None
+        raise DataError(f"{name}: not an .npz file of plain arrays, or damaged ({shortened(str(error))}); save arrays "
+                        f"of numbers with np.savez; Python objects are never unpickled") from None
 
 
 def _as_bytes(name: str, key: str, array: np.ndarray) -> np.ndarray:
@@ -199,45 +187,35 @@ def _as_bytes(name: str, key: str, array: np.ndarray) -> np.ndarray:
                         f"0, got {array.shape}")
     if array.dtype == np.uint8:
         return array
-    white = {"b": 1, "f": 1, "u": 255, "i": 255}.get(array.dtype.kind)
-    if white is None:
+    if array.dtype.kind not in "buif":
         raise DataError(f"{name}: {key} must be numbers, got {array.dtype}")
-    low, high = array.min(), array.max()
-    if not (low >= 0 and high <= white):  # which also catches NaN
-        raise DataError(f"{name}: {key} must lie in 0..{white} if {array.dtype}, got {low}..{high}")
+    white = 255 if array.dtype.kind in "ui" else 1
+    if not (array.min() >= 0 and array.max() <= white):  # NaN is refused here as well
+        raise DataError(f"{name}: {key} must lie in 0..{white} if {array.dtype}, got {array.min()}..{array.max()}")
     return np.rint(array * (255.0 / white)).astype(np.uint8)
 
 
-def _whole_numbers(name: str, key: str, arrays: dict[str, np.ndarray], shape: tuple[int | str, ...]) -> Tensor | None:
-    """The array of this name, if there is one, as int64; a letter in the shape stands for any length."""
+def _whole_numbers(name: str, key: str, arrays: dict[str, np.ndarray], shape: str) -> Tensor | None:
+    """The array of this name, if there is one, as int64; the shape is written as "(N)" or "(N, F)"."""
     if key not in arrays:
         return None
     array = arrays[key]
-    if array.ndim != len(shape) or len(array) != shape[0] or array.dtype.kind not in "iu" or (array < 0).any():
-        raise DataError(f"{name}: {key} must be whole numbers >= 0 of shape ({', '.join(map(str, shape))}), "
-                        f"got {array.dtype} {array.shape}")
+    if array.ndim != len(shape.split(",")) or array.dtype.kind not in "iu" or (array < 0).any():
+        raise DataError(f"{name}: {key} must be whole numbers >= 0 of shape {shape}, got {array.dtype} {array.shape}")
     return torch.from_numpy(array.astype(np.int64))
 
 
-def _shuffled(n: int) -> Tensor:
-    """The numbers below n in an order that is always the same."""
-    return torch.randperm(n, generator=torch.Generator().manual_seed(0))
-
-
-def _part(name: str, n: int, split: str) -> Tensor:
-    """Which of n images belong to a split, a fifth of them to test."""
-    if n < 2:
-        raise DataError(f"{name}: needs at least 2 images, to split into train and test; got {n}")
-    n_test = max(1, n // 5)
-    return _shuffled(n)[:n_test] if split == "test" else _shuffled(n)[n_test:]
-
-
-def _one_line(error: Exception) -> str:
-    """What another library says of a file, on one line of bearable length."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
+def _part(whole: ImageSet, split: str) -> ImageSet:
+    """The images of a split, a fifth of them for testing, or "all", in an order that is always the same."""
+    order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(0))
+    if split == "all":
+        return whole.subset(order)
+    if len(whole) < 2:
+        raise DataError(f"{whole.name}: needs at least 2 images, to split into train and test; got {len(whole)}")
+    n_test = max(1, len(whole) // 5)
+    return whole.subset(order[:n_test] if split == "test" else order[n_test:])
 
 
 def _listed(skipped: Sequence[str]) -> str:
-    """The files that were left out, or the first of them, in brackets; nothing if there are none."""
-    more = f" and {len(skipped) - N_LISTED} more" if len(skipped) > N_LISTED else ""
-    return f" (left out: {'; '.join(skipped[:N_LISTED])}{more})" if skipped else ""
+    """The files that were left out, or as many as a message holds, in brackets; nothing if there are none."""
+    return shortened(f" (left out: {'; '.join(skipped)}") + ")" if skipped else ""

@@ -7,16 +7,14 @@ outlines were measured on the published pixels.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import product
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from mrvae_lib.data.image_set import FactorSet, checked_factors, unpacked
+from mrvae_lib.data.image_set import FactorSet
 
 SIDE = 64
 SHAPE_NAMES = ("square", "ellipse", "heart")
@@ -36,26 +34,6 @@ FROM_COLUMN = np.array([2 ** (SIDE - column) - 1 for column in range(SIDE + 1)],
 """For c = 0..64, a row of 64 bits that is white from column c on; its bytes run from left to right."""
 
 
-def render(factors: Tensor | np.ndarray | Sequence[Sequence[int]]) -> Tensor:
-    """Draw images by their factors.
-
-    Args:
-        factors: (N, 5) whole numbers: shape 0..2, scale 0..5, orientation 0..39, posX 0..31, posY 0..31.
-    Returns:
-        (N, 1, 64, 64) uint8, each pixel 0 or 255.
-    Raises:
-        ValueError: an index out of range; the message names the factor.
-    """
-    wanted = checked_factors(factors, tuple(FACTORS), SIZES).numpy()
-    rows = np.zeros((len(wanted), SIDE), dtype=np.uint64)
-    outlines, which = np.unique(wanted[:, :3], axis=0, return_inverse=True)
-    for i, outline in enumerate(outlines):
-        places = np.flatnonzero(which.reshape(-1) == i)
-        (xs, at_x), (ys, at_y) = (np.unique(wanted[places, factor], return_inverse=True) for factor in (3, 4))
-        rows[places] = _draw(tuple(outline.tolist()), xs, ys)[at_x, at_y]
-    return unpacked(_packed(rows))
-
-
 def load_dsprites(name: str, split: str) -> FactorSet:
     """Every combination of factors once. One set: `train` and `test` are the same images, in the same memory.
 
@@ -66,34 +44,30 @@ def load_dsprites(name: str, split: str) -> FactorSet:
 
 @cache
 def _whole_set() -> FactorSet:
-    everywhere = np.arange(SIZES[3])
     rows = np.empty((*SIZES, SIDE), dtype=np.uint64)
 
     def draw(outline: tuple[int, ...]) -> None:
-        rows[outline] = _draw(outline, everywhere, everywhere)
+        rows[outline] = _draw(*outline)
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        list(threads.map(draw, product(*(range(size) for size in SIZES[:3]))))
+        list(threads.map(draw, product(*map(range, SIZES[:3]))))
+    packed = torch.from_numpy(rows.view(np.uint8).reshape(-1, 1, SIDE, SIDE // 8))
     factors = torch.cartesian_prod(*map(torch.arange, SIZES))
-    return FactorSet("dsprites", _packed(rows), factors[:, 0].clone(), SHAPE_NAMES, factors, tuple(FACTORS),
-                     packed=True, factor_values=tuple(FACTORS.values()))
+    return FactorSet("dsprites", packed, factors[:, 0].clone(), SHAPE_NAMES, factors, tuple(FACTORS), packed=True,
+                     factor_values=tuple(FACTORS.values()))
 
 
-def _packed(rows: np.ndarray) -> Tensor:
-    """(..., 64) rows of 64 bits as packed images, (N, 1, 64, 8) uint8."""
-    return torch.from_numpy(rows.view(np.uint8).reshape(-1, 1, SIDE, SIDE // 8))
-
-
-def _draw(outline: tuple[int, ...], pos_x: np.ndarray, pos_y: np.ndarray) -> np.ndarray:
-    """A shape, scale and orientation at every pair of the given positions: (len(pos_x), len(pos_y), 64 rows) uint64.
+def _draw(shape: int, scale: int, orientation: int) -> np.ndarray:
+    """An outline at every position: (32 posX, 32 posY, 64) uint64, each number the 64 pixels of a row.
 
     A pixel is white if its centre is inside by the even-odd rule, left and bottom edges included: each edge that
     crosses the centre line of a row flips that row from the crossing to its right end. Which edges cross which rows
     depends on posY only, so that is found once for all of posX.
     """
-    x, y = _corners(*outline)
-    y = _on_grid(y[None, :] + _centre(pos_y)[:, None])  # (Y, E), E corners or edges
-    x = _on_grid(x[:, None] + _centre(pos_x)[None, :])  # (E, X)
+    x, y = _corners(shape, scale, orientation)
+    centres = 0.25 + 0.5 * np.array(FACTORS["posX"], dtype=np.float64)
+    y = _on_grid(y[None, :] + centres[:, None])  # (Y, E), E corners or edges
+    x = _on_grid(x[:, None] + centres[None, :])  # (E, X)
     y_next, x_next = np.roll(y, -1, axis=1), np.roll(x, -1, axis=0)
 
     # An edge crosses row r if top < centre of r <= bottom, the centre lying at SUB r + SUB / 2.
@@ -113,9 +87,9 @@ def _draw(outline: tuple[int, ...], pos_x: np.ndarray, pos_y: np.ndarray) -> np.
     column = -(-((start - SUB // 2) * rise + down.astype(np.int32)[:, None] * run) // (SUB * rise))  # rounded up
 
     begins = np.flatnonzero(np.diff(target, prepend=-1))
-    rows = np.zeros((len(pos_x), len(pos_y) * SIDE), dtype=np.uint64)
+    rows = np.zeros((x.shape[1], y.shape[0] * SIDE), dtype=np.uint64)
     rows[:, target[begins]] = np.bitwise_xor.reduceat(FROM_COLUMN.view(np.uint64)[column], begins, axis=0).T
-    return rows.reshape(len(pos_x), len(pos_y), SIDE)
+    return rows.reshape(x.shape[1], y.shape[0], SIDE)
 
 
 def _corners(shape: int, scale: int, orientation: int) -> tuple[np.ndarray, np.ndarray]:
@@ -132,10 +106,6 @@ def _corners(shape: int, scale: int, orientation: int) -> tuple[np.ndarray, np.n
         v = -0.3 / 29 * waves - 0.0225
     size, turn = FACTORS["scale"][scale], FACTORS["orientation"][orientation % (SIZES[2] - 1)]
     return size * (np.cos(turn) * u + np.sin(turn) * v), size * (-np.sin(turn) * u + np.cos(turn) * v)
-
-
-def _centre(position: np.ndarray) -> np.ndarray:
-    return 0.25 + 0.5 * np.array(FACTORS["posX"], dtype=np.float64)[position]
 
 
 def _on_grid(positions: np.ndarray) -> np.ndarray:

@@ -17,20 +17,17 @@ after every epochs // 2 epochs.
 
 from __future__ import annotations
 
-import ast
 import configparser
 import math
 import os
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, Json, ValidationError, model_validator
 
 from mrvae_lib.config import RunConfig, Section, parse_config
-from mrvae_lib.config_errors import one_line, shortened
-from mrvae_lib.errors import ConfigError
+from mrvae_lib.errors import ConfigError, one_line, shortened
 
 DATASETS: dict[str, tuple[str, tuple[int, int, int]]] = {
     "MNIST": ("mnist", (1, 28, 28)),
@@ -39,12 +36,19 @@ DATASETS: dict[str, tuple[str, tuple[int, int, int]]] = {
 }
 """Per name in a file: our name of the data set, and the shape (C, H, W) of its images."""
 
+PRESETS = Path(__file__).parent.parent / "presets"
+
+
+def _as_json(text: str) -> str:
+    return text.replace("(", "[").replace(")", "]")
+
+
 Count = Annotated[int, Field(ge=1)]
 FromZero = Annotated[int, Field(ge=0)]
-Counts = Annotated[tuple[Count, ...], Field(description="a list of whole numbers >= 1 such as [16, 32, 64]")]
-Sizes = Annotated[tuple[tuple[Count, Count], ...],
+Counts = Annotated[Json[tuple[Count, ...]], Field(description="a list of whole numbers >= 1 such as [16, 32, 64]")]
+Sizes = Annotated[Json[tuple[tuple[Count, Count], ...]], BeforeValidator(_as_json),
                   Field(description="a list of pairs of whole numbers >= 1 such as [(7, 7), (5, 5)]")]
-Paddings = Annotated[tuple[tuple[FromZero, FromZero], ...],
+Paddings = Annotated[Json[tuple[tuple[FromZero, FromZero], ...]], BeforeValidator(_as_json),
                      Field(description="a list of pairs of whole numbers >= 0 such as [(1, 1), (0, 0)]")]
 
 
@@ -68,10 +72,8 @@ class Architecture(Section):
     @model_validator(mode="after")
     def _lists_fit(self) -> Self:
         for key in ("conv_channels", "conv_kernel_sizes", "conv_strides", "conv_paddings"):
-            length = len(getattr(self, key))
-            if length != self.conv_layers:
-                raise ValueError(f"architecture.{key} must have {self.conv_layers} entries, as conv_layers says, "
-                                 f"got {length}")
+            if (length := len(getattr(self, key))) != self.conv_layers:
+                raise ValueError(f"architecture.{key} must have {self.conv_layers} entries, got {length}")
         return self
 
 
@@ -98,19 +100,16 @@ class IniFile(Section):
         Raises:
             ConfigError: one line naming the file and section.key, the value received and what is accepted.
         """
-        path = Path(source) if Path(source).is_file() else _examples() / f"{source}.ini"
+        path = PRESETS / f"{source}.ini" if str(source) in example_names() else Path(source)
         parser = configparser.ConfigParser(interpolation=None)
         try:
             parser.read_string(path.read_text(encoding="utf-8"))
-            return cls.model_validate({section: {key: _value(text) for key, text in parser.items(section)}
-                                       for section in parser.sections()})
-        except (OSError, UnicodeDecodeError):
-            raise ConfigError(f"{source}: cannot be read; give an INI file or one of the examples "
-                              f"{', '.join(example_names())}") from None
-        except configparser.Error as error:
-            raise ConfigError(f"{source}: not a valid INI file: {shortened(' '.join(str(error).split()))}") from None
+            return cls.model_validate({section: dict(parser.items(section)) for section in parser.sections()})
         except ValidationError as error:
             raise ConfigError(f"{source}: {one_line(error, cls)}") from None
+        except (OSError, UnicodeDecodeError, configparser.Error) as error:
+            raise ConfigError(f"{source}: not a valid INI file ({shortened(str(error))}); the examples are "
+                              f"{', '.join(example_names())}") from None
 
     def run(self, variation: str | None = None) -> RunConfig:
         """The run that the file describes.
@@ -152,22 +151,19 @@ def mirrored_layers(net: Architecture, image_shape: tuple[int, int, int]) -> tup
     Returns:
         The layers of the encoder and of the decoder.
     """
-    tail = ", leaky 0.15, batchnorm"
     sizes = list(zip(net.conv_kernel_sizes, net.conv_strides, net.conv_paddings, strict=True))
     forms = [f"k{_size(k)} s{_size(s)} p{_size(p)}" for k, s, p in sizes]
+    decoder = [f"deconv {net.conv_channels[0]} {forms[0]}, selu, batchnorm", f"conv {image_shape[0]} {forms[0]}"]
     encoder: list[str] = []
-    mirror: list[str] = []
-    shape = image_shape
+    shape: tuple[int, ...] = image_shape
     for channels, form, size in zip(net.conv_channels, forms, sizes, strict=True):
-        axes = list(zip(shape[1:], *size, strict=True))  # side, kernel, stride, padding: of the height, of the width
-        restored = _size((side + 2 * p - k) % s for side, k, s, p in axes)
-        encoder.append(f"conv {channels} {form}{tail}")
-        mirror.append(f"deconv {channels} {form} op{restored}{tail}")
-        height, width = ((side + 2 * p - k) // s + 1 for side, k, s, p in axes)
-        shape = channels, height, width
-    decoder = [f"linear {math.prod(shape)}, view {_size(shape)}", *reversed(mirror),
-               f"deconv {net.conv_channels[0]} {forms[0]}, selu, batchnorm", f"conv {image_shape[0]} {forms[0]}"]
-    return encoder, decoder
+        # Per axis: how often the kernel moves on, and the pixels that are left over at the end.
+        moves = [divmod(side + 2 * p - k, s) for side, k, s, p in zip(shape[1:], *size, strict=True)]
+        encoder.append(f"conv {channels} {form}, leaky 0.15, batchnorm")
+        left_over = _size(rest for _, rest in moves)
+        decoder.insert(0, f"deconv {channels} {form} op{left_over}, leaky 0.15, batchnorm")
+        shape = (channels, *(times + 1 for times, _ in moves))
+    return encoder, [f"linear {math.prod(shape)}, view {_size(shape)}", *decoder]
 
 
 def is_ini(source: str | os.PathLike[str]) -> bool:
@@ -177,30 +173,15 @@ def is_ini(source: str | os.PathLike[str]) -> bool:
 
 def example_names() -> list[str]:
     """The shipped example files, in alphabetical order."""
-    return sorted(path.stem for path in _examples().glob("*.ini"))
-
-
-def _examples() -> Path:
-    return Path(str(resources.files("mrvae_lib") / "presets"))
-
-
-def _value(text: str) -> Any:
-    """A list as Python writes it; any other value stays text, which the fields read."""
-    try:
-        return ast.literal_eval(text) if text.startswith("[") else text
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return text
+    return sorted(path.stem for path in PRESETS.glob("*.ini"))
 
 
 def _size(numbers: Iterable[int]) -> str:
     return "x".join(map(str, numbers))
 
 
-def _falling(lr: float, epochs: int) -> float | tuple[tuple[float, float], ...]:
+def _falling(lr: float, epochs: int) -> tuple[tuple[float, float], ...]:
     """The learning rate as a schedule that falls to a tenth after every epochs // 2 epochs; constant for one epoch."""
-    every = epochs // 2
-    if not every:
-        return lr
-    starts = range(0, epochs, every)
-    return tuple((place / epochs, lr * 0.1**i) for i, start in enumerate(starts)
+    every = max(1, epochs // 2)
+    return tuple((place / epochs, lr * 0.1**i) for i, start in enumerate(range(0, epochs, every))
                  for place in (start, min(start + every, epochs)))

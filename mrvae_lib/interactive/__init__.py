@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "BetaPanel": "beta_panel", "CompareExplorer": "compare", "ConfigPanel": "config_panel",
+    "BetaPanel": "beta_panel", "CompareExplorer": "explorer", "ConfigPanel": "config_panel",
     "ExplorerState": "explorer_state", "FactorExplorer": "factor_explorer", "LatentExplorer": "explorer",
     "RotationExplorer": "rotation_explorer", "TrainingMonitor": "training_monitor",
     "export_html": "html_export",

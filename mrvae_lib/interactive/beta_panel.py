@@ -8,7 +8,7 @@ import ipywidgets as widgets
 
 from mrvae_lib.config import SourceConfig
 from mrvae_lib.dialects.beta import CONVENTIONS, ImageShape, beta_eff, beta_norm, weights
-from mrvae_lib.interactive.display import widget_view, wrapped
+from mrvae_lib.interactive.display import widget_or_picture, wrapped
 
 
 class BetaPanel:
@@ -24,15 +24,14 @@ class BetaPanel:
                  ) -> None:
         source = source or SourceConfig(beta=0.1, convention="dataset-size", batch_size=256, n_images=48_000)
         self.image_shape = image_shape
-        wide = {"description_width": "110px"}
-        self.beta = widgets.BoundedFloatText(value=source.beta, min=0, max=1e9, description="stated beta", style=wide)
+        style = {"description_width": "110px"}
+        self.beta = widgets.BoundedFloatText(source.beta, min=0, max=1e9, description="stated beta", style=style)
         self.convention = widgets.Dropdown(options=list(CONVENTIONS), value=source.convention,
-                                           description="convention", style=wide)
+                                           description="convention", style=style)
         self.batch_size, self.n_images, self.n_reals = (
-            widgets.BoundedIntText(value=value, min=1, max=10**9, description=name, style=wide)
-            for name, value in (("batch size", source.batch_size), ("training images", source.n_images),
-                                ("reals", n_reals))
-        )
+            widgets.BoundedIntText(value, min=1, max=10**9, description=name, style=style)
+            for name, value in (("batch size", source.batch_size), ("training images", source.n_images or 1),
+                                ("reals", n_reals)))
         self.answer = widgets.HTML()
         controls = [self.beta, self.convention, self.batch_size, self.n_images, self.n_reals]
         for control in controls:
@@ -44,7 +43,7 @@ class BetaPanel:
     def source(self) -> SourceConfig:
         """The setting now."""
         return SourceConfig(beta=self.beta.value, convention=self.convention.value,
-                      batch_size=self.batch_size.value, n_images=self.n_images.value)
+                            batch_size=self.batch_size.value, n_images=self.n_images.value)
 
     @property
     def beta_eff(self) -> float:
@@ -52,17 +51,14 @@ class BetaPanel:
         return beta_eff(self.source, self.image_shape)
 
     def _show(self, _: Any = None) -> None:
-        shape = " x ".join(map(str, self.image_shape))
-        reconstruction, kl = weights(self.source, self.image_shape)
+        (reconstruction, kl), beta = weights(self.source, self.image_shape), self.beta.value
         norm = beta_norm(self.beta_eff, self.n_reals.value, self.image_shape)
-        there = f"{reconstruction:.4g} reconstruction + {self.beta.value:g} &middot; {kl:.4g} KL"
         self.answer.value = (
             f"<div style='margin-left:24px; max-width:340px; line-height:1.5'>"
-            f"<b>beta_eff {self.beta_eff:.4g}</b> in our loss<br>beta_norm {norm:.4g} "
-            f"({self.n_reals.value} reals, images {shape})<br><small>{CONVENTIONS[self.convention.value]}<br>"
-            f"there: {there} = ... + <b>{self.beta.value * kl:.4g}</b> KL, both per image</small></div>"
-        )
+            f"<b>beta_eff {self.beta_eff:.4g}</b> in our loss<br>beta_norm {norm:.4g} ({self.n_reals.value} reals, "
+            f"images {' x '.join(map(str, self.image_shape))})<br><small>{CONVENTIONS[self.convention.value]}<br>there: "
+            f"{reconstruction:.4g} reconstruction + {beta:g} &middot; {kl:.4g} KL = ... + <b>{beta * kl:.4g}</b> KL, "
+            f"both per image</small></div>")
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        text = f"BetaPanel(beta_eff {self.beta_eff:.4g})"
-        return {"text/plain": text, "text/html": self.answer.value, **widget_view(self.panel)}
+        return widget_or_picture(self.panel, None, f"BetaPanel(beta_eff {self.beta_eff:.4g})")

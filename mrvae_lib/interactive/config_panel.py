@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import tomllib
-from html import escape
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import ipywidgets as widgets
 
-from mrvae_lib.config import RunConfig, dump_config, load_config, parse_config
+from mrvae_lib.config import RunConfig, changed, dump_config, load_config
 from mrvae_lib.dialects.ini import IniFile, is_ini
 from mrvae_lib.errors import ConfigError
-from mrvae_lib.interactive.display import error_text, widget_view, wrapped
+from mrvae_lib.interactive.display import error_text, widget_or_picture, wrapped
 from mrvae_lib.training.checkpoints import atomic_write
 
 SHOWN = {
@@ -36,12 +33,13 @@ class ConfigPanel:
     """
 
     def __init__(self, config: RunConfig | None = None) -> None:
-        self.fields: dict[str, widgets.Text | widgets.Dropdown] = {
-            f"{section}.{key}": self._field(section, key) for section, keys in SHOWN.items() for key in keys
-        }
         self.message = widgets.HTML()
-        columns = [widgets.VBox([widgets.HTML(f"<b>{section}</b>"), *(self.fields[f"{section}.{key}"] for key in keys)])
-                   for section, keys in SHOWN.items()]
+        self.fields: dict[str, widgets.Text | widgets.Dropdown] = {}
+        columns = []
+        for section, keys in SHOWN.items():
+            fields = [self._field(section, key) for key in keys]
+            self.fields |= {f"{section}.{key}": field for key, field in zip(keys, fields, strict=True)}
+            columns.append(widgets.VBox([widgets.HTML(f"<b>{section}</b>"), *fields]))
         self.panel = widgets.VBox([wrapped(*columns), self.message])
         self.show(config or RunConfig())
 
@@ -52,23 +50,18 @@ class ConfigPanel:
         Raises:
             ConfigError: one of them says what is not accepted; names it.
         """
-        table = self._base.model_dump(mode="json", exclude_none=True)
-        for name, field in self.fields.items():
-            section, key = name.split(".")
-            table[section][key] = field.value if isinstance(field, widgets.Dropdown) else _value(field.value)
-        return parse_config(table, origin="panel")
+        return changed(self._base, [f"{name}={field.value}" for name, field in self.fields.items()], origin="panel")
 
     def show(self, config: RunConfig) -> None:
         """Fill the widgets from a configuration."""
         self._base = config
-        table = config.model_dump(mode="json")
         for name, field in self.fields.items():
             section, key = name.split(".")
-            value = table[section][key]
+            value = getattr(getattr(config, section), key)
             field.value = value if isinstance(value, str) else json.dumps(value)
         self._check()
 
-    def load(self, source: str | os.PathLike[str]) -> None:
+    def load(self, source: str | Path) -> None:
         """Fill the widgets from a preset, a TOML file or an INI file.
 
         Raises:
@@ -76,7 +69,7 @@ class ConfigPanel:
         """
         self.show(IniFile.read(source).run() if is_ini(source) else load_config(source))
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | Path) -> Path:
         """Write what the widgets say as a TOML file; `load` and `mrvae train` read it back.
 
         Raises:
@@ -86,35 +79,22 @@ class ConfigPanel:
         return Path(path)
 
     def _field(self, section: str, key: str) -> widgets.Text | widgets.Dropdown:
-        setting = type(getattr(RunConfig(), section)).model_fields[key]
+        accepted = type(getattr(RunConfig(), section)).model_fields[key].annotation
         look = {"description": key, "style": {"description_width": "120px"}, "layout": widgets.Layout(width="290px")}
-        if get_origin(setting.annotation) is Literal:
-            field = widgets.Dropdown(options=get_args(setting.annotation), **look)
+        if get_origin(accepted) is Literal:
+            field = widgets.Dropdown(options=get_args(accepted), **look)
         else:
             field = widgets.Text(continuous_update=False, **look)
         field.observe(self._check, names="value")
         return field
 
-    def _check(self, _: Any = None) -> None:
+    def _check(self, __: Any = None) -> None:
+        self.message.value = ""
         try:
-            model, train, data = self.config.model, self.config.train, self.config.data
+            _ = self.config
         except ConfigError as error:
             self.message.value = error_text(str(error))
-        else:
-            self.message.value = escape(f"{model.n_reals} reals and {model.n_bits} bits on {data.name}, {train.epochs} "
-                                        f"epochs of batches of {train.batch_size}")
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        try:
-            text = dump_config(self.config)
-        except ConfigError as error:
-            text = str(error)
-        return {"text/plain": text, **widget_view(self.panel)}
-
-
-def _value(text: str) -> Any:
-    """What a TOML file says there; anything else is plain text, which the configuration then judges."""
-    try:
-        return tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
-        return text.strip()
+        lines = [f"{name} = {field.value}" for name, field in self.fields.items()]
+        return widget_or_picture(self.panel, None, "\n".join(lines))

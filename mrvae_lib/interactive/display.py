@@ -24,21 +24,15 @@ def as_picture(pixels: Tensor) -> np.ndarray:
     return picture[:, :, 0] if picture.shape[2] == 1 else picture
 
 
-def enlarged(picture: np.ndarray, scale: int) -> np.ndarray:
-    """A picture with each pixel `scale` pixels wide and high."""
-    return picture.repeat(scale, axis=0).repeat(scale, axis=1)
-
-
 def data_uri(content: bytes, kind: str = "image/png") -> str:
     """Bytes as an address that holds them, for <img> and download links."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def inline_image(picture: np.ndarray, *, alt: str, width: int) -> str:
+def inline_image(picture: np.ndarray, *, alt: str, width: str) -> str:
     """A uint8 picture as an <img> that carries its own data; the browser scales it without smoothing."""
-    height = round(width * picture.shape[0] / picture.shape[1])
-    return (f'<img alt="{escape(alt)}" width="{width}" height="{height}" '
-            f'style="image-rendering:pixelated;border-radius:4px" src="{data_uri(png_bytes(picture))}">')
+    return (f'<img alt="{escape(alt)}" style="display:block;width:{width};image-rendering:pixelated" '
+            f'src="{data_uri(png_bytes(picture))}">')
 
 
 def error_text(message: str) -> str:
@@ -51,12 +45,8 @@ def wrapped(*children: widgets.Widget) -> widgets.HBox:
     return widgets.HBox(children, layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start"))
 
 
-def widget_view(panel: widgets.DOMWidget) -> dict[str, Any]:
-    """A panel as `_repr_mimebundle_` returns it; add what stands in its place where there are no widgets."""
-    view = {"version_major": 2, "version_minor": 0, "model_id": panel.model_id}
-    return {"application/vnd.jupyter.widget-view+json": view}
-
-
-def widget_or_picture(panel: widgets.DOMWidget, picture: bytes, text: str) -> dict[str, Any]:
+def widget_or_picture(panel: widgets.DOMWidget, picture: bytes | None, text: str) -> dict[str, Any]:
     """What `_repr_mimebundle_` returns: the live panel; on GitHub or a printed page a PNG; in a terminal text."""
-    return {"text/plain": text, "image/png": base64.b64encode(picture).decode(), **widget_view(panel)}
+    view = {"version_major": 2, "version_minor": 0, "model_id": panel.model_id}
+    still = {"image/png": base64.b64encode(picture).decode()} if picture else {}
+    return {"text/plain": text, **still, "application/vnd.jupyter.widget-view+json": view}

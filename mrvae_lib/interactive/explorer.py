@@ -1,30 +1,39 @@
 """LatentExplorer: a slider for each informative real, a button for each bit, and the pictures they make.
 
 Core ipywidgets only, and only what 7.7.1 (Colab) and 8.1 have in common. The picture is one HTML widget holding an
-inline PNG: no Output widget and no matplotlib stand between a slider and its picture.
+inline PNG: no Output widget and no matplotlib stand between a slider and its picture. CompareExplorer shows several.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import html
+import math
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
 import torch
+from IPython.display import HTML
 
+from mrvae_lib.analysis.pictures import enlarged, png_bytes
+from mrvae_lib.analysis.traversals import sweep_values
 from mrvae_lib.data import ImageSet
+from mrvae_lib.interactive import explorer_state as views
+from mrvae_lib.interactive import explorer_widgets as parts
 from mrvae_lib.interactive.display import BLUE, data_uri, error_text, widget_or_picture, wrapped
-from mrvae_lib.interactive.explorer_pictures import CodeTiles, DecodedPicture, SweepTiles, still_png
-from mrvae_lib.interactive.explorer_state import MAX_LATTICE_BITS, ExplorerState, explorer_content, on_slider
-from mrvae_lib.interactive.explorer_widgets import BitToggle, ExampleWalk, RealSlider, button, choice, heading, styled
+from mrvae_lib.interactive.explorer_state import ExplorerState
 from mrvae_lib.interactive.guided_views import guided_views
-from mrvae_lib.interactive.html_export import PageFrame, page_html
+from mrvae_lib.interactive.html_export import page_html
 from mrvae_lib.model.vae import MRVAE
 
 MAX_TILED_PIXELS = 64 * 64
 """Of larger pictures, tiles are shown only when asked for: they would make the sliders lag."""
+FEW_BITS = 4
+"""Up to this many bits, a tile has room for the code's class beside its name."""
+COLUMN_WIDTH = 350
+"""Pixels for each of several models."""
 
 
 class LatentExplorer:
@@ -42,35 +51,39 @@ class LatentExplorer:
 
     def __init__(self, model: MRVAE, images: ImageSet | None = None, state: ExplorerState | None = None, *,
                  tiles: bool | None = None) -> None:
-        self.model = model
-        self.content = explorer_content(model, images)
-        self.message, self.links = widgets.HTML(), widgets.HTML()
+        self.model, self.content = model, views.explorer_content(model, images)
         originals = None if images is None else images.first(len(self.content.starts)).floats()
-        self.decoded = DecodedPicture(model, self.content, originals)
+        self.decoded = parts.DecodedPicture(model, self.content, originals)
         self.picture, self.caption = self.decoded.picture, self.decoded.caption
-
-        guarded = self._with_errors_shown
-        self._bits = [BitToggle(label, guarded(partial(self._on_bit, k))) for k, label in enumerate(self.content.bits)]
-        width = 10 + 7 * max((len(str(label)) for label in self.content.reals.values()), default=0)
-        self._reals = {i: RealSlider(label, guarded(partial(self._on_real, i)), guarded(partial(self.select, i)), width)
-                       for i, label in self.content.reals.items()}
-        self.bits: list[widgets.ToggleButton] = [bit.button for bit in self._bits]
-        self.sliders: dict[int, widgets.FloatSlider] = {i: real.slider for i, real in self._reals.items()}
-        self.selected = next(iter(self.sliders), 0)
-        self.walk = ExampleWalk(self.content, guarded(self.go_to))
+        self.message, self.links = widgets.HTML(), widgets.HTML()
+        self.walk = parts.ExampleWalk(self.content, self.go_to)
         self._guided = guided_views(model, self.content)
-        self.views = choice("show", [("what changes what?", ""), *((name, name) for name in self._guided)],
-                            guarded(self.show_view), width="230px")
-        if tiles is None:
-            tiles = model.image_shape[1] * model.image_shape[2] <= MAX_TILED_PIXELS
-        redraw = guarded(self._draw)
+        self.views = parts.choice("show", "what changes what?", list(self._guided), self.show_view, width="230px")
+
+        bits, reals = self.content.bits, self.content.reals
+        self.bits = [parts.bit_toggle(label, partial(self._on_bit, k)) for k, label in enumerate(bits)]
+        width = 10 + 7 * max((len(" · ".join(label)) for label in reals.values()), default=0)
+        self.sliders = {i: parts.real_slider(label, partial(self._on_real, i), width) for i, label in reals.items()}
+        self.selected = next(iter(reals), 0)
+        rows: list[widgets.Widget] = []
+        if bits:
+            rows += [parts.heading("Bits: what it is"), wrapped(*map(parts.above_facts, self.bits, bits))]
+        if reals:
+            rows += [parts.heading("Reals: how it looks"), *map(parts.with_steps, self.sliders.values())]
+        self.latents = widgets.VBox(rows)
+
         self.sweep = self.codes = None
-        if self.sliders:
-            self.sweep = SweepTiles(model, guarded(lambda value: self._on_real(self.selected, value)), tiles, redraw)
-        if 0 < model.n_bits <= MAX_LATTICE_BITS:
-            self.codes = CodeTiles(model, self.content.class_of_code, guarded(self._on_code), tiles, redraw)
-        self.latents, self.tiles = self._latents(), self._tiles()
-        self.panel = styled(model.image_shape, wrapped(self.decoded.panel, self._controls()), self.tiles, self.message)
+        if tiles is None:
+            tiles = math.prod(model.image_shape[1:]) <= MAX_TILED_PIXELS
+        self.tiles = widgets.VBox([*self._make_sweep(tiles), *self._make_codes(tiles)])
+
+        controls = widgets.VBox([
+            self.latents,
+            parts.heading("Start from"),
+            wrapped(*self.walk.controls, parts.button("random", self.randomise, "a draw from the prior")),
+            wrapped(self.views, parts.button("save", self.save, "download picture and view"), self.links),
+        ], layout=widgets.Layout(flex="1 1 330px", width="0", min_width="300px"))
+        self.panel = parts.styled(model.image_shape, wrapped(self.decoded.panel, controls), self.tiles, self.message)
         self.state = self.content.starts[0] if state is None else state
 
     @property
@@ -88,114 +101,131 @@ class LatentExplorer:
 
     def randomise(self) -> None:
         """Show a draw from the prior, at values that sliders can show."""
-        self.state = ExplorerState.from_latents(torch.randn(self.model.n_reals),
-                                                torch.randint(0, 2, (self.model.n_bits,)))
-
-    def select(self, real: int) -> None:
-        """Choose the real whose sweep is shown and played."""
-        self.selected = real
-        self._draw()
+        z, b = torch.randn(self.model.n_reals), torch.randint(2, (self.model.n_bits,))
+        self.state = ExplorerState(tuple(z.tolist()), tuple(b.tolist()))
 
     def show_view(self, name: str) -> None:
         """Show a guided view of the example, see `guided_views`, and the sentence it proves; nothing happens for ""."""
         if name:
-            view = self._guided[name](self.content.starts[self.walk.example])
-            self._show(view.state, view.sentence)
+            self._show(*self._guided[name](self.content.starts[self.walk.example]))
 
     def save(self) -> None:
         """Offer the picture and the view as two files to download."""
-        name = f"mrvae-{self.state.code or 'view'}"
-        files = {"png": data_uri(self.decoded.png(self.state)),
+        name, scale = f"mrvae-{self.state.code or 'view'}", max(1, parts.PICTURE_WIDTH // self.model.image_shape[2])
+        files = {"png": data_uri(png_bytes(enlarged(views.decode_state(self.model, self.state), scale))),
                  "json": data_uri(self.state.to_json().encode(), "application/json")}
         self.links.value = " &nbsp; ".join(
             f'<a style="color:{BLUE}" download="{name}.{kind}" href="{file}"><u>{name}.{kind}</u></a>'
             for kind, file in files.items())
 
-    def as_page(self, *, height: int = 680) -> PageFrame:
+    def as_page(self, *, height: int = 680) -> HTML:
         """This view as a page in the notebook that decodes in the browser: no kernel between slider and picture.
 
         Args:
             height: of the page, in pixels.
         """
-        page = page_html(self.model, content=self.content, state=self.state)
-        return PageFrame(page, still_png(self.model, self.state), height)
+        page = html.escape(page_html(self.model, content=self.content, state=self.state))
+        return HTML(f'<div><iframe srcdoc="{page}" title="MR-VAE" width="100%" height="{height}" style="border:0">'
+                    f"</iframe></div>")
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         text = f"LatentExplorer(code {self.state.code or 'none'}, z {list(self.state.z)})"
-        return widget_or_picture(self.panel, still_png(self.model, self.state), text)
+        return widget_or_picture(self.panel, parts.still_png(self.model, self.state), text)
 
     def _show(self, state: ExplorerState, sentence: str = "") -> None:
-        """Show a view; without the sentence that a guided view proves, none is chosen."""
-        self._check(state)
-        self._state, self._sentence = state, sentence
+        """Show a view; without the sentence that a guided view proves, none is chosen.
+
+        An exception would vanish in a widget's callback, so the panel tells it too. A control that is set here calls
+        back; it finds the state it would set, and changes nothing.
+        """
+        n_reals, n_bits, n_starts = self.model.n_reals, self.model.n_bits, len(self.content.starts)
+        if (len(state.z), len(state.b)) != (n_reals, n_bits) or not 0 <= (state.example or 0) < n_starts:
+            raise ValueError(f"state: expected {n_reals} reals, {n_bits} bits and an example below {n_starts} or None, "
+                             f"got {state}")
+        self._state, self.message.value = state, ""
         if state.example is not None:
             self.walk.example = state.example
         if not sentence:
             self.views.value = ""
-        self._draw()
+        try:
+            self.decoded.draw(state, sentence)
+            for k, bit in enumerate(self.bits):
+                bit.value, bit.description = bool(state.b[k]), f"b{k} = {state.b[k]}"
+            for i, slider in self.sliders.items():
+                if views.on_slider(slider.value) != state.z[i]:  # a browser adds up steps and sends 0.7000000000000002
+                    slider.value = state.z[i]
+            if self.sweep is not None:
+                self.sweep.switch.description = f"sweep of z{self.selected}"
+                nearest = int((sweep_values() - state.z[self.selected]).abs().argmin())
+                self.sweep.draw(views.sweep_views(state, self.selected), nearest)
+            if self.codes is not None:
+                self.codes.draw(views.code_views(state), int(state.code, 2))
+        except Exception as error:
+            self.message.value = error_text(f"{type(error).__name__}: {error}")
+            raise
 
-    def _draw(self) -> None:
-        # A control that is set here calls back; it finds the state it would set, and changes nothing.
-        state = self._state
-        self.decoded.draw(state, self._sentence)
-        for bit, value in zip(self._bits, state.b, strict=True):
-            bit.show(value)
-        for i, real in self._reals.items():
-            real.show(state.z[i], chosen=i == self.selected)
-        if self.sweep is not None:
-            self.sweep.show(state, self.selected)
-        if self.codes is not None:
-            self.codes.show(state)
+    def _make_sweep(self, shown: bool) -> list[widgets.Widget]:
+        if not self.sliders:
+            return []
+        names = [f"{value:+.1f}".replace("-", "−") if value else "0" for value in sweep_values().tolist()]
+        self.sweep = parts.Tiles(self.model, "sweep", [(name, name) for name in names], len(names), self._show, shown)
+        play = parts.player(lambda value: self._on_real(self.selected, value))
+        return [wrapped(self.sweep.switch, play), parts.classed(self.sweep.panel, "mrvae-sweep")]
+
+    def _make_codes(self, shown: bool) -> list[widgets.Widget]:
+        codes, classes = [view.code for view in views.code_views(self.content.starts[0])], self.content.class_of_code
+        if not codes:
+            return []
+        few = self.model.n_bits <= FEW_BITS
+        short = few and all(len(name) < 3 for name in classes.values())
+        labels = [(f"{code} · {classes[code]}" if short and code in classes else code,
+                   f"{code}, mostly {classes[code]}" if code in classes else code) for code in codes]
+        columns = min(len(codes), 8 if few else 16)
+        self.codes = parts.Tiles(self.model, f"all {len(codes)} codes", labels, columns, self._show, shown)
+        return [wrapped(self.codes.switch), self.codes.panel]
 
     def _on_real(self, i: int, value: float) -> None:
-        if on_slider(value) != on_slider(self._state.z[i]):
-            self.selected = i
-            self._show(self._state.with_real(i, on_slider(value)))
+        state = self.state.with_real(i, value)
+        if state != self.state:
+            self.selected, self.state = i, state
 
-    def _on_bit(self, k: int, value: int) -> None:
-        if value != self._state.b[k]:
-            self._show(self._state.with_bit(k, value))
+    def _on_bit(self, k: int, down: bool) -> None:
+        if down != self.state.b[k]:
+            self.state = self.state.with_bit(k, int(down))
 
-    def _on_code(self, code: tuple[int, ...]) -> None:
-        self._show(replace(self._state, b=code))
 
-    def _check(self, state: ExplorerState) -> None:
-        if (len(state.z), len(state.b)) != (self.model.n_reals, self.model.n_bits):
-            raise ValueError(f"state: this model has {self.model.n_reals} reals and {self.model.n_bits} bits, "
-                             f"got {len(state.z)} and {len(state.b)}")
-        n_starts = len(self.content.starts)
-        if state.example is not None and not 0 <= state.example < n_starts:
-            raise ValueError(f"state: example must be in 0..{n_starts - 1} or None, got {state.example}")
+class CompareExplorer:
+    """An explorer per model; previous, next and class move all of them to the same image.
 
-    def _with_errors_shown(self, act: Callable[..., None]) -> Callable[..., None]:
-        """What a control calls: an exception there would vanish, so the panel shows it, and it is raised as well."""
-        def guarded(*args: Any) -> None:
-            self.message.value = ""
-            try:
-                act(*args)
-            except Exception as error:
-                self.message.value = error_text(f"{type(error).__name__}: {error}")
-                raise
+    Args:
+        models: by the name to write above each, all of one image shape.
+        images: where to start from. Without them the models' own examples are used, which must be of the same data.
 
-        return guarded
+    Raises:
+        ValueError: the models cannot start from the same image.
+    """
 
-    def _latents(self) -> widgets.VBox:
-        rows: list[widgets.Widget] = []
-        if self._bits:
-            rows += [heading("Bits: what it is"), wrapped(*(bit.panel for bit in self._bits))]
-        if self._reals:
-            rows += [heading("Reals: how it looks"), *(real.panel for real in self._reals.values())]
-        return widgets.VBox(rows)
+    def __init__(self, models: Mapping[str, MRVAE], images: ImageSet | None = None) -> None:
+        data = {name: model.card.get("data") if model.examples else None for name, model in models.items()}
+        if images is None and (len(set(data.values())) > 1 or None in data.values()):
+            raise ValueError(f"models: their examples must be of the same data, got {data}; pass images to start from")
+        self.explorers = {name: LatentExplorer(model, images, tiles=False) for name, model in models.items()}
+        first = next(iter(self.explorers.values()))
+        self.walk = parts.ExampleWalk(first.content, self.go_to)
+        layout = widgets.Layout(width=f"{COLUMN_WIDTH}px", margin="0 20px 0 0")
+        columns = [widgets.VBox([parts.heading(name), explorer.decoded.panel, explorer.latents, explorer.tiles,
+                                 explorer.message], layout=layout) for name, explorer in self.explorers.items()]
+        panel = parts.styled(first.model.image_shape, wrapped(*self.walk.controls), wrapped(*columns))
+        self.panel = parts.classed(panel, "mrvae-wide")
 
-    def _tiles(self) -> widgets.VBox:
-        shown = [tiles for tiles in (self.sweep, self.codes) if tiles is not None]
-        return widgets.VBox([part for tiles in shown for part in (tiles.controls, tiles.panel)])
+    def go_to(self, example: int) -> None:
+        """Show a starting point in every explorer; counts around."""
+        for explorer in self.explorers.values():
+            explorer.go_to(example)
 
-    def _controls(self) -> widgets.VBox:
-        guarded = self._with_errors_shown
-        return widgets.VBox([
-            self.latents,
-            heading("Start from"),
-            wrapped(*self.walk.controls, button("random", guarded(self.randomise), tooltip="a draw from the prior")),
-            wrapped(self.views, button("save", guarded(self.save), tooltip="download picture and view"), self.links),
-        ], layout=widgets.Layout(flex="1 1 330px", width="0", min_width="300px"))
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        pictures = [views.decode_state(explorer.model, explorer.state) for explorer in self.explorers.values()]
+        gap = np.full_like(pictures[0][:, :2], 255)
+        row = np.concatenate([part for picture in pictures for part in (picture, gap)][:-1], axis=1)
+        codes = ", ".join(f"{name} {explorer.state.code or '-'}" for name, explorer in self.explorers.items())
+        return widget_or_picture(self.panel, png_bytes(enlarged(row, 4)), f"CompareExplorer({codes})")

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from mrvae_lib.analysis.evaluation import encode_set, encoded_examples, informative_reals
 from mrvae_lib.analysis.label_names import bit_swaps, factors_of_reals, labels_of_codes
-from mrvae_lib.analysis.traversals import SWEEP
+from mrvae_lib.analysis.traversals import SWEEP, sweep_values
 from mrvae_lib.config import MAX_TABLE_BITS
 from mrvae_lib.data import ImageSet
 from mrvae_lib.interactive.display import as_picture
@@ -26,11 +27,13 @@ MAX_LATTICE_BITS = 6
 """Up to this many bits, the pictures of all codes are shown."""
 N_MEASURED = 2000
 """Images on which the latents of a model without a card are measured."""
+Label = tuple[str, ...]
+"""What is known of a latent: its name; its nats; the factor a real moves, or the classes a bit swaps."""
 
 
 @dataclass(frozen=True)
 class ExplorerState:
-    """One view: the reals, the bits, and the example they started from.
+    """One view: the reals, each moved to the nearest position of a slider, the bits, and the example they started from.
 
     Raises:
         ValueError: a real is not a finite number, a bit not 0 or 1, or the example neither a whole number nor None.
@@ -41,16 +44,12 @@ class ExplorerState:
     example: int | None = None
 
     def __post_init__(self) -> None:
-        reals_fit = all(type(value) in (int, float) and math.isfinite(value) for value in self.z)
+        reals_fit = all(type(value) in (int, float) and -math.inf < value < math.inf for value in self.z)
         bits_fit = all(type(bit) is int and bit in (0, 1) for bit in self.b)
         if not (reals_fit and bits_fit and (self.example is None or type(self.example) is int)):
-            raise ValueError(f"state: reals must be finite numbers, bits 0 or 1, example a whole number or None; "
-                             f"got {self}")
-
-    @classmethod
-    def from_latents(cls, z: Tensor, b: Tensor, example: int | None = None) -> ExplorerState:
-        """The view at the slider positions nearest to z (D,), and at the code b (K,)."""
-        return cls(tuple(on_slider(value) for value in z.tolist()), tuple(b.int().tolist()), example)
+            raise ValueError(f"state: expected finite reals, bits of 0 or 1, an example's number or None, got {self}")
+        object.__setattr__(self, "z", tuple(map(on_slider, self.z)))
+        object.__setattr__(self, "b", tuple(self.b))
 
     @classmethod
     def from_json(cls, text: str) -> ExplorerState:
@@ -60,9 +59,8 @@ class ExplorerState:
             ValueError: not such a text; says what was expected.
         """
         try:
-            fields = json.loads(text)
-            return cls(tuple(fields["z"]), tuple(fields["b"]), fields.get("example"))
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+            return cls(**json.loads(text))
+        except (TypeError, ValueError):
             raise ValueError(f'state: expected {{"z": [finite numbers], "b": [each 0 or 1], "example": a whole number '
                              f'or null}}, got {text!r}') from None
 
@@ -78,50 +76,39 @@ class ExplorerState:
         """The view with one bit set."""
         return replace(self, b=(*self.b[:k], value, *self.b[k + 1 :]))
 
-    def latents(self) -> tuple[Tensor, Tensor]:
-        """z (D,) and b (K,) as the decoder takes them."""
-        return torch.tensor(self.z, dtype=torch.float32), torch.tensor(self.b, dtype=torch.float32)
-
     @property
     def code(self) -> str:
         """The bits as text, b0 first."""
         return "".join(map(str, self.b))
 
 
+def sweep_views(state: ExplorerState, real: int) -> list[ExplorerState]:
+    """One real from one end of its sweep to the other, all else as it is."""
+    return [state.with_real(real, value) for value in sweep_values().tolist()]
+
+
+def code_views(state: ExplorerState) -> list[ExplorerState]:
+    """Every code at the same reals, in the order of `all_codes`; none where there are no bits, or too many to show."""
+    n_bits = len(state.b)
+    return [replace(state, b=code) for code in product((0, 1), repeat=n_bits)] if 0 < n_bits <= MAX_LATTICE_BITS else []
+
+
 @torch.inference_mode()
+def decode_states(model: MRVAE, states: Sequence[ExplorerState]) -> Tensor:
+    """The pictures of views, (N, C, H, W) in [0, 1]."""
+    z, b = torch.tensor([state.z for state in states]), torch.tensor([state.b for state in states])
+    return model.decode(z, b.float())
+
+
 def decode_state(model: MRVAE, state: ExplorerState) -> np.ndarray:
     """The picture of a view, (H, W) or (H, W, 3) uint8."""
-    z, b = state.latents()
-    return as_picture(model.decode(z[None], b[None])[0])
+    return as_picture(decode_states(model, [state])[0])
 
 
 def on_slider(value: float) -> float:
-    """The nearest value that a slider can show.
-
-    Pictures are always made at such values, so that they are those of the readout.
-    """
+    """The nearest value that a slider can show, so that a picture is that of the readout."""
     low, high = SWEEP
     return round(min(max(value, low), high) / STEP) / round(1 / STEP) + 0.0  # + 0.0 turns -0.0 into 0.0
-
-
-@dataclass(frozen=True)
-class LatentLabel:
-    """What is written beside a latent's control: `z5 · 0.31 nats · slant`."""
-
-    name: str
-    nats: float | None = None
-    """KL of a real, information of a bit; None where unknown."""
-    meaning: str = ""
-    """The factor that a real moves, the classes that a bit swaps; empty where unknown."""
-
-    @property
-    def facts(self) -> tuple[str, ...]:
-        """What is known of the latent: its nats, its meaning."""
-        nats = () if self.nats is None else (f"{self.nats:.2f} nats",)
-        return (*nats, self.meaning) if self.meaning else nats
-
-    def __str__(self) -> str:
-        return " · ".join((self.name, *self.facts))
 
 
 @dataclass(frozen=True)
@@ -131,9 +118,9 @@ class ExplorerContent:
     starts: tuple[ExplorerState, ...]
     classes: tuple[str, ...]
     """The class of each start, where known; else empty."""
-    reals: dict[int, LatentLabel]
+    reals: dict[int, Label]
     """The reals worth a slider, most informative first."""
-    bits: tuple[LatentLabel, ...]
+    bits: tuple[Label, ...]
     class_of_code: dict[str, str]
     """The commonest class of each code, as far as the starts tell; by `ExplorerState.code`."""
     kl_of_real: Sequence[float]
@@ -145,45 +132,41 @@ def explorer_content(model: MRVAE, images: ImageSet | None = None) -> ExplorerCo
 
     With neither, every real gets a slider without a figure and the start is the middle of the prior.
     """
-    if images is None:
-        examples = model.examples or {"mu": torch.zeros(1, model.n_reals), "bits": torch.zeros(1, model.n_bits)}
-        names, factor_names = model.card.get("label_names", ()), model.card.get("factor_names", ())
-    else:
-        examples = encoded_examples(model, images)
-        names, factor_names = images.label_names, images.factor_names
+    known, scores = model.card, dict(model.card.get("scores", {}))
+    examples = model.examples or {"mu": torch.zeros(1, model.n_reals), "bits": torch.zeros(1, model.n_bits)}
+    if images is not None:
+        known, examples = vars(images), encoded_examples(model, images)
+        if not scores:
+            codes = encode_set(model, images.first(N_MEASURED))
+            scores["kl_of_real"] = codes.kl_reals().mean(dim=0).tolist()
+            if model.n_bits <= MAX_TABLE_BITS:
+                scores["information_of_bit"] = CodeTable.from_logits(codes.bit_logits).bit_information.tolist()
     mu, bits, labels = examples["mu"].float(), examples["bits"].float(), examples.get("label", torch.empty(0)).int()
-    names = names or [str(label) for label in range(1 + max(labels.tolist(), default=-1))]
+    names = known.get("label_names") or [str(label) for label in range(1 + max(labels.tolist(), default=-1))]
     counts = labels_of_codes(bits, labels) if len(labels) else {}
-    kl_of_real, nats_of_bit = _nats_of_latents(model, images)
-    factors = factors_of_reals(mu, examples["factors"], factor_names) if "factors" in examples else [""] * model.n_reals
+    factors = [""] * model.n_reals
+    if "factors" in examples:
+        factors = factors_of_reals(mu, examples["factors"], known["factor_names"])
+    swaps = [[(names[off], names[on]) for off, on in bit_swaps(counts, model.n_bits, k)] for k in range(model.n_bits)]
+    kl_of_real = scores.get("kl_of_real", ())
     return ExplorerContent(
-        starts=tuple(map(ExplorerState.from_latents, mu, bits, range(len(mu)))),
+        starts=tuple(map(ExplorerState, mu.tolist(), bits.int().tolist(), range(len(mu)))),
         classes=tuple(names[label] for label in labels),
-        reals={i: LatentLabel(f"z{i}", kl_of_real[i] if kl_of_real else None, factors[i])
+        reals={i: _label(f"z{i}", kl_of_real, i, factors[i])
                for i in (informative_reals(kl_of_real) if kl_of_real else range(model.n_reals))},
-        bits=tuple(LatentLabel(f"b{k}", nats_of_bit[k] if nats_of_bit else None,
-                               _swaps([(names[off], names[on]) for off, on in bit_swaps(counts, model.n_bits, k)]))
-                   for k in range(model.n_bits)),
+        bits=tuple(_label(f"b{k}", scores.get("information_of_bit"), k, _commonest(pairs))
+                   for k, pairs in enumerate(swaps)),
         class_of_code={format(code, f"0{model.n_bits}b"): names[count.most_common(1)[0][0]]
                        for code, count in counts.items() if model.n_bits},
         kl_of_real=kl_of_real,
     )
 
 
-def _swaps(pairs: list[tuple[str, str]]) -> str:
+def _label(name: str, nats: Sequence[float] | None, place: int, meaning: str) -> Label:
+    return tuple(filter(None, (name, f"{nats[place]:.2f} nats" if nats else "", meaning)))
+
+
+def _commonest(swaps: list[tuple[str, str]]) -> str:
     """The commonest swap, and the next where names are short."""
-    n_shown = 2 if all(len(name) < 3 for pair in pairs for name in pair) else 1
-    return ", ".join(f"{off} ↔ {on}" for off, on in pairs[:n_shown])
-
-
-def _nats_of_latents(model: MRVAE, images: ImageSet | None) -> tuple[Sequence[float], Sequence[float]]:
-    """KL of each real and information of each bit: from the card, else measured, else unknown (empty)."""
-    scores = model.card.get("scores")
-    if scores:
-        return scores["kl_of_real"], scores["information_of_bit"]
-    if images is None:
-        return (), ()
-    posterior = encode_set(model, images.first(N_MEASURED))
-    can_be_listed = model.n_bits <= MAX_TABLE_BITS
-    of_bits = CodeTable.from_logits(posterior.bit_logits).bit_information.tolist() if can_be_listed else ()
-    return posterior.kl_reals().mean(dim=0).tolist(), of_bits
+    n_shown = 2 if all(len(name) < 3 for pair in swaps for name in pair) else 1
+    return ", ".join(f"{off} ↔ {on}" for off, on in swaps[:n_shown])

@@ -1,17 +1,30 @@
-"""The explorer's controls, each labelled and within reach of a keyboard, and how they look. No model here."""
+"""What the explorer is put together from: labelled controls within reach of a keyboard, and pictures of views."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from importlib import resources
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
+from mrvae_lib.analysis.pictures import enlarged, png_bytes, tile
 from mrvae_lib.analysis.traversals import SWEEP
-from mrvae_lib.interactive.display import BLUE, DARK_ORANGE
-from mrvae_lib.interactive.explorer_state import STEP, ExplorerContent, LatentLabel, on_slider
+from mrvae_lib.interactive import explorer_state as views
+from mrvae_lib.interactive.display import BLUE, DARK_ORANGE, as_picture, inline_image
+from mrvae_lib.interactive.explorer_state import ExplorerContent, ExplorerState, Label
+from mrvae_lib.model.vae import MRVAE
+
+PICTURE_WIDTH, START_WIDTH = 280, 84
+PLAY_INTERVAL = 100
+"""Milliseconds between two pictures of a played sweep."""
+TILE_SIDE = 64
+"""Pixels: larger pictures are averaged down to about this before they become tiles."""
 
 
 def styled(image_shape: tuple[int, int, int], *rows: widgets.Widget) -> widgets.VBox:
@@ -20,9 +33,13 @@ def styled(image_shape: tuple[int, int, int], *rows: widgets.Widget) -> widgets.
     values = f"--mrvae-how: {BLUE}; --mrvae-what: {DARK_ORANGE}; --mrvae-shape: {width} / {height};"
     css = (resources.files("mrvae_lib") / "interactive" / "web" / "explorer.css").read_text(encoding="utf-8")
     style = widgets.HTML(f"<style>.mrvae {{ {values} }}\n{css}</style>", layout=widgets.Layout(display="none"))
-    panel = widgets.VBox([style, *rows])
-    panel.add_class("mrvae")
-    return panel
+    return classed(widgets.VBox([style, *rows]), "mrvae")
+
+
+def classed(widget: widgets.DOMWidget, name: str) -> Any:
+    """The widget, with the class by which `web/explorer.css` knows it."""
+    widget.add_class(name)
+    return widget
 
 
 def heading(text: str) -> widgets.HTML:
@@ -35,82 +52,75 @@ def small_print(text: str) -> str:
     return f'<span style="font-size:12px;color:var(--jp-ui-font-color2, #5b6774)">{escape(text)}</span>'
 
 
-def button(label: str, act: Callable[[], None], *, tooltip: str, width: str = "auto", **layout: str) -> widgets.Button:
+def button(label: str, act: Callable[[], None], tooltip: str, *, width: str = "auto", flex: str | None = None
+           ) -> widgets.Button:
     """A button and what it does."""
-    made = widgets.Button(description=label, tooltip=tooltip, layout=widgets.Layout(width=width, **layout))
+    made = widgets.Button(description=label, tooltip=tooltip, layout=widgets.Layout(width=width, flex=flex))
     made.on_click(lambda _: act())
     return made
 
 
-def observed(widget: widgets.Widget, act: Callable[[Any], None]) -> widgets.Widget:
+def observed(widget: widgets.Widget, act: Callable[[Any], None]) -> Any:
     """The widget; `act` is called with each new value."""
     widget.observe(lambda change: act(change["new"]), names="value")
     return widget
 
 
-def toggle(label: str, value: bool, act: Callable[[Any], None], *, tooltip: str, width: str = "auto"
-           ) -> widgets.ToggleButton:
+def toggle(label: str, down: bool, act: Callable[[bool], None], tooltip: str, width: str) -> widgets.ToggleButton:
     """A button that stays down; `act` is called with True where it is down, False where it is up."""
-    return observed(widgets.ToggleButton(value=value, description=label, tooltip=tooltip,
+    return observed(widgets.ToggleButton(value=down, description=label, tooltip=tooltip,
                                          layout=widgets.Layout(width=width)), act)
 
 
-def choice(label: str, options: list[tuple[str, str]], act: Callable[[str], None], *, width: str) -> widgets.Dropdown:
-    """A list to choose from; the first option is chosen."""
-    return observed(widgets.Dropdown(options=options, value=options[0][1], description=label,
-                                     style={"description_width": "auto"}, layout=widgets.Layout(width=width)), act)
+def choice(label: str, none: str, names: Sequence[str], act: Callable[[str], None], width: str) -> widgets.Dropdown:
+    """A list of names to choose from; at first `none`, whose value is "", is chosen."""
+    return observed(widgets.Dropdown(options=[(none, ""), *((name, name) for name in names)], value="",
+                                     description=label, style={"description_width": "auto"},
+                                     layout=widgets.Layout(width=width)), act)
 
 
-def mark(widget: widgets.DOMWidget, chosen: bool) -> None:
-    """Show whether a widget is the chosen one of several."""
-    (widget.add_class if chosen else widget.remove_class)("mrvae-chosen")
+def bit_toggle(label: Label, act: Callable[[bool], None]) -> widgets.ToggleButton:
+    """A bit: a button that is up for 0 and down for 1."""
+    return classed(toggle(label[0], False, act, " · ".join(label), width="84px"), "mrvae-bit")
 
 
-class BitToggle:
-    """A bit: a button that is up for 0 and down for 1, above what the bit tells."""
-
-    def __init__(self, label: LatentLabel, act: Callable[[int], None]) -> None:
-        self.name = label.name
-        self.button = toggle(label.name, False, lambda value: act(int(value)), tooltip=str(label), width="84px")
-        self.button.add_class("mrvae-bit")
-        self.button.add_class(f"mrvae-bit-{label.name.removeprefix('b')}")
-        below = widgets.HTML("<br>".join(map(small_print, label.facts)),
-                             layout=widgets.Layout(width="84px", margin="0 2px"))
-        self.panel = widgets.VBox([self.button, below])
-
-    def show(self, value: int) -> None:
-        """Stand at a value."""
-        self.button.value, self.button.description = bool(value), f"{self.name} = {value}"
+def above_facts(bit: widgets.ToggleButton, label: Label) -> widgets.VBox:
+    """A bit's button above what the bit tells."""
+    facts = "<br>".join(map(small_print, label[1:]))
+    return widgets.VBox([bit, widgets.HTML(facts, layout=widgets.Layout(width="84px", margin="0 2px"))])
 
 
-class RealSlider:
-    """A real: a slider, a step down, a step up, and a button that chooses it."""
+def real_slider(label: Label, act: Callable[[float], None], label_width: int) -> widgets.FloatSlider:
+    """A real's slider."""
+    return classed(observed(widgets.FloatSlider(
+        value=0.0, min=SWEEP[0], max=SWEEP[1], step=views.STEP, description=" · ".join(label), readout_format="+.1f",
+        style={"description_width": f"{label_width}px", "handle_color": BLUE},
+        layout=widgets.Layout(width="0", flex="1 1 190px"),
+    ), act), "mrvae-real")
 
-    def __init__(self, label: LatentLabel, act: Callable[[float], None], choose: Callable[[], None],
-                 label_width: int) -> None:
-        low, high = SWEEP
-        self.slider = observed(widgets.FloatSlider(
-            value=0.0, min=low, max=high, step=STEP, description=str(label), readout_format="+.1f",
-            style={"description_width": f"{label_width}px", "handle_color": BLUE},
-            layout=widgets.Layout(width="0", flex="1 1 190px"),
-        ), act)
-        self.slider.add_class("mrvae-real")
-        down = button("−", lambda: self._move(-STEP), tooltip=f"{label.name} down", width="28px")
-        up = button("+", lambda: self._move(+STEP), tooltip=f"{label.name} up", width="28px")
-        self.choose = button("sweep", choose, tooltip=f"show the sweep of {label.name}", width="44px")
-        self.choose.add_class("mrvae-plain")
-        for small in (down, up, self.choose):
-            small.add_class("mrvae-small")
-        self.panel = widgets.HBox([self.slider, down, up, self.choose])
 
-    def show(self, value: float, *, chosen: bool) -> None:
-        """Stand at a value; `chosen` tells whether this real's sweep is the one on show."""
-        if on_slider(self.slider.value) != on_slider(value):  # a browser counts in steps and sends 0.7000000000000002
-            self.slider.value = on_slider(value)
-        mark(self.choose, chosen)
+def with_steps(slider: widgets.FloatSlider) -> widgets.HBox:
+    """A slider beside buttons that move it a step down and a step up, at most to its end."""
+    def move(by: float) -> None:
+        slider.value = views.on_slider(slider.value + by)
 
-    def _move(self, by: float) -> None:
-        self.slider.value = on_slider(self.slider.value + by)
+    name = slider.description.split(" ")[0]
+    down = button("−", lambda: move(-views.STEP), f"{name} down", width="28px")
+    up = button("+", lambda: move(views.STEP), f"{name} up", width="28px")
+    return widgets.HBox([slider, classed(down, "mrvae-small"), classed(up, "mrvae-small")])
+
+
+def player(act: Callable[[float], None]) -> widgets.Play:
+    """A button that plays a sweep: `act` is called with each value from one end to the other and back."""
+    low, high = SWEEP
+    n_steps = round((high - low) / views.STEP)
+
+    def on_tick(tick: int) -> None:
+        if tick:
+            act(high - views.STEP * abs(n_steps - tick % (2 * n_steps)))
+
+    return observed(widgets.Play(value=0, min=0, max=100_000, interval=PLAY_INTERVAL, show_repeat=False,
+                                 layout=widgets.Layout(width="90px")), on_tick)
 
 
 class ExampleWalk:
@@ -122,16 +132,13 @@ class ExampleWalk:
     """
 
     def __init__(self, content: ExplorerContent, show: Callable[[int], None]) -> None:
-        self.content, self.show = content, show
-        self.example = 0
-        names = list(dict.fromkeys(content.classes))
-        names = sorted(names) if all(name.isdigit() for name in names) else names
-        self.classes = choice("class", [("any", ""), *((name, name) for name in names)], self._on_class, width="150px")
-        self.controls: list[widgets.Widget] = [self.classes] if names else []
-        self.controls += [
-            button("previous", lambda: self.step(-1), tooltip="the previous example"),
-            button("next", lambda: self.step(+1), tooltip="the next example"),
-            button("reset", lambda: self.show(self.example), tooltip="back to the example"),
+        self.content, self.show, self.example = content, show, 0
+        self.classes = choice("class", "any", sorted(set(content.classes)), self._on_class, width="150px")
+        self.controls: list[widgets.Widget] = [
+            *([self.classes] if content.classes else []),
+            button("previous", lambda: self.step(-1), "the previous example"),
+            button("next", lambda: self.step(+1), "the next example"),
+            button("reset", lambda: self.show(self.example), "back to the example"),
         ]
 
     def step(self, direction: int) -> None:
@@ -145,3 +152,106 @@ class ExampleWalk:
     def _on_class(self, name: str) -> None:
         if name and self.content.classes[self.example] != name:
             self.step(+1)
+
+
+class DecodedPicture:
+    """A view's picture above the example it started from and its caption.
+
+    Args:
+        originals: (N, C, H, W) in [0, 1], the images that were encoded, where they are at hand; else the example is
+            shown as the decoder draws it.
+    """
+
+    def __init__(self, model: MRVAE, content: ExplorerContent, originals: Tensor | None) -> None:
+        self.model, self.content, self.originals = model, content, originals
+        _, height, width = model.image_shape
+        self.picture = widgets.HTML(layout=widgets.Layout(
+            width=f"{PICTURE_WIDTH}px", min_height=f"{round(PICTURE_WIDTH * height / width)}px"))
+        self.start = widgets.HTML(layout=widgets.Layout(width=f"{START_WIDTH}px", margin="2px 10px 2px 2px"))
+        self.caption = widgets.HTML(layout=widgets.Layout(width="0", flex="1 1 0"))
+        self.panel = widgets.VBox([self.picture, widgets.HBox([self.start, self.caption])],
+                                  layout=widgets.Layout(width=f"{PICTURE_WIDTH + 8}px", margin="0 20px 0 0"))
+        self.example: int | None = None
+
+    def draw(self, state: ExplorerState, sentence: str) -> None:
+        """Show a view, and under it what it proves."""
+        alt = "decoded picture" + (f", code {state.code}" if state.b else "")
+        self.picture.value = inline_image(views.decode_state(self.model, state), alt=alt, width=f"{PICTURE_WIDTH}px")
+        code = f"code <b>{state.code}</b>" if state.b else "no bits"
+        if mostly := self.content.class_of_code.get(state.code):
+            code += f", mostly {escape(mostly)}"
+        self.caption.value = "<br>".join(filter(None, (code, small_print(self._origin(state)), escape(sentence))))
+        if state.example != self.example:
+            self.example = state.example
+            self.start.value = "" if self.example is None else self._start(self.example)
+
+    def _start(self, example: int) -> str:
+        if self.originals is None:
+            name, picture = "start", views.decode_state(self.model, self.content.starts[example])
+        else:
+            name, picture = "original", as_picture(self.originals[example])
+        return inline_image(picture, alt=name, width=f"{START_WIDTH}px") + small_print(name)
+
+    def _origin(self, state: ExplorerState) -> str:
+        if state.example is None:
+            return "drawn from the prior"
+        name = self.content.classes[state.example] if self.content.classes else ""
+        article = "an" if name[:1].lower() in "aeio8" else "a"
+        changed = "" if state == self.content.starts[state.example] else "changed from "
+        return f"{changed}test image {state.example}" + (f", {article}\N{NO-BREAK SPACE}{name}" if name else "")
+
+
+class Tiles:
+    """Small pictures of views in rows, one PNG per row, above buttons that the pictures are part of.
+
+    Args:
+        title: what the button says that shows and hides them all.
+        labels: what the button below each picture says, and what it says when pointed at.
+        columns: pictures per row.
+        show: called with the view whose button is pressed.
+        shown: whether they are shown at first.
+    """
+
+    def __init__(self, model: MRVAE, title: str, labels: Sequence[tuple[str, str]], columns: int,
+                 show: Callable[[ExplorerState], None], shown: bool) -> None:
+        self.model, self.columns = model, columns
+        self.states: list[ExplorerState] = []
+        self.drawn: list[ExplorerState] = []
+        self.switch = toggle(title, shown, lambda _: self._draw(), "show or hide these pictures", width="auto")
+        self.buttons = [button(label, partial(lambda i: show(self.states[i]), i), tooltip, width="0", flex="1 1 0")
+                        for i, (label, tooltip) in enumerate(labels)]
+        narrowest = max(31, *(2 + 5 * len(label) for label, _ in labels))  # px: room for it; narrower cells scroll
+        self.sheets = [widgets.HTML(layout=widgets.Layout(width="100%", margin="0"))
+                       for _ in range(0, len(labels), columns)]
+        self.panel = classed(widgets.VBox([
+            widgets.VBox([sheet, widgets.HBox(self.buttons[i * columns : (i + 1) * columns])],
+                         layout=widgets.Layout(min_width=f"{columns * narrowest}px"))
+            for i, sheet in enumerate(self.sheets)]), "mrvae-tiles")
+
+    def draw(self, states: list[ExplorerState], chosen: int) -> None:
+        """Show views, one for each button, and mark one of them."""
+        self.states = states
+        for i, below in enumerate(self.buttons):
+            (below.add_class if i == chosen else below.remove_class)("mrvae-chosen")
+        self._draw()
+
+    def _draw(self) -> None:
+        self.panel.layout.display = "flex" if self.switch.value else "none"
+        if self.switch.value and self.states != self.drawn:
+            pictures = views.decode_states(self.model, self.states)
+            pictures = avg_pool2d(pictures, max(1, min(pictures.shape[2:]) // TILE_SIDE))
+            for sheet, row in zip(self.sheets, pictures.split(self.columns), strict=True):
+                strip = tile(row, self.columns, gap=0)
+                sheet.value = inline_image(strip, alt=self.switch.description, width="100%")
+            self.drawn = self.states
+
+
+def still_png(model: MRVAE, state: ExplorerState) -> bytes:
+    """A view as PNG where there are no widgets: the picture and, where they fit, all codes at the same reals."""
+    pictures, codes = views.decode_states(model, [state]), views.code_views(state)
+    scale = 2 ** max(0, (256 // pictures.shape[2]).bit_length() - 1)
+    parts, rows = [enlarged(tile(pictures, 1, gap=0), scale)], 2 ** (model.n_bits // 2)
+    if codes and rows <= scale:
+        lattice = tile(views.decode_states(model, codes), len(codes) // rows, gap=0)
+        parts += [np.full_like(parts[0][:, :8], 255), enlarged(lattice, scale // rows)]
+    return png_bytes(np.concatenate(parts, axis=1))

@@ -7,11 +7,10 @@ from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
-import torch
 
-from mrvae_lib.analysis.pictures import png_bytes
+from mrvae_lib.analysis.pictures import enlarged, png_bytes
 from mrvae_lib.data import FactorSet
-from mrvae_lib.interactive.display import as_picture, enlarged, inline_image, widget_or_picture, wrapped
+from mrvae_lib.interactive.display import as_picture, inline_image, widget_or_picture, wrapped
 
 PICTURE_WIDTH = 280
 
@@ -48,14 +47,15 @@ class FactorExplorer:
         """The index of each factor now."""
         return [slider.value for slider in self.sliders.values()]
 
+    @property
+    def image(self) -> np.ndarray:
+        """The picture that is shown, (H, W) or (H, W, 3) uint8."""
+        return as_picture(self.images.at([self.factors])[0] / 255)
+
     def _show(self, _: Any = None) -> None:
         number = int(self.images.index([self.factors]))
-        self.picture.value = inline_image(self._picture(), alt=f"image {number:,}", width=PICTURE_WIDTH)
+        self.picture.value = inline_image(self.image, alt=f"image {number:,}", width=f"{PICTURE_WIDTH}px")
         self.caption.value = f"image {number:,} of {len(self.images):,}"
 
-    def _picture(self) -> np.ndarray:
-        return as_picture(self.images.at(torch.tensor([self.factors]))[0] / 255)
-
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        named = ", ".join(f"{name} {index}" for name, index in zip(self.sliders, self.factors, strict=True))
-        return widget_or_picture(self.panel, png_bytes(enlarged(self._picture(), 4)), f"FactorExplorer({named})")
+        return widget_or_picture(self.panel, png_bytes(enlarged(self.image, 4)), f"FactorExplorer({self.factors})")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -12,70 +12,58 @@ from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.interactive.explorer_state import ExplorerContent, ExplorerState, decode_state
 from mrvae_lib.model.vae import MRVAE
 
-
-@dataclass(frozen=True)
-class GuidedView:
-    """A view and the sentence that it proves."""
-
-    state: ExplorerState
-    sentence: str
+View = tuple[ExplorerState, str]
+"""A view and the sentence that it proves."""
 
 
-def guided_views(model: MRVAE, content: ExplorerContent) -> dict[str, Callable[[ExplorerState], GuidedView]]:
+def guided_views(model: MRVAE, content: ExplorerContent) -> dict[str, Callable[[ExplorerState], View]]:
     """What can be shown of a model, by name; each is made from the view it starts from."""
-    makers: dict[str, Callable[[MRVAE, ExplorerContent, ExplorerState], GuidedView]] = {}
-    if model.n_bits:
-        makers["same hand, another code"] = other_code
-        if len({start.b for start in content.starts}) < len(content.starts):
-            makers["same code, another hand"] = other_hand
-    if model.n_reals:
-        makers |= {"one real, end to end": strongest_real, "all reals at 0": all_at_zero}
-        if any(kl < 0.05 for kl in content.kl_of_real):
-            makers["a real that is not used"] = unused_real
-    return {name: partial(make, model, content) for name, make in makers.items()}
+    shared_code = len({start.b for start in content.starts}) < len(content.starts)
+    unused = any(kl < 0.05 for kl in content.kl_of_real)
+    views = [("same hand, another code", other_code, model.n_bits > 0),
+             ("same code, another hand", other_hand, model.n_bits > 0 and shared_code),
+             ("one real, end to end", strongest_real, model.n_reals > 0),
+             ("all reals at 0", all_at_zero, model.n_reals > 0),
+             ("a real that is not used", unused_real, unused)]
+    return {name: partial(make, model, content) for name, make, possible in views if possible}
 
 
-def other_code(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> GuidedView:
+def other_code(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> View:
     """The one bit whose flip changes the picture most."""
     flips = [start.with_bit(k, 1 - bit) for k, bit in enumerate(start.b)]
     state = max(flips, key=lambda flip: change(model, start, flip).mean())
-    before, after = (content.class_of_code.get(view.code, "") for view in (start, state))
-    becomes = f"; by their codes a {before} became a {after}" if before and after and before != after else ""
-    return GuidedView(state, f"Only b{flips.index(state)} was flipped, from {start.code} to {state.code}; "
-                             f"every real stays{becomes}.")
+    return state, f"Only b{flips.index(state)} was flipped, from {start.code} to {state.code}; every real stays."
 
 
-def other_hand(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> GuidedView:
+def other_hand(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> View:
     """The reals of the example with the same code whose picture differs most."""
     alike = [replace(start, z=view.z) for view in content.starts if view.b == start.b and view.z != start.z]
     if not alike:
-        return GuidedView(start, f"No other example has the code {start.code}; walk to one that shares its code.")
+        return start, f"No other example has the code {start.code}; walk to one that shares its code."
     state = max(alike, key=lambda view: change(model, start, view).mean())
-    return GuidedView(state, f"Both have the code {start.code}; the reals alone move a pixel by "
-                             f"{change(model, start, state).mean():.0f} of 255 on average.")
+    return state, (f"Both have the code {start.code}; the reals alone move a pixel by "
+                   f"{change(model, start, state).mean():.0f} of 255 on average.")
 
 
-def strongest_real(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> GuidedView:
+def strongest_real(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> View:
     """The most informative real at the end of its sweep that is further away."""
     i = next(iter(content.reals), 0)
     state = start.with_real(i, SWEEP[0] if start.z[i] > 0 else SWEEP[1])
-    rest = f"the code is still {state.code}" if model.n_bits else "all other reals stay"
-    return GuidedView(state, f"Only z{i} went from {start.z[i]:+.1f} to {state.z[i]:+.1f}; {rest}.")
+    return state, f"Only z{i} went from {start.z[i]:+.1f} to {state.z[i]:+.1f}; every other real and every bit stays."
 
 
-def all_at_zero(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> GuidedView:
+def all_at_zero(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> View:
     """What is left when the reals say nothing."""
-    left = f"the code {start.code} says alone" if model.n_bits else "every picture has in common"
-    return GuidedView(replace(start, z=(0.0,) * model.n_reals),
-                      f"All reals are at 0, the middle of the prior: this is what {left}.")
+    state = replace(start, z=(0.0,) * model.n_reals)
+    return state, "All reals are at 0, the middle of the prior: this is what is left when they say nothing."
 
 
-def unused_real(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> GuidedView:
+def unused_real(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> View:
     """The real with the least information at the end of its sweep."""
     i = int(np.argmin(content.kl_of_real))
     state = start.with_real(i, SWEEP[1])
-    return GuidedView(state, f"z{i} tells {content.kl_of_real[i]:.3f} nats: moved to {state.z[i]:+.1f}, it changes no "
-                             f"pixel by more than {change(model, start, state).max()} of 255.")
+    return state, (f"z{i} tells {content.kl_of_real[i]:.3f} nats: moved to {state.z[i]:+.1f}, it changes no "
+                   f"pixel by more than {change(model, start, state).max()} of 255.")
 
 
 def change(model: MRVAE, one: ExplorerState, other: ExplorerState) -> np.ndarray:

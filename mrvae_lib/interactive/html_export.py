@@ -5,30 +5,23 @@ from __future__ import annotations
 import base64
 import html
 import json
-import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
-from mrvae_lib.analysis.pictures import png_bytes
+from mrvae_lib.analysis.pictures import png_bytes, tile
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.errors import ExportError
+from mrvae_lib.interactive import explorer_state as views
 from mrvae_lib.interactive.display import data_uri
-from mrvae_lib.interactive.explorer_state import (
-    MAX_LATTICE_BITS,
-    STEP,
-    ExplorerContent,
-    ExplorerState,
-    explorer_content,
-)
+from mrvae_lib.interactive.explorer_state import ExplorerContent, ExplorerState
 from mrvae_lib.interactive.model_card import card_rows, one_line_summary
 from mrvae_lib.model.frame import POSE_HALF_WIDTH, POSE_REALS, POSE_SHIFT, POSE_SIZE, POSE_STRETCH, PosedDecoder
 from mrvae_lib.model.networks import ConvDecoder
@@ -38,30 +31,28 @@ from mrvae_lib.training.checkpoints import atomic_write
 N_STARTS = 12
 """Starting points with a picture of their own; the others are there for a view that names them."""
 THUMBNAIL_COLUMNS = 4
-MAX_HALF = float(np.finfo(np.float16).max)
+MAX_HALF = np.finfo(np.float16).max
 
 
-def export_html(model: MRVAE, path: str | os.PathLike[str], *, title: str = "MR-VAE",
-                content: ExplorerContent | None = None, state: ExplorerState | None = None) -> Path:
+def export_html(model: MRVAE, path: str | Path, *, title: str = "MR-VAE",
+                state: ExplorerState | None = None) -> Path:
     """Write a page that decodes in the browser; it opens from a file, without a network.
 
     The weights travel as fp16, so the page's picture equals the model's to about 2/255.
 
     Args:
         model: its card tells the page's last section, its examples are the starting points.
-        content: the controls and starting points; the model's own if None.
         state: the view to open; the first starting point if None.
     Returns:
         The path.
     Raises:
         ExportError: the decoder has a layer, or a weight, that the page cannot hold.
     """
-    path = Path(path)
-    atomic_write(path, page_html(model, title=title, content=content, state=state))
-    return path
+    atomic_write(Path(path), page_html(model, title=title, state=state))
+    return Path(path)
 
 
-def export_gallery(models: Mapping[str, MRVAE], folder: str | os.PathLike[str]) -> Path:
+def export_gallery(models: Mapping[str, MRVAE], folder: str | Path) -> Path:
     """Write `index.html` and, for each model, `NAME.html` into a folder that any web server can serve.
 
     Returns:
@@ -72,9 +63,10 @@ def export_gallery(models: Mapping[str, MRVAE], folder: str | os.PathLike[str]) 
     folder, entries = Path(folder), []
     for name, model in models.items():
         export_html(model, folder / f"{name}.html", title=f"MR-VAE · {name}")
-        picture, text = data_uri(_thumbnail(model)), html.escape(one_line_summary(model))
+        drawn = views.decode_states(model, views.explorer_content(model).starts[:N_STARTS])  # no image of the data
+        picture = data_uri(png_bytes(tile(drawn, THUMBNAIL_COLUMNS, gap=0)))
         entries.append(f'<a href="{html.escape(quote(name))}.html"><img alt="" src="{picture}">'
-                       f"<h2>{html.escape(name)}</h2><p>{text}</p></a>")
+                       f"<h2>{html.escape(name)}</h2><p>{html.escape(one_line_summary(model))}</p></a>")
     index = folder / "index.html"
     atomic_write(index, _filled("gallery.html", entries="\n".join(entries)))
     return index
@@ -83,17 +75,17 @@ def export_gallery(models: Mapping[str, MRVAE], folder: str | os.PathLike[str]) 
 def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent | None = None,
               state: ExplorerState | None = None) -> str:
     """The page that `export_html` writes, as text."""
-    content = content or explorer_content(model)
+    content = content or views.explorer_content(model)
     layers, weights = decoder_layers(model)
     page = {
         "imageShape": model.image_shape,
         "likelihood": model.config.likelihood,
         "layers": layers,
         "weights": base64.b64encode(_as_half(weights).tobytes()).decode(),
-        "sliders": [{"index": i, "label": str(label)} for i, label in content.reals.items()],
-        "range": [*SWEEP, STEP],
-        "bits": [" · ".join(label.facts) for label in content.bits],
-        "lattice": 0 < model.n_bits <= MAX_LATTICE_BITS,
+        "sliders": [{"index": i, "label": " · ".join(label)} for i, label in content.reals.items()],
+        "range": [*SWEEP, views.STEP],
+        "bits": [" · ".join(facts) for _, *facts in content.bits],
+        "lattice": bool(views.code_views(content.starts[0])),
         "starts": [asdict(start) for start in content.starts],
         "labels": content.classes,
         "shown": N_STARTS,
@@ -102,21 +94,6 @@ def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent |
     }
     # "<" is the one character that could end the script element early.
     return _filled("page.html", title=html.escape(title), page=json.dumps(page).replace("<", "\\u003c"))
-
-
-@dataclass(frozen=True)
-class PageFrame:
-    """A page inside a notebook's output: alive where frames are shown, a PNG of its view elsewhere."""
-
-    page: str
-    picture: bytes
-    height: int
-    """Of the frame, in pixels."""
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        frame = (f'<iframe srcdoc="{html.escape(self.page)}" title="MR-VAE" width="100%" height="{self.height}" '
-                 f'style="border:0"></iframe>')
-        return {"text/html": frame, "image/png": base64.b64encode(self.picture).decode(), "text/plain": "PageFrame"}
 
 
 def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
@@ -132,18 +109,16 @@ def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]
         layers.append({"op": op, **sizes})
         weights.extend(tensor.detach().cpu().float().numpy().ravel() for tensor in tensors)
 
-    decoder = model.decoder
-    drawing = decoder.drawing if isinstance(decoder, PosedDecoder) else decoder
+    decoder = drawing = model.decoder
     if isinstance(decoder, PosedDecoder):
+        drawing = decoder.drawing
         add("skip", n=POSE_REALS)
     for module in drawing.modules():
         match module:
             case nn.Linear():
                 add("linear", module.weight, module.bias, **{"in": module.in_features}, out=module.out_features)
-            case nn.ConvTranspose2d():
-                sizes = (module.kernel_size, module.stride, module.padding, module.output_padding)
-                if any(len(set(size)) > 1 for size in sizes):
-                    raise ExportError(f"the page draws square transposed convolutions only, not {module}")
+            case nn.ConvTranspose2d() if all(len(set(size)) == 1 for size in (
+                    module.kernel_size, module.stride, module.padding, module.output_padding)):
                 # The page keeps a pixel's channels together: (kernel, kernel, out, in).
                 add("deconv", module.weight.permute(2, 3, 1, 0), module.get_parameter("bias"),
                     **{"in": module.in_channels}, out=module.out_channels, kernel=module.kernel_size[0],
@@ -152,19 +127,17 @@ def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]
                 scale = module.weight / (module.get_buffer("running_var") + module.eps).sqrt()
                 shift = module.bias - module.get_buffer("running_mean") * scale
                 add("scale", scale, shift, channels=module.num_features)
-            case nn.ReLU() | nn.SELU() | nn.Tanh():
+            case nn.ReLU() | nn.SELU() | nn.Tanh() | nn.Flatten():
                 add(type(module).__name__.lower())
             case nn.LeakyReLU():
                 add("leakyrelu", slope=module.negative_slope)
             case nn.Unflatten():
                 add("shape", shape=list(module.unflattened_size))
-            case nn.Flatten():
-                add("flatten")
             case nn.ZeroPad2d():
                 add("pad", amounts=list(module.padding))
             case _ if not list(module.children()):
-                raise ExportError(f"the page cannot hold a {type(module).__name__}; it knows Linear, ConvTranspose2d, "
-                                  f"BatchNorm, ReLU, LeakyReLU, SELU, Tanh, Flatten, Unflatten and ZeroPad2d")
+                raise ExportError(f"the page cannot hold a {type(module).__name__}; it knows Linear, square Conv"
+                                  "Transpose2d, BatchNorm, ReLU, LeakyReLU, SELU, Tanh, Flatten, Unflatten, ZeroPad2d")
     if isinstance(drawing, ConvDecoder):
         add("pad", amounts=[-amount for amount in drawing.padding])
     if isinstance(decoder, PosedDecoder):
@@ -180,16 +153,6 @@ def _as_half(weights: list[np.ndarray]) -> np.ndarray:
     if not largest <= MAX_HALF:  # also a NaN
         raise ExportError(f"the page holds weights of at most {MAX_HALF:.0f} (fp16), the decoder has {largest:g}")
     return numbers.astype("<f2")
-
-
-@torch.inference_mode()
-def _thumbnail(model: MRVAE) -> bytes:
-    """What the decoder makes of the first starting points, as one PNG; no image of the data."""
-    from mrvae_lib.analysis.pictures import tile
-
-    latents = [start.latents() for start in explorer_content(model).starts[:N_STARTS]]
-    z, b = map(torch.stack, zip(*latents, strict=True))
-    return png_bytes(tile(model.decode(z, b), THUMBNAIL_COLUMNS, gap=0))
 
 
 def _filled(template: str, **parts: str) -> str:

@@ -10,31 +10,27 @@ from mrvae_lib.model.vae import MRVAE
 
 UNITS = {"rotation": "°", "shear": ""}
 """Of the amounts in T; the others are shares, shown in per cent."""
-BITS_DO_NOT_SEE = {"upright": "place, size and slant", "round": "place, size and stretch"}
-"""By the frame that the bits look through."""
+FRAMES = {"upright": "the bits do not see place, size and slant",
+          "round": "the bits do not see place, size and stretch"}
+POSED = "z0 to z4 place what the other latents draw: across, down, size and two ways to stretch"
 
 
 def card_rows(model: MRVAE) -> list[tuple[str, str]]:
     """What the card tells, as (term, text), in the order a reader asks; a model without a card tells its size."""
-    config, card = model.config, model.card
-    scores, source = card.get("scores", {}), DATASETS.get(card.get("data", ""))
+    config, card, scores = model.config, model.card, model.card.get("scores", {})
+    data, objective = card.get("data"), card.get("run", {}).get("objective", {})
     hidden = f", hidden {', '.join(map(str, config.hidden))}" if config.network in ("mlp", "conv") else ""
-    frame = [f"the bits do not see {BITS_DO_NOT_SEE[config.frame]}"] if config.frame in BITS_DO_NOT_SEE else []
-    if config.posed:
-        frame.append("z0 to z4 place what the other latents draw: across, down, size and two ways to stretch")
-    objective = card.get("run", {}).get("objective", {})
+    licence = f"; {DATASETS[data].licence}" if data in DATASETS and DATASETS[data].licence else ""
     rows = {
         "Model": f"{config.n_reals} reals and {config.n_bits} bits; {config.network} network{hidden}; "
                  f"{config.likelihood} likelihood",
-        "Data": f"{card['data']}, used without labels" if "data" in card else "",
-        "Frame": "; ".join(frame),
+        "Data": data and f"{data}, used without labels{licence}",
+        "Frame": "; ".join(filter(None, (FRAMES.get(config.frame), POSED if config.posed else ""))),
         "T, what the code should survive":
-            pose_text(objective.get("pose", {})) if objective.get("lambda_consistency") else "",
-        "Trained with": card.get("command", ""),
+            objective.get("lambda_consistency") and pose_text(objective.get("pose", {})),
+        "Trained with": card.get("command"),
         "Label accuracy of the code": _accuracy_text(scores),
     }
-    if source and source.licence:
-        rows["Data"] += f"; {source.licence}"
     if scores:
         rows["−ELBO on hard bits"] = (
             f"{scores['neg_elbo']:.2f} nats per image: reconstruction {scores['reconstruction']:.2f}, "
@@ -48,15 +44,13 @@ def card_rows(model: MRVAE) -> list[tuple[str, str]]:
 
 def one_line_summary(model: MRVAE) -> str:
     """What a gallery says of a model: its size, its data and its best-known score."""
-    scores, accuracy = model.card.get("scores", {}), _accuracy_text(model.card.get("scores", {}))
-    facts = [f"{model.n_bits} bits and {model.n_reals} reals"]
-    if "data" in model.card:
-        facts.append(f"trained on {model.card['data']} without labels")
-    if accuracy:
-        facts.append(f"the code is right about {accuracy}")
-    elif scores:
+    scores, data = model.card.get("scores", {}), model.card.get("data")
+    accuracy = _accuracy_text(scores)
+    facts = [f"{model.n_bits} bits and {model.n_reals} reals", data and f"trained on {data} without labels",
+             accuracy and f"the code is right about {accuracy}"]
+    if scores and not accuracy:
         facts.append(f"−ELBO {scores['neg_elbo']:.1f} nats per image")
-    return "; ".join(facts) + "."
+    return "; ".join(filter(None, facts)) + "."
 
 
 def pose_text(pose: dict[str, Any]) -> str:

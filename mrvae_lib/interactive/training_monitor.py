@@ -8,13 +8,12 @@ from textwrap import fill
 from typing import Any
 
 import matplotlib.pyplot as plt
-import torch
 from IPython.core.getipython import get_ipython
 from IPython.display import display
 from torch import Tensor
 
 from mrvae_lib.analysis.evaluation import INFORMATIVE_KL
-from mrvae_lib.analysis.figures import ORANGE, figure_png, plot_information, plot_metrics, show_pictures
+from mrvae_lib.analysis.figures import ORANGE, figure_png, plot_information, plot_metrics, plot_reconstructions
 from mrvae_lib.data import ImageSet
 from mrvae_lib.objective import Terms
 from mrvae_lib.training.loop import Callback
@@ -43,7 +42,6 @@ class TrainingMonitor(Callback):
         """A row per epoch and per redraw, for `plot_metrics`: each term's mean over the steps since the row before."""
         self.metrics: dict[str, Any] = {}
         """Of the last epoch."""
-        self.x = torch.empty(0)
         self._sums: dict[str, Tensor] = {}
         self._n_summed = 0
         self._started_at = self._next_at = 0.0
@@ -52,7 +50,6 @@ class TrainingMonitor(Callback):
     def on_start(self, run: Run) -> None:
         self.run, self.rows, self.metrics = run, [], {}
         self._sums, self._n_summed = {}, 0
-        self.x = (self.images or run.images).first(N_SHOWN).floats().to(run.device)
         self._started_at = time.monotonic()
         self._next_at = self._started_at + self.every
         self._display = display(self, display_id=True) if in_notebook() else None
@@ -101,8 +98,9 @@ class TrainingMonitor(Callback):
         plot_metrics(self.rows, ("loss", "what latents carry"), left)
         plot_information(kl, bits, right.subplots(), legend=False)
         if self.run is not None:
-            show_pictures(torch.cat([self.x, self._made(self.run)]), len(self.x), pictures.subplots(),
-                          row_names=["original", "reconstr."])
+            x = (self.images or self.run.images).first(N_SHOWN).floats()
+            device = next(self.run.model.parameters()).device
+            plot_reconstructions(self.run.model, x.to(device), pictures.subplots())
         return figure_png(figure)
 
     def __repr__(self) -> str:
@@ -126,14 +124,6 @@ class TrainingMonitor(Callback):
             means = {name: float(total) / self._n_summed for name, total in self._sums.items()}
             self.rows.append({**means, "epoch": self.run.step / self.run.steps_per_epoch})
             self._sums, self._n_summed = {}, 0
-
-    @torch.inference_mode()
-    def _made(self, run: Run) -> Tensor:
-        was_training = run.model.training
-        run.model.eval()
-        made = run.model.reconstruct(self.x.to(next(run.model.parameters()).device)).to(self.x.device)
-        run.model.train(was_training)
-        return made
 
 
 def in_notebook() -> bool:

@@ -145,12 +145,14 @@ def epoch_metrics(run: Run) -> dict[str, Any]:
     """The epoch's means, in nats per image.
 
     Returns:
-        `epoch`, `step`, `loss`, a mean for each term by its name, `kl_of_real` (a list of D), `information_of_code` and
-        `information_of_bit` (a list of K) over the epoch's last codes, `weights` by key where they are not 0, and `lr`.
+        `epoch`, `step`, `loss`, `neg_elbo`, a mean for each term by its name, `kl_of_real` (a list of D),
+        `information_of_code` and `information_of_bit` (a list of K) over the epoch's last codes, `weights` by key where
+        they are not 0, and `lr`.
     """
     n_steps = max(1, (run.step - 1) % run.steps_per_epoch + 1)
     metrics: dict[str, Any] = {"epoch": run.epoch, "step": run.step}
     metrics |= {name: (total.cpu().double() / n_steps).tolist() for name, total in run.sums.items()}
+    metrics["neg_elbo"] = metrics["reconstruction"] + metrics["kl_z"] + metrics["kl_b"]
     if 0 < run.config.model.n_bits <= MAX_TABLE_BITS and run.recent_bits:
         table = CodeTable.from_logits(torch.cat(run.recent_bits).cpu())
         metrics["information_of_code"] = float(table.information)

@@ -29,7 +29,7 @@ def readout(page):
     values = page.locator(".widget-slider .widget-readout").all_inner_texts()
     for name, value in zip(names, values, strict=True):
         state = state.with_real(int(re.match(r"z(\d+)", name)[1]), float(value.replace("−", "-")))
-    bits = page.locator("button[class*=mrvae-bit-]").all_inner_texts()
+    bits = page.locator("button.mrvae-bit").all_inner_texts()
     return model, ExplorerState(state.z, tuple(int(re.match(r"b\d+ = (\d)", text)[1]) for text in bits))
 
 
@@ -38,7 +38,8 @@ def sheet_tile(page, button):
     row, place = button.evaluate("""button => [button.closest('.widget-vbox').querySelector('img').src,
                                                [...button.parentElement.children].indexOf(button)]""")
     side = shown(page).shape[1]
-    return np.array(Image.open(io.BytesIO(base64.b64decode(row.split(",")[1]))))[:, place * side : (place + 1) * side]
+    sheet = np.array(Image.open(io.BytesIO(base64.b64decode(row.split(",")[1]))).convert("L"))
+    return sheet[:, place * side : (place + 1) * side]
 
 
 def picture_is_of_the_readout(page):
@@ -95,7 +96,7 @@ def test_slider_bit_and_keyboard_each_show_the_picture_of_the_readout(front_end,
     assert picture_changes_and_is_of_the_readout(page, drag)
 
     values = page.locator(".widget-slider .widget-readout").all_inner_texts()
-    assert picture_changes_and_is_of_the_readout(page, page.locator("button.mrvae-bit-2").click)
+    assert picture_changes_and_is_of_the_readout(page, page.locator("button.mrvae-bit").nth(2).click)
     assert page.locator(".widget-slider .widget-readout").all_inner_texts() == values
 
     code = readout(page)[1].code

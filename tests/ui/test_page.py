@@ -317,7 +317,7 @@ def test_the_gallery_opens_every_model_and_fits_a_phone(browser, tmp_path, scree
 
 
 def test_the_page_lives_inside_a_notebooks_output_as_well(offline):
-    frame = LatentExplorer(MODEL).as_page()._repr_mimebundle_()["text/html"]
+    frame = LatentExplorer(MODEL).as_page().data
     offline.set_content(f"<!doctype html><body>{frame}</body>")
     inside = offline.frame_locator("iframe")
     inside.locator("#lattice .cell").nth(9).click()

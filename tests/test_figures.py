@@ -18,87 +18,25 @@ from mrvae_lib.analysis.figures import (
     save_figure,
     show_pictures,
 )
-from mrvae_lib.analysis.pictures import enlarged, png_bytes, save_gif, save_strip, tile
+from mrvae_lib.analysis.pictures import enlarged, png_bytes, save_gif, tile
 from mrvae_lib.analysis.run_report import write_more_traversals, write_traversals
-from mrvae_lib.analysis.traversals import (
-    bit_flips,
-    code_lattice,
-    interpolate,
-    real_sweep,
-    sweep_values,
-    traverse,
-)
+from mrvae_lib.analysis.traversals import sweep_values, traverse
 from mrvae_lib.model.codes import all_codes
 from tests.conftest import tiny_model
 
 
-def test_a_sweep_moves_one_real_and_nothing_else():
+def test_a_real_takes_each_value_while_the_others_stay():
     model, z, b = tiny_model(n_reals=3), torch.tensor([0.1, 0.2, 0.3]), torch.tensor([1.0, 0.0, 1.0])
-    pictures = real_sweep(model, z, b, 1, torch.tensor([-1.0, 0.2]))
+    pictures = traverse(model, z, b, real=1, values=torch.tensor([-1.0, 0.2]))
     torch.testing.assert_close(pictures[1], model.decode(z[None], b[None])[0])
     torch.testing.assert_close(pictures[0], model.decode(torch.tensor([[0.1, -1.0, 0.3]]), b[None])[0])
+    assert torch.equal(traverse(model, z, b, real=0), traverse(model, z, b, real=0, values=sweep_values()))
 
 
-def test_sweep_values_include_both_ends():
-    assert sweep_values(11)[[0, 5, 10]].tolist() == [-2.5, 0, 2.5]
-
-
-def test_a_sweep_spans_values_or_quantiles_of_the_data_or_of_the_prior():
-    assert sweep_values(10, ends=(-3, 3)).tolist() == pytest.approx([-3 + 6 * k / 9 for k in range(10)])
-    assert sweep_values(3, "prior").tolist() == pytest.approx([-1.645, 0, 1.645], abs=1e-3)
-    means = torch.arange(101.0).flip(0)
-    assert sweep_values(3, "data", ends=(0, 1), means=means).tolist() == [0, 50, 100]
-    for kind, ends in (("prior", (0, 1)), ("data", (-0.1, 1)), ("data", (0.9, 0.1))):
-        with pytest.raises(ValueError, match="two probabilities"):
-            sweep_values(3, kind, ends=ends, means=means)
-    with pytest.raises(ValueError, match="absolute, data, prior, got 'wide'"):
-        sweep_values(3, "wide")
-    with pytest.raises(ValueError, match="means of this real"):
-        sweep_values(3, "data")
-
-
-def test_one_latent_moves_and_the_others_stay():
-    model, z, b, values = tiny_model(), torch.randn(2), torch.tensor([1.0, 0, 1]), torch.tensor([-1.0, 0, 1])
-    assert torch.equal(traverse(model, z, b, real=1, values=values), real_sweep(model, z, b, 1, values))
-    assert torch.equal(traverse(model, z, b, real=0), real_sweep(model, z, b, 0, sweep_values()))
-    assert torch.equal(traverse(model, z, b, bit=1), bit_flips(model, z[None], b[None], 1)[0])
-    assert torch.equal(traverse(model, z, b), code_lattice(model, z))
-
-
-@pytest.mark.parametrize(("wrong", "message"), [
-    ({"real": 0, "bit": 1}, "a real or a bit, got real=0 and bit=1"),
-    ({"real": 2}, "real=2: the model has 2 of them"),
-    ({"bit": -1}, "bit=-1: the model has 3 of them"),
-    ({"bit": 1, "values": torch.zeros(1)}, "say which: real=0"),
-])
-def test_a_traverse_of_what_is_not_there_is_refused_in_one_line(wrong, message):
-    with pytest.raises(ValueError, match=message):
-        traverse(tiny_model(), torch.zeros(2), torch.zeros(3), **wrong)
-
-
-def test_an_interpolation_starts_and_ends_at_its_ends_and_shows_only_hard_codes():
-    model = tiny_model()
-    start, end = (torch.zeros(2), torch.tensor([0.0, 0, 1])), (torch.ones(2), torch.tensor([1.0, 0, 1]))
-    pictures = interpolate(model, start, end, 4)
-    for picture, share, code in zip(pictures, (0, 1 / 3, 2 / 3, 1), (start, start, end, end), strict=True):
-        torch.testing.assert_close(picture, model.decode(torch.full((1, 2), float(share)), code[1][None])[0])
-
-
-def test_animations_have_a_frame_per_value_and_strips_a_column_per_image(tmp_path):
-    with Image.open(save_gif(torch.rand(10, 2, 1, 8, 8), tmp_path / "a.gif", scale=3)) as gif:
-        assert gif.n_frames == 10
-        assert gif.size == (3 * 19, 3 * 10)
-    with Image.open(save_strip(torch.rand(6, 1, 8, 8), tmp_path / "strip.png", columns=3, scale=2)) as image:
-        assert image.size == (2 * (3 * 9 + 1), 2 * (2 * 9 + 1))
-    picture = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-    np.testing.assert_array_equal(Image.open(io.BytesIO(png_bytes(enlarged(picture, 2))))
-                                  .resize((4, 2), Image.Resampling.NEAREST), picture)
-
-
-def test_a_flip_shows_each_start_with_the_bit_off_and_on():
+def test_a_bit_is_off_and_then_on_from_each_starting_point():
     model, z = tiny_model(), torch.randn(4, 2)
     b = torch.tensor([[0.0, 0, 1], [1, 1, 1], [0, 1, 0], [1, 0, 0]])
-    pairs = bit_flips(model, z, b, 1)
+    pairs = traverse(model, z, b, bit=1)
     assert pairs.shape == (4, 2, 1, 8, 8)
     off, on = b.clone(), b.clone()
     off[:, 1], on[:, 1] = 0, 1
@@ -106,9 +44,34 @@ def test_a_flip_shows_each_start_with_the_bit_off_and_on():
     torch.testing.assert_close(pairs[:, 1], model.decode(z, on))
 
 
-def test_the_lattice_is_every_code_at_the_same_reals():
+def test_without_a_latent_every_code_is_shown_at_the_same_reals():
     model, z = tiny_model(), torch.randn(2)
-    torch.testing.assert_close(code_lattice(model, z), model.decode(z.expand(8, -1), all_codes(3)))
+    torch.testing.assert_close(traverse(model, z, torch.zeros(3)), model.decode(z.expand(8, -1), all_codes(3)))
+
+
+def test_sweep_values_include_both_ends():
+    assert sweep_values(11)[[0, 5, 10]].tolist() == [-2.5, 0, 2.5]
+    assert sweep_values(10, (-3, 3)).tolist() == pytest.approx([-3 + 6 * k / 9 for k in range(10)])
+
+
+@pytest.mark.parametrize(("wrong", "message"), [
+    ({"real": 0, "bit": 1}, "one latent at a time, got real=0 and bit=1"),
+    ({"real": 2}, "real must be one of the model's 2, counted from 0, got 2"),
+    ({"bit": -1}, "bit must be one of the model's 3, counted from 0, got -1"),
+    ({"bit": 1, "values": torch.zeros(1)}, "name one, such as real=0"),
+])
+def test_a_traverse_of_what_is_not_there_is_refused_in_one_line(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        traverse(tiny_model(), torch.zeros(2), torch.zeros(3), **wrong)
+
+
+def test_an_animation_has_a_frame_per_value_and_a_png_loses_nothing(tmp_path):
+    with Image.open(save_gif(torch.rand(10, 2, 1, 8, 8), tmp_path / "a.gif", scale=3)) as gif:
+        assert gif.n_frames == 10
+        assert gif.size == (3 * 19, 3 * 10)
+    picture = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    np.testing.assert_array_equal(Image.open(io.BytesIO(png_bytes(enlarged(picture, 2))))
+                                  .resize((4, 2), Image.Resampling.NEAREST), picture)
 
 
 def test_pictures_are_tiled_row_by_row_with_white_between():
@@ -138,9 +101,9 @@ def test_every_figure_is_drawn_for_every_kind_of_model(tmp_path, n_reals, n_bits
     model.examples = {"mu": mu, "bits": bits}
     model.card = {"scores": {"kl_of_real": kl, "information_of_bit": [0.3] * n_bits}}
     written = {path.name for path in write_traversals(model, tmp_path) + write_more_traversals(model, tmp_path)}
-    expected = {"traversals.png", "traversals.gif", "interpolation.png", *(f"anim_z{i}.gif" for i in range(n_reals))}
+    expected = {"traversals.png", "traversals.gif", *(f"anim_z{i}.gif" for i in range(n_reals))}
     expected |= ({"sweeps.png"} if n_reals else set()) | ({"lattice.png"} if n_bits else set())
-    assert written == expected | ({"bit_by_real.png"} if n_reals and n_bits else set())
+    assert written == expected
     with Image.open(tmp_path / "traversals.gif") as gif:
         assert gif.n_frames > 1
     assert not plt.get_fignums()
