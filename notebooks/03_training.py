@@ -19,7 +19,7 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mr-vae/mr-vae/blob/main/notebooks/03_training.ipynb)
 #
-# About 40 minutes, of which the computer needs about one (34 s on two CPU cores); nothing to download.
+# About 40 minutes, of which the computer needs about one (on two CPU cores); nothing to download.
 #
 # You will
 #

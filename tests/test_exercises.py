@@ -85,38 +85,31 @@ NEAR_MISSES = {
 """Wrong answers that a learner may well give, by exercise; each must fail its check."""
 
 
-def exercises():
-    """Every (notebook, stub, check, solution) by its cells' tags."""
-    for script in sorted(ROOT.glob("notebooks/*.py")):
-        cells = jupytext.read(script).cells
-        tagged = [(cell.metadata.get("tags", []), cell.source) for cell in cells]
-        for i, (tags, stub) in enumerate(tagged):
-            if "exercise" in tags:
-                names = [tag for tags_, _ in tagged[i : i + 3] for tag in tags_ if tag in ("exercise", "check", "solution")]
-                yield pytest.param(script, i, stub, names, id=f"{script.stem}-{i}")
-
-
-@pytest.mark.parametrize(("script", "index", "stub", "names"), exercises())
-def test_a_stub_fails_its_check_and_its_solution_passes(script, index, stub, names):
-    assert names == ["exercise", "check", "solution"]
-    cells = jupytext.read(script).cells
-    before = [cell.source for cell in cells[:index] if cell.cell_type == "code" and "exercise" not in cell.metadata.get("tags", [])
-              and "check" not in cell.metadata.get("tags", [])]
-    scope = {"__name__": "notebook", "display": lambda *_: None}
-    for source in before:
+def printed(source, scope):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
         exec(source, scope)
-    plt.close("all")
-    asked = re.search(r"def (\w+)", stub)[1]
-    said = []
-    for source in (cells[index].source, cells[index + 1].source, cells[index + 2].source, cells[index + 1].source):
-        with contextlib.redirect_stdout(io.StringIO()) as out:
+    return out.getvalue()
+
+
+WITH_EXERCISES = [path for path in sorted(ROOT.glob("notebooks/*.py")) if '"exercise"' in path.read_text()]
+
+
+@pytest.mark.parametrize("script", WITH_EXERCISES, ids=lambda path: path.stem)
+def test_each_stub_and_near_miss_fails_its_check_and_each_solution_passes(script):
+    cells = [(cell.metadata.get("tags", []), cell.source) for cell in jupytext.read(script).cells
+             if cell.cell_type == "code"]
+    scope = {"__name__": "notebook", "display": lambda *_: None, "math": math}
+    for (tags, source), (_, check_cell), (_, solution) in zip(cells, cells[1:] + cells[:1], cells[2:] + cells[:2],
+                                                              strict=True):
+        if "exercise" in tags:
+            name = re.search(r"def (\w+)", source)[1]
             exec(source, scope)
-        said.append(out.getvalue())
-    assert said[1].startswith("Not yet")
-    assert said[3].startswith("Right")
-    assert NEAR_MISSES[asked]
-    for wrong in NEAR_MISSES[asked]:
-        scope[asked] = eval(wrong, scope | {"math": math})
-        with contextlib.redirect_stdout(io.StringIO()) as out:
-            exec(cells[index + 1].source, scope)
-        assert out.getvalue().startswith("Not yet"), wrong
+            assert "returns nothing so far" in printed(check_cell, scope)
+            for wrong in NEAR_MISSES[name]:
+                scope[name] = eval(wrong, scope)
+                assert printed(check_cell, scope).startswith("Not yet"), wrong
+            exec(solution, scope)
+            assert printed(check_cell, scope).startswith("Right"), name
+        elif "check" not in tags:
+            exec(source, scope)
+        plt.close("all")
