@@ -93,10 +93,8 @@ def random_events(explorer: LatentExplorer, n: int) -> None:
             bit.value = not bit.value
         elif kind < 0.8:
             explorer.walk.step(draw.choice((-1, 1)))
-        elif kind < 0.9:
-            explorer.randomise()
         elif kind < 0.95:
-            explorer.select(draw.choice(list(explorer.sliders)))
+            explorer.randomise()
         else:
             explorer.show_view(draw.choice(views))
 

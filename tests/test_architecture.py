@@ -42,6 +42,12 @@ def test_a_module_opens_with_a_sentence_that_says_what_it_is(path):
     assert ast.get_docstring(ast.parse(path.read_text()))
 
 
+def test_the_tree_in_contributing_names_every_module():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    missing = [path.name for path in MODULES if path.stem not in ("__init__", "__main__") and path.name not in text]
+    assert not missing
+
+
 def test_nothing_private_of_another_library_is_used():
     """A leading underscore is only followed where this package has put it there."""
     trees = {path: ast.parse(path.read_text()) for path in MODULES}

@@ -2,7 +2,7 @@
 
 import torch
 
-from mrvae_lib.analysis.label_names import bit_swaps, factors_of_reals, labels_of_codes
+from mrvae_lib.analysis.evaluation import bit_swaps, factors_of_reals, labels_of_codes
 
 
 def test_codes_are_counted_by_label():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor
 from mrvae_lib.config import MAX_TABLE_BITS
 from mrvae_lib.data import ImageSet
 from mrvae_lib.data.image_set import batches_in_order
-from mrvae_lib.model.codes import CodeTable
+from mrvae_lib.model.codes import CodeTable, code_index
 from mrvae_lib.model.vae import MRVAE, Posterior
 
 INFORMATIVE_KL = 0.1
@@ -20,6 +21,8 @@ INFORMATIVE_KL = 0.1
 N_EXAMPLES = 100
 MAX_SCORED_PIXELS = 15_000 * 64 * 64
 """Larger sets are scored on a part of them. MNIST fits, and of dSprites as many images as its scores ask for."""
+MOVES = 0.5
+"""The least |correlation| at which a real is named after a factor."""
 
 
 def encode_set(model: MRVAE, images: ImageSet) -> Posterior:
@@ -136,13 +139,12 @@ def kmeans_codes(train: Tensor, test: Tensor, *, n_clusters: int, seed: int = 0)
     """
     from sklearn.cluster import MiniBatchKMeans
     from sklearn.decomposition import PCA
-    from sklearn.pipeline import make_pipeline
 
     known, asked = (images.flatten(1).float().div(255).numpy() for images in (train, test))
-    components = PCA(min(50, *known.shape), svd_solver="randomized", random_state=seed)
-    clusters = MiniBatchKMeans(min(n_clusters, len(known)), n_init=3, batch_size=1024, random_state=seed)
-    model = make_pipeline(components, clusters).fit(known)
-    return torch.from_numpy(model.predict(known)).long(), torch.from_numpy(model.predict(asked)).long()
+    pca = PCA(n_components=min(50, *known.shape), svd_solver="randomized", random_state=seed).fit(known)
+    known, asked = pca.transform(known), pca.transform(asked)
+    kmeans = MiniBatchKMeans(min(n_clusters, len(known)), n_init=3, batch_size=1024, random_state=seed).fit(known)
+    return torch.from_numpy(kmeans.predict(known)).long(), torch.from_numpy(kmeans.predict(asked)).long()
 
 
 def _codes_read(model: MRVAE, codes: Posterior) -> float:
@@ -157,3 +159,46 @@ def _reconstruction(model: MRVAE, images: ImageSet, z: Tensor, b: Tensor) -> flo
         sums = [model.reconstruction_loss(images.floats(places), z[places], b[places][None]).double().sum()
                 for places in batches_in_order(len(images))]
     return float(torch.stack(sums).sum()) / len(images)
+
+
+def labels_of_codes(bits: Tensor, labels: Tensor) -> dict[int, Counter[int]]:
+    """How often each code has each label: by row of `all_codes`, then by label; codes that no image has are left out.
+
+    Args:
+        bits: (N, K) of 0 and 1, labels: (N,).
+    """
+    counts: dict[int, Counter[int]] = {}
+    for code, label in zip(code_index(bits).tolist(), labels.tolist(), strict=True):
+        counts.setdefault(code, Counter())[label] += 1
+    return counts
+
+
+def bit_swaps(counts: dict[int, Counter[int]], n_bits: int, bit: int) -> list[tuple[int, int]]:
+    """The pairs of labels that one bit swaps, most often first: the commonest label of a code with the bit off and on.
+
+    A pair of codes weighs as much as the rarer of the two. Pairs of codes with the same label are left out.
+
+    Args:
+        counts: of `labels_of_codes`.
+    """
+    place, swaps = 1 << (n_bits - 1 - bit), Counter[tuple[int, int]]()
+    for code in counts:
+        if not code & place and code | place in counts:
+            off, on = counts[code], counts[code | place]
+            pair = off.most_common(1)[0][0], on.most_common(1)[0][0]
+            if pair[0] != pair[1]:
+                swaps[pair] += min(off.total(), on.total())
+    return [pair for pair, _ in swaps.most_common()]
+
+
+def factors_of_reals(mu: Tensor, factors: Tensor, names: Sequence[str]) -> list[str]:
+    """The factor each real moves with, "" where none: the one it correlates with most, from |r| = 0.5 on.
+
+    A factor that comes back to its start, such as an orientation, correlates with nothing and is never named.
+
+    Args:
+        mu: (N, D), factors: (N, F) integers, names: (F,).
+    """
+    both = torch.cat([mu.double(), factors.double()], dim=1)
+    r = torch.corrcoef(both.T).nan_to_num().abs()[: mu.shape[1], mu.shape[1] :]
+    return [names[int(row.argmax())] if row.max() >= MOVES else "" for row in r]

@@ -59,7 +59,7 @@ def factor_scores(reals: Array, bits: Array | None, factors: Array, *, only: Col
         only: the keys of `SCORES` to be computed, in this order; all of them if empty.
         n_train, n_test: votes or images of the scores that are fitted; fewer are faster and less exact.
     Raises:
-        ValueError: see `checked` and `train_and_test`; an unknown name.
+        ValueError: see `checked`; an unknown name.
     """
     if bits is None:
         bits = np.empty((len(reals), 0))
@@ -288,7 +288,7 @@ def sap_score(codes: Array, factors: Array, *, categorical: Collection[int] = ()
     Returns:
         `matrix` is the accuracy per column and factor.
     Raises:
-        ValueError: see `checked` and `train_and_test`.
+        ValueError: see `checked`.
 
     Source: Kumar et al., Variational Inference of Disentangled Latent Concepts (2018), discrete factors.
     """
@@ -317,7 +317,7 @@ def explicitness(codes: Array, factors: Array, *, categorical: Collection[int] =
         codes: (N, D).
         factors: (N, F >= 2) integers.
     Raises:
-        ValueError: see `checked` and `train_and_test`; a factor with one value among the training or test images.
+        ValueError: see `checked`; a factor with one value among the training or test images.
 
     Source: Ridgeway and Mozer, Learning Deep Disentangled Embeddings With the F-Statistic Loss (2018).
     """
@@ -383,7 +383,7 @@ def dci_histogram(codes: Array, factors: Array, *, categorical: Collection[int] 
     Returns:
         Disentanglement, completeness and informativeness, see `dci_of_importances`.
     Raises:
-        ValueError: see `checked` and `train_and_test`.
+        ValueError: see `checked`.
 
     Source: Eastwood and Williams, A Framework for the Quantitative Evaluation of Disentangled Representations (2018);
     permutation importance of Breiman, Random Forests (2001).

@@ -25,6 +25,8 @@ def train(
     out: Annotated[Path | None, out_option("The run's folder; runs/NAME if left out.")] = None,
     settings: Settings = None,
     quick: Quick = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "",
+    precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "",
     track: Annotated[list[str] | None, typer.Option(metavar="SERVICE", help="Track it elsewhere too: wandb.")] = None,
 ) -> None:
     """Train a model, or go on with a run that was stopped; then score it and draw its pictures."""
@@ -37,7 +39,9 @@ def train(
     from mrvae_lib.training.checkpoints import load_model
     from mrvae_lib.training.loop import train as train_model
 
-    config, folder = _config_and_folder(source, ini, variation, out, quick, settings or [])
+    flags = {"train.device": device, "train.precision": precision}
+    overrides = [*(settings or []), *(f"{key}={value}" for key, value in flags.items() if value)]
+    config, folder = _config_and_folder(source, ini, variation, out, quick, overrides)
     images, test = load_dataset(config.data.name, "train"), load_dataset(config.data.name, "test")
     for service in track or []:
         callbacks.track(service, folder, config)
@@ -54,7 +58,7 @@ def train(
     card = load_model(folder).card
     if "scores" not in card:
         command = ["mrvae", "train", *(["-c", ini, "-v", variation] if ini else [source])]
-        command += [*(["--quick"] if quick else []), *(part for item in settings or [] for part in ("--set", item))]
+        command += [*(["--quick"] if quick else []), *(part for item in overrides for part in ("--set", item))]
         write_report(model, config, folder, images, test, command=shlex.join(command))
         card = model.card
     scores = card["scores"]

@@ -8,8 +8,7 @@ from typing import Any
 _HOMES = {
     "BetaPanel": "beta_panel", "CompareExplorer": "explorer", "ConfigPanel": "config_panel",
     "ExplorerState": "explorer_state", "FactorExplorer": "factor_explorer", "LatentExplorer": "explorer",
-    "RotationExplorer": "rotation_explorer", "TrainingMonitor": "training_monitor",
-    "export_html": "html_export",
+    "RotationExplorer": "rotation_explorer", "TrainingMonitor": "training_monitor", "export_html": "html_export",
 }
 __all__ = sorted(_HOMES)
 

@@ -56,9 +56,9 @@ class BetaPanel:
         self.answer.value = (
             f"<div style='margin-left:24px; max-width:340px; line-height:1.5'>"
             f"<b>beta_eff {self.beta_eff:.4g}</b> in our loss<br>beta_norm {norm:.4g} ({self.n_reals.value} reals, "
-            f"images {' x '.join(map(str, self.image_shape))})<br><small>{CONVENTIONS[self.convention.value]}<br>there: "
-            f"{reconstruction:.4g} reconstruction + {beta:g} &middot; {kl:.4g} KL = ... + <b>{beta * kl:.4g}</b> KL, "
-            f"both per image</small></div>")
+            f"images {' x '.join(map(str, self.image_shape))})<br><small>{CONVENTIONS[self.convention.value]}<br>"
+            f"there: {reconstruction:.4g} reconstruction + {beta:g} &middot; {kl:.4g} KL = ... + "
+            f"<b>{beta * kl:.4g}</b> KL, both per image</small></div>")
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         return widget_or_picture(self.panel, None, f"BetaPanel(beta_eff {self.beta_eff:.4g})")

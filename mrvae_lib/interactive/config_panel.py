@@ -37,9 +37,9 @@ class ConfigPanel:
         self.fields: dict[str, widgets.Text | widgets.Dropdown] = {}
         columns = []
         for section, keys in SHOWN.items():
-            fields = [self._field(section, key) for key in keys]
-            self.fields |= {f"{section}.{key}": field for key, field in zip(keys, fields, strict=True)}
-            columns.append(widgets.VBox([widgets.HTML(f"<b>{section}</b>"), *fields]))
+            fields = {f"{section}.{key}": self._field(section, key) for key in keys}
+            self.fields |= fields
+            columns.append(widgets.VBox([widgets.HTML(f"<b>{section}</b>"), *fields.values()]))
         self.panel = widgets.VBox([wrapped(*columns), self.message])
         self.show(config or RunConfig())
 

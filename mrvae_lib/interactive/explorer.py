@@ -72,10 +72,17 @@ class LatentExplorer:
             rows += [parts.heading("Reals: how it looks"), *map(parts.with_steps, self.sliders.values())]
         self.latents = widgets.VBox(rows)
 
-        self.sweep = self.codes = None
         if tiles is None:
             tiles = math.prod(model.image_shape[1:]) <= MAX_TILED_PIXELS
-        self.tiles = widgets.VBox([*self._make_sweep(tiles), *self._make_codes(tiles)])
+        self.sweep = self._sweep_tiles(tiles) if reals else None
+        self.codes = self._code_tiles(tiles) if views.code_views(self.content.starts[0]) else None
+        rows = []
+        if self.sweep:
+            play = parts.player(lambda value: self._on_real(self.selected, value))
+            rows += [wrapped(self.sweep.switch, play), parts.classed(self.sweep.panel, "mrvae-sweep")]
+        if self.codes:
+            rows += [wrapped(self.codes.switch), self.codes.panel]
+        self.tiles = widgets.VBox(rows)
 
         controls = widgets.VBox([
             self.latents,
@@ -154,35 +161,28 @@ class LatentExplorer:
             for i, slider in self.sliders.items():
                 if views.on_slider(slider.value) != state.z[i]:  # a browser adds up steps and sends 0.7000000000000002
                     slider.value = state.z[i]
-            if self.sweep is not None:
+            if self.sweep:
                 self.sweep.switch.description = f"sweep of z{self.selected}"
                 nearest = int((sweep_values() - state.z[self.selected]).abs().argmin())
                 self.sweep.draw(views.sweep_views(state, self.selected), nearest)
-            if self.codes is not None:
+            if self.codes:
                 self.codes.draw(views.code_views(state), int(state.code, 2))
         except Exception as error:
             self.message.value = error_text(f"{type(error).__name__}: {error}")
             raise
 
-    def _make_sweep(self, shown: bool) -> list[widgets.Widget]:
-        if not self.sliders:
-            return []
+    def _sweep_tiles(self, shown: bool) -> parts.Tiles:
         names = [f"{value:+.1f}".replace("-", "−") if value else "0" for value in sweep_values().tolist()]
-        self.sweep = parts.Tiles(self.model, "sweep", [(name, name) for name in names], len(names), self._show, shown)
-        play = parts.player(lambda value: self._on_real(self.selected, value))
-        return [wrapped(self.sweep.switch, play), parts.classed(self.sweep.panel, "mrvae-sweep")]
+        return parts.Tiles(self.model, "sweep", [(name, name) for name in names], len(names), self._show, shown)
 
-    def _make_codes(self, shown: bool) -> list[widgets.Widget]:
+    def _code_tiles(self, shown: bool) -> parts.Tiles:
         codes, classes = [view.code for view in views.code_views(self.content.starts[0])], self.content.class_of_code
-        if not codes:
-            return []
         few = self.model.n_bits <= FEW_BITS
         short = few and all(len(name) < 3 for name in classes.values())
         labels = [(f"{code} · {classes[code]}" if short and code in classes else code,
                    f"{code}, mostly {classes[code]}" if code in classes else code) for code in codes]
         columns = min(len(codes), 8 if few else 16)
-        self.codes = parts.Tiles(self.model, f"all {len(codes)} codes", labels, columns, self._show, shown)
-        return [wrapped(self.codes.switch), self.codes.panel]
+        return parts.Tiles(self.model, f"all {len(codes)} codes", labels, columns, self._show, shown)
 
     def _on_real(self, i: int, value: float) -> None:
         state = self.state.with_real(i, value)

@@ -12,8 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mrvae_lib.analysis.evaluation import encode_set, encoded_examples, informative_reals
-from mrvae_lib.analysis.label_names import bit_swaps, factors_of_reals, labels_of_codes
+from mrvae_lib.analysis.evaluation import (
+    bit_swaps,
+    encode_set,
+    encoded_examples,
+    factors_of_reals,
+    informative_reals,
+    labels_of_codes,
+)
 from mrvae_lib.analysis.traversals import SWEEP, sweep_values
 from mrvae_lib.config import MAX_TABLE_BITS
 from mrvae_lib.data import ImageSet

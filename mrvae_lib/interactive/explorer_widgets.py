@@ -10,6 +10,7 @@ from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
@@ -214,11 +215,11 @@ class Tiles:
 
     def __init__(self, model: MRVAE, title: str, labels: Sequence[tuple[str, str]], columns: int,
                  show: Callable[[ExplorerState], None], shown: bool) -> None:
-        self.model, self.columns = model, columns
+        self.model, self.columns, self.show = model, columns, show
         self.states: list[ExplorerState] = []
         self.drawn: list[ExplorerState] = []
         self.switch = toggle(title, shown, lambda _: self._draw(), "show or hide these pictures", width="auto")
-        self.buttons = [button(label, partial(lambda i: show(self.states[i]), i), tooltip, width="0", flex="1 1 0")
+        self.buttons = [button(label, partial(self._on_press, i), tooltip, width="0", flex="1 1 0")
                         for i, (label, tooltip) in enumerate(labels)]
         narrowest = max(31, *(2 + 5 * len(label) for label, _ in labels))  # px: room for it; narrower cells scroll
         self.sheets = [widgets.HTML(layout=widgets.Layout(width="100%", margin="0"))
@@ -235,13 +236,16 @@ class Tiles:
             (below.add_class if i == chosen else below.remove_class)("mrvae-chosen")
         self._draw()
 
+    def _on_press(self, place: int) -> None:
+        self.show(self.states[place])
+
     def _draw(self) -> None:
         self.panel.layout.display = "flex" if self.switch.value else "none"
         if self.switch.value and self.states != self.drawn:
             pictures = views.decode_states(self.model, self.states)
             pictures = avg_pool2d(pictures, max(1, min(pictures.shape[2:]) // TILE_SIDE))
             for sheet, row in zip(self.sheets, pictures.split(self.columns), strict=True):
-                strip = tile(row, self.columns, gap=0)
+                strip = as_picture(torch.cat(tuple(row), dim=2))
                 sheet.value = inline_image(strip, alt=self.switch.description, width="100%")
             self.drawn = self.states
 
