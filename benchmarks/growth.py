@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from mrvae_lib.training.schedules import weights_at
+from mrvae_lib.objective import weights_at
 
 from mrvae_lib.config import RunConfig, load_config
 from mrvae_lib.data import ImageSet

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mrvae_lib.training.schedules import weights_at
+from mrvae_lib.objective import weights_at
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import datasets, transforms
