@@ -19,7 +19,7 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mr-vae/mr-vae/blob/main/notebooks/03_training.ipynb)
 #
-# About 40 minutes, of which the computer needs about one (34 s on two CPU cores); nothing to download.
+# About 40 minutes, of which the computer needs about one (on two CPU cores); nothing to download.
 #
 # You will
 #
@@ -37,6 +37,8 @@ if "google.colab" in sys.modules:  # Colab starts empty; elsewhere the library i
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
 
 # %%
+import json
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -44,16 +46,8 @@ import matplotlib.pyplot as plt
 import torch
 from IPython import get_ipython
 
-from mrvae_lib import ConfigError, as_floats, load_config, load_dataset, load_run, train
-from mrvae_lib.analysis.page import write_page
-from mrvae_lib.analysis.epochs import EpochPictures, HeldOut
-from mrvae_lib.interactive import ConfigPanel, TrainingMonitor
-from mrvae_lib.interactive.betas import BetaPanel
-from mrvae_lib.interactive.exercises import check
-from mrvae_lib.interactive.monitor import collapse_message, numbered
-from mrvae_lib.objective import Weights, loss_terms, total_loss
-from mrvae_lib.training.loop import Callback
-from mrvae_lib.training.trackers import JsonLines, TensorBoard
+from mrvae_lib import Callback, check, figures, load_config, load_dataset, load_model
+from mrvae_lib import loss_terms, total_loss, train, widgets
 
 # %% [markdown]
 # ## What a run is
@@ -81,7 +75,8 @@ def n_steps(n_images, batch_size, epochs):
 
 
 # %% tags=["check"]
-check(n_steps, args=(1437, 128, 25), expected=275, hint="a batch that is not full takes no step")
+check(n_steps, ((1437, 128, 25), 275), ((60_000, 256, 3), 702), ((100, 100, 2), 2), ((199, 100, 5), 5),
+      hint="what becomes of the images that do not fill a last batch?")
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["solution"]
 # @title Solution
@@ -97,8 +92,25 @@ def n_steps(n_images, batch_size, epochs):
 # $$\mathcal{L} = -\log p(x \mid z) + \mathrm{KL}(q(z \mid x) \Vert p(z)),$$
 #
 # in nats per image. The loop knows nothing about pictures: what should happen on the way are *callbacks* that we hand
-# in. `HeldOut` measures test images after each epoch, `TrainingMonitor` shows the run.
-#
+# in. One of them we write ourselves: after each epoch `KeepTest` measures what unseen images cost. The other comes with
+# the library: `TrainingMonitor` shows the run.
+
+# %%
+class KeepTest(Callback):
+    """Keeps the loss of 200 test images, and its two parts, after each epoch."""
+
+    def on_start(self, run):
+        self.rows, self.x = [], test.first(200).floats()
+
+    def on_epoch(self, run, metrics):
+        with torch.inference_mode():
+            posterior = run.model.encode(self.x)
+            z, b = posterior.sample(torch.Generator().manual_seed(0))
+            reconstruction = float(run.model.reconstruction_loss(self.x, z, b[None]).mean())
+        self.rows.append({"reconstruction": reconstruction, "kl_z": float(posterior.kl_reals().sum(dim=1).mean())})
+
+
+# %% [markdown]
 # **Predict:** the left chart falls. What will the chart of the KL do: fall, rise, or both?
 
 # %%
@@ -111,13 +123,13 @@ def variant(*changes):
     return load_config("digits", overrides=[*always, *changes])
 
 
-vae_monitor = TrainingMonitor(test)
-vae = train(variant(*no_bits, "objective.beta_z=1"), callbacks=[HeldOut(test), vae_monitor])
+vae_test = KeepTest()
+vae = train(variant(*no_bits, "objective.beta_z=1"), callbacks=[vae_test, widgets.TrainingMonitor(test)])
 
 # %% [markdown]
-# Both. In its first steps the untrained encoder says much that means nothing, and the KL makes it pay: the reals fall
-# silent. Only then do they begin to speak, one after another. From here on training moves nats from the left chart to
-# the right one, and stops where one more nat of KL no longer saves a nat of reconstruction.
+# It does both. At first the untrained encoder says much that means nothing, and the KL makes it pay: by epoch 3 the reals
+# are nearly silent. Then they begin to speak, and the KL rises to more than ten nats while the left chart goes on falling.
+# Training moves nats from the reconstruction to the KL for as long as one nat of KL saves more than a nat of reconstruction.
 
 # %% [markdown]
 # ## A price on information
@@ -131,29 +143,28 @@ vae = train(variant(*no_bits, "objective.beta_z=1"), callbacks=[HeldOut(test), v
 # that never reached the loss, and all its beta-VAEs were VAEs. So we check.
 
 # %% tags=["nbval-check-output"]
-x = as_floats(images.first(64).take())
-noise = torch.Generator().manual_seed(0)
+x = images.first(64).floats()
 with torch.inference_mode():
-    terms = loss_terms(vae, x, config.objective, Weights(), generator=noise)
-difference = total_loss(terms, Weights(beta_z=8)) - total_loss(terms, Weights(beta_z=1))
-print("equal to 7 KL:", torch.allclose(difference, 7 * terms.kl_z.mean(), rtol=1e-4))
+    terms = loss_terms(vae, x, generator=torch.Generator().manual_seed(0))
+difference = total_loss(terms, {"beta_z": 8}) - total_loss(terms, {"beta_z": 1})
+print("equal to 7 KL:", torch.allclose(difference, 7 * terms.values["kl_z"].mean(), rtol=1e-4))
 
 # %% [markdown]
 # **Predict:** the same model at $\beta = 8$. What happens to the KL, to the reconstruction, and to the strokes of the
 # digits?
 
 # %%
-beta_monitor = TrainingMonitor(test)
-beta_vae = train(variant(*no_bits, "objective.beta_z=8"), callbacks=[HeldOut(test), beta_monitor])
+beta_test = KeepTest()
+beta_vae = train(variant(*no_bits, "objective.beta_z=8"), callbacks=[beta_test, widgets.TrainingMonitor(test)])
 
 # %% [markdown]
-# Fewer nats carried, more nats of error: a price was raised, and less was bought. Some reals now carry nothing at all,
-# and the monitor says which.
+# Fewer nats are carried and more nats of error are left: a price was raised, and less was bought. Some reals now carry
+# nothing at all, and the monitor says which. On unseen images:
 
 # %% tags=["nbval-check-output"]
-small, large = vae_monitor.metrics, beta_monitor.metrics
-print("carries less:      ", large["test/kl_z"] < small["test/kl_z"])
-print("reconstructs worse:", large["test/reconstruction"] > small["test/reconstruction"])
+cheap, dear = vae_test.rows[-1], beta_test.rows[-1]
+print("carries less:      ", dear["kl_z"] < cheap["kl_z"])
+print("reconstructs worse:", dear["reconstruction"] > cheap["reconstruction"])
 
 # %% [markdown]
 # ## Whose beta?
@@ -163,7 +174,7 @@ print("reconstructs worse:", large["test/reconstruction"] > small["test/reconstr
 # project's number becomes. Try the conventions:
 
 # %%
-panel = BetaPanel()
+panel = widgets.BetaPanel()
 panel
 
 # %% [markdown]
@@ -178,7 +189,8 @@ def beta_eff(beta, batch_size, n_images, n_pixels):
 
 
 # %% tags=["check"]
-check(beta_eff, args=(0.1, 256, 48_000, 784), expected=panel.beta_eff, hint="a mean over pixels is a sum divided by P")
+check(beta_eff, ((0.1, 256, 48_000, 784), panel.beta_eff), ((4.0, 100, 100, 1), 4.0), ((1.0, 64, 60_000, 3072), 3.2768),
+      hint="by what must his loss be multiplied, so that its reconstruction is a sum over pixels?")
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["solution"]
 # @title Solution
@@ -198,43 +210,64 @@ for batch_size in (64, 256, 1024):
 # ## Bits beside reals
 #
 # Now the **MR-VAE**: four bits and ten reals. The preset makes z dear at first, so that what the image *is* has to go
-# into the bits, and cheap later: prices are schedules over the run. The run gets a folder this time, and more
-# callbacks: numbers go to `metrics.jsonl` and TensorBoard, pictures of epochs 1, 2, 5, 10, 20, ... to `pictures/`.
+# into the bits, and cheap later: prices are schedules over the run.
 #
 # **Predict:** which will carry something first, bits or reals?
 
 # %%
-folder = Path(tempfile.mkdtemp()) / "mr-vae"
-tensorboard = TensorBoard(folder / "tensorboard")
-mr_monitor = TrainingMonitor(test)
-model = train(variant("train.epochs=30"), folder, callbacks=[
-    HeldOut(test), JsonLines(folder / "metrics.jsonl"), tensorboard,
-    EpochPictures(folder / "pictures", test, [tensorboard]), mr_monitor,
-])
+model = train(variant("train.epochs=30"), callbacks=[widgets.TrainingMonitor(test)])
 
 # %% [markdown]
-# The KL of the bits rises first, that of the reals only once they are cheap. How the same ten test images looked on the
-# way is in `pictures/history.png`:
+# The KL of the bits rises first, from epoch 3 on. That of the reals rises only once they are cheap, after epoch 18.
+#
+# ## What a run leaves behind
+#
+# The command line trains the same way and keeps everything in a folder. Here it is called from the notebook; in a terminal
+# it is `mrvae train digits --quick --out FOLDER`. `--quick` takes 5 epochs and not 150, so expect no good pictures.
 
 # %%
-figure, ax = plt.subplots(figsize=(7.5, 5))
+folder = Path(tempfile.mkdtemp()) / "quick"
+command = [sys.executable, "-m", "mrvae_lib", "train", NAME, "--quick", "--out", str(folder)]
+subprocess.run(command, check=True, capture_output=True)
+print(", ".join(sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))))
+
+# %% [markdown]
+# The numbers are in `metrics.jsonl`, one line per epoch. A line is a table by name, in nats per image; what belongs to
+# every real or every bit is a list, and `test` holds the same terms on unseen images.
+
+# %% tags=["nbval-check-output"]
+lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+print(len(lines), "epochs; each line has", ", ".join(lines[-1]))
+print("of test images:", ", ".join(lines[-1]["test"]))
+
+# %% [markdown]
+# The library draws curves from such lines, those of test images dashed:
+
+# %%
+figure = figures.plot_metrics(lines, ("loss", "what latents carry", "KL of each real"))
+plt.show()
+
+# %% [markdown]
+# How the same test images looked after epochs 1, 2 and 5 is in `pictures/history.png`:
+
+# %%
+figure, ax = plt.subplots(figsize=(9, 4))
 ax.imshow(plt.imread(folder / "pictures" / "history.png"))
 ax.set_axis_off()
 plt.show()
 
 # %% [markdown]
-# All of it is on one page, with a slider over the epochs: open `report.html` in a browser, with or without a network.
-# `mrvae train digits` leaves the same in its folder.
+# All of it is on one page, `report.html`, with a slider over the epochs. It opens in any browser, with or without a
+# network. The trained model is in `model/`, and `load_model` reads it.
 
-# %%
-page = write_page(folder)
-print(f"{page.name}: {page.stat().st_size / 1e6:.1f} MB, beside",
-      ", ".join(sorted(path.name for path in folder.iterdir() if path != page)))
+# %% tags=["nbval-check-output"]
+print("report.html is there:", (folder / "report.html").stat().st_size > 100_000)
+quick = load_model(folder)
+print("model:", quick.n_reals, "reals,", quick.n_bits, "bits")
 
 # %% [markdown]
 # **TensorBoard** shows the same numbers and pictures, for many runs side by side. In Colab it opens here; elsewhere the
-# cell prints the command. (Weights & Biases: `mrvae train digits --track wandb`, offline unless you log in. Neptune, which
-# one of the source projects used, closed in March 2026.)
+# cell prints the command. (`--track wandb` keeps a copy for Weights & Biases, offline unless you log in.)
 
 # %%
 if "google.colab" in sys.modules:
@@ -246,30 +279,36 @@ else:
 # %% [markdown]
 # ## Stop
 #
-# The button **Stop** above the curves ends a run after its current step. So does the notebook's own interrupt. With a
-# folder, a checkpoint is written first, and training the same configuration in the same folder goes on from there, with
-# the same numbers as if nothing had happened.
+# The notebook's own interrupt (the square button, or the key I pressed twice) ends a run after its current step. With a
+# folder, a checkpoint is written first. A callback can do the same by `run.stop.set()`.
 #
-# For *Run all*, the cell below has a callback that presses the button at step 30. Leave it out and press yourself.
+# For *Run all*, the cell below has a callback that stops the run at step 30. Leave it out and interrupt yourself.
 
 # %%
-class PressStop(Callback):
-    """Presses the monitor's Stop at step 30."""
+class StopEarly(Callback):
+    """Does at step 30 what an interrupt does."""
 
     def on_step(self, run, terms, weights):
         if run.step == 30:
-            monitor.stop.click()
+            run.stop.set()
 
 
-monitor, stopped = TrainingMonitor(test), folder.parent / "stopped"
-unfinished = train(variant(*no_bits), stopped, callbacks=[PressStop(), monitor])
+stopped, short = folder.parent / "stopped", variant(*no_bits, "train.epochs=5")
+unfinished = train(short, stopped, callbacks=[StopEarly()])
 
 # %% [markdown]
-# The checkpoint is a model like any other:
+# Training the same configuration in the same folder goes on from the checkpoint.
+#
+# **Predict:** will the finished model be the same as one that was never stopped, nearly the same, or another one?
 
 # %% tags=["nbval-check-output"]
-print([path.name for path in (stopped / "checkpoints").iterdir()])
-print("loads, with", load_run(stopped).n_reals, "reals")
+print("left behind:", [path.name for path in (stopped / "checkpoints").iterdir()])
+resumed, whole = train(short, stopped), train(short)
+pairs = zip(resumed.parameters(), whole.parameters(), strict=True)
+print("the same in every weight:", all(torch.equal(one, other) for one, other in pairs))
+
+# %% [markdown]
+# It is the same, bit for bit: a checkpoint holds the state of the optimiser and of the random numbers, too.
 
 # %% [markdown]
 # ## Collapse
@@ -281,18 +320,19 @@ print("loads, with", load_run(stopped).n_reals, "reals")
 # **Predict:** what does the decoder draw when it is told nothing?
 
 # %%
-collapsed = TrainingMonitor(test)
-dear = ["objective.beta_z=100", "objective.beta_b=100", "train.epochs=12"]
+collapsed = widgets.TrainingMonitor(test)
+too_dear = ["objective.beta_z=100", "objective.beta_b=100", "train.epochs=12"]
 no_reward = ["objective.lambda_information=0", "objective.lambda_consistency=0"]
-broken = train(variant(*dear, *no_reward), callbacks=[collapsed])
+broken = train(variant(*too_dear, *no_reward), callbacks=[collapsed])
 
 # %% [markdown]
-# The mean of all images, for every image: the best answer to no question. The monitor's warning is computed from two
-# lists, the KL of each real and $I(x; b_k)$ of each bit:
+# It draws the mean of all images, whatever the image is. The monitor's warning is computed from two lists of its last
+# metrics, the KL of each real and $I(x; b_k)$ of each bit:
 
 # %% tags=["nbval-check-output"]
 last = collapsed.metrics
-print(collapse_message(numbered(last, "kl_of_real"), numbered(last, "information_of_bit")))
+print("the most that a real carries is less than 0.1 nats:", max(last["kl_of_real"]) < 0.1)
+print("the most that a bit tells is less than 0.1 nats:   ", max(last["information_of_bit"]) < 0.1)
 
 # %% [markdown]
 # **Exercise 3, compute.** Write the test yourself. A latent counts as empty when it carries less than 0.1 nats.
@@ -304,7 +344,8 @@ def empty_latents(carried):
 
 
 # %% tags=["check"]
-check(empty_latents, args=([0.0, 2.1, 0.09, 0.1],), expected=[0, 2], hint="enumerate gives places and values")
+check(empty_latents, (([0.0, 2.1, 0.09, 0.1],), [0, 2]), (([0.095, 1.0],), [0]), (([0.7, 0.1],), []), (([],), []),
+      hint="which places are asked for, and does 0.1 itself count as empty?")
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["solution"]
 # @title Solution
@@ -320,17 +361,17 @@ def empty_latents(carried):
 # reward and the code's stability under a small change of pose. A capacity on the bits' KL would not do: a bit that is 1
 # for every image has a KL of $\ln 2$ and tells nothing.
 #
-# **Predict:** z still costs a hundred nats per nat. What will the monitor say about z, and what about b?
+# **Predict:** a nat of z still costs a hundred nats. What will the monitor say about z, and what about b?
 
 # %%
-cured = TrainingMonitor(test)
+cured = widgets.TrainingMonitor(test)
 reward = ["objective.beta_z=100", "objective.beta_b=0"]
 rescued = train(variant(*reward), callbacks=[cured])
 
 # %% [markdown]
-# The same price on z, the same network: z stays empty. For ten epochs nothing seems to happen, then the bits speak, and
-# the reconstruction follows a few epochs later, when the decoder has learned to listen. There are at most 16 different
-# pictures now, one per code: similar digits share one.
+# The network and the price on z are the same, and z stays empty. For three epochs nothing seems to happen. Then the bits
+# begin to speak, and the reconstruction falls from epoch 5 on, when the decoder has begun to listen. There are at most 16
+# different pictures now, one per code, and similar digits share one.
 
 # %% tags=["nbval-check-output"]
 bits = cured.metrics
@@ -345,7 +386,7 @@ print("reconstruction is better by more than ten nats:", bits["reconstruction"] 
 # file that `mrvae train FILE` reads, and fills itself from one.
 
 # %%
-settings = ConfigPanel(variant())
+settings = widgets.ConfigPanel(variant())
 settings
 
 # %% tags=["nbval-check-output"]
@@ -355,29 +396,20 @@ print("reads back equal:", load_config(folder / "mine.toml") == settings.config)
 settings.fields["train.epochs"].value = "-3"
 try:
     settings.config
-except ConfigError as error:
+except ValueError as error:
     print(error)
-
-# %% [markdown]
-# An older project kept its runs in INI files, `mrvae train -c FILE -v B-VAE`. The panel reads and writes these as well.
-
-# %% tags=["nbval-check-output"]
-settings.load("ini-fashion-mnist")
-settings.fields["objective.beta_z"].value = "2.5"
-written = settings.save(folder / "mine.ini").read_text()
-print(written[written.index("[hyperparameters]"):])
 
 # %% [markdown]
 # ## What we saw
 #
-# Training moves nats from the reconstruction into the latents for as long as the price allows. A dear latent collapses
-# by name, and what cures it is a lower price or a reward for what it tells; a target for its KL cannot know the
-# difference. Watching costs little, and stopping costs nothing.
+# Training moves nats from the reconstruction into the latents for as long as the price allows. A latent that is too dear
+# collapses. What cures it is a lower price, or a reward for what it tells; a target for its KL does not see whether those
+# nats tell anything. Watching a run costs little, and stopping it costs nothing.
 #
 # **New words.** *Epoch*: one pass over the images. *Collapse*: a latent that is the same for every image. *beta_eff*:
 # another project's beta in nats per image. *Checkpoint*: all that is needed to go on.
 #
-# **Next.** Notebook 00 has the sliders for what you trained: `LatentExplorer(model, test)`.
+# **Next.** Put sliders on what you trained: `widgets.LatentExplorer(model, test)`. Notebook 04 says what to do with them.
 #
 # **References.** Higgins et al., *beta-VAE* (2017): read it for the price on information. Burgess et al., *Understanding
 # disentangling in beta-VAE* (2018): read it for the capacity schedule. Lucas et al., *Don't blame the ELBO* (2019): read
