@@ -1,4 +1,7 @@
-"""What a run is: data, model, objective and training, frozen, checked, read from and written to TOML."""
+"""What a run is: data, model, objective and training, frozen, checked, read from and written to TOML.
+
+To add a preset, put a .toml file into `mrvae_lib/presets/`.
+"""
 
 from __future__ import annotations
 

@@ -7,8 +7,9 @@
       + lambda_consistency [KL(q(b|x) || q(b|Tx)) + KL(q(b|Tx) || q(b|x))]       and what survives a change of pose
       - lambda_reading E_p(b') log q(b' | T f(z, b'))       and every code that can be read from its picture, whatever z
 
-KL_b is I(x; b) + KL(q(b) || p), so `beta_b` prices both at once and the two lambdas each by itself. TC(z) is a part of
-KL_z in the same way: beta-TCVAE's beta is 1 + `lambda_tc`, FactorVAE's gamma is `lambda_tc`. It is over the reals only.
+The batch mean of KL_b is I(x; b) + KL(q(b) || p), so `beta_b` prices both at once and the two lambdas each by itself.
+TC(z) is a part of KL_z in the same way: at beta_z = 1, beta-TCVAE's beta is 1 + `lambda_tc` and FactorVAE's gamma is
+`lambda_tc`. It is over the reals only.
 
 To add a term, write a function of a `Batch`, an entry in `TERMS`, and its weight's line in `config.ObjectiveConfig`.
 """
@@ -26,6 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mrvae_lib.config import ObjectiveConfig, PoseConfig, value_at
+from mrvae_lib.errors import ConfigError, suggestion
 from mrvae_lib.model.codes import log_code_probs
 from mrvae_lib.model.latents import Estimator, expected_loss, sample_normal
 from mrvae_lib.model.total_correlation import Discriminator, stratified_tc
@@ -48,7 +50,7 @@ class CodePool:
         self.past: Tensor | None = None  # (<= n_past, 2^K), newest last
 
     def log_probs(self, table: Tensor) -> Tensor:
-        """log q(b) over this batch's table (2^K,) and the remembered ones; remembers this one."""
+        """Remember this batch's table (2^K,), and give log q(b) over it and the remembered ones."""
         tables = table.detach()[None] if self.past is None else torch.cat([self.past, table.detach()[None]])
         self.past = tables[-self.n_past :] if self.n_past else None
         return tables.mean(dim=0).clamp_min(1e-30).log()
@@ -99,20 +101,20 @@ class Terms:
 
 @dataclass(frozen=True)
 class Term:
-    """One line of the objective: `sign * weight * value`, or, with a capacity, `weight * |value - capacity|`."""
+    """One line of the objective: `sign * weight * mean(value)`, or `weight * |mean(value) - capacity|`."""
 
     name: str
-    weight: str
+    weight_key: str
     """The key of its weight in the configuration; empty for the reconstruction, whose weight is 1."""
     value: Callable[[Batch], Tensor]
     """The term of each image, (B,) nats."""
     formula: str
     source: str
     sign: int = 1
-    capacity: str = ""
+    capacity_key: str = ""
     """The key of the capacity C(t), for the capacity form."""
-    of_bits: bool = False
-    """Whether the term is about the bits, so that a model without bits does not have it."""
+    needs_bits: bool = False
+    """Whether a model without bits leaves the term out; KL_b stays there and is 0, because the ELBO names it."""
     computed_with: str = ""
     """The key of another weight at which the term is computed too, because it then costs nothing."""
 
@@ -159,17 +161,17 @@ TERMS = (
     Term("reconstruction", "", reconstruction, "-E log p(x | z, b)", "Kingma and Welling (2014)"),
     Term("kl_z", "beta_z", kl_z, "KL(q(z | x) || p(z))", "Higgins et al. (2017)"),
     Term("kl_b", "beta_b", kl_b, "KL(q(b | x) || p(b))", "this project"),
-    Term("kl_z", "gamma_z", kl_z, "|KL_z - C_z(t)|", "Burgess et al. (2018)", capacity="capacity_z"),
-    Term("kl_b", "gamma_b", kl_b, "|KL_b - C_b(t)|", "Dupont (2018)", capacity="capacity_b"),
+    Term("kl_z", "gamma_z", kl_z, "|KL_z - C_z(t)|", "Burgess et al. (2018)", capacity_key="capacity_z"),
+    Term("kl_b", "gamma_b", kl_b, "|KL_b - C_b(t)|", "Dupont (2018)", capacity_key="capacity_b"),
     Term("tc", "lambda_tc", total_correlation, "TC(z)", "Chen et al. (2018), Kim and Mnih (2018)"),
     Term("information", "lambda_information", lambda batch: batch.code_kl[0], "I(x; b)",
-         "Hoffman and Johnson (2016)", sign=-1, of_bits=True, computed_with="lambda_aggregate"),
+         "Hoffman and Johnson (2016)", sign=-1, needs_bits=True, computed_with="lambda_aggregate"),
     Term("aggregate", "lambda_aggregate", lambda batch: batch.code_kl[1], "KL(q(b) || p(b))",
-         "Hoffman and Johnson (2016)", of_bits=True, computed_with="lambda_information"),
+         "Hoffman and Johnson (2016)", needs_bits=True, computed_with="lambda_information"),
     Term("consistency", "lambda_consistency", consistency, "KL(q(b|x) || q(b|Tx)) + KL(q(b|Tx) || q(b|x))",
-         "this project", of_bits=True),
+         "this project", needs_bits=True),
     Term("reading", "lambda_reading", reading, "-E_p(b') log q(b' | T f(z, b'))", "Chen et al., InfoGAN (2016)",
-         of_bits=True),
+         needs_bits=True),
 )
 """The objective, in the order in which the terms draw their random numbers."""
 
@@ -185,24 +187,27 @@ def loss_terms(
     n_images: int | None = None,
     discriminator: Discriminator | None = None,
 ) -> Terms:
-    """Every term of the objective for a batch.
+    """The terms of the ELBO, and every other term whose weight is not 0, for a batch.
 
     Args:
         x: (B, C, H, W) in [0, 1].
-        config: how terms are estimated, and T; its defaults if None.
-        weights: by key; terms of weight 0 beyond the ELBO are not computed.
+        config: how terms are estimated, and T; its defaults if None. The weights in it are not read.
+        weights: by key, as `weights_at` gives them; information and aggregate are computed together.
         pool: remembered tables of q(b); None takes the batch alone.
         n_images: in the whole set, which TC(z) is about; None takes the batch for the set.
         discriminator: estimates TC(z) if given, else the batch's own posteriors do.
+    Raises:
+        ConfigError: a weight that no term has.
     """
+    _check_weights(weights)
     posterior = model.encode(x)
     batch = Batch(model, x, config or ObjectiveConfig(), generator, pool, n_images, discriminator,
                   own=posterior, own_z=sample_normal(posterior.mu, posterior.logvar, generator))
     values: dict[str, Tensor] = {}
     for term in TERMS:
-        wanted = (term.name in ("reconstruction", "kl_z", "kl_b") or weights.get(term.weight, 0)
+        wanted = (term.name in ("reconstruction", "kl_z", "kl_b") or weights.get(term.weight_key, 0)
                   or weights.get(term.computed_with, 0))
-        if wanted and term.name not in values and (model.n_bits or not term.of_bits):
+        if wanted and term.name not in values and (model.n_bits or not term.needs_bits):
             values[term.name] = term.value(batch)
     return Terms(values, batch.posterior, batch.z)
 
@@ -212,31 +217,44 @@ def total_loss(terms: Terms, weights: Mapping[str, float] = ELBO) -> Tensor:
 
     Args:
         weights: by key; `beta_z` and `beta_b` are 1 where they are not named, every other weight is 0.
+    Raises:
+        ConfigError: a weight that no term has, or one of a term that `loss_terms` was not asked for.
     """
-    weights = {"": 1.0, **ELBO, **weights}
+    _check_weights(weights)
+    weights = {**ELBO, **weights, "": 1.0}
     loss = terms.z.new_zeros(())
     for term in TERMS:
-        weight = weights.get(term.weight, 0.0)
-        if weight and term.name in terms.values:
+        weight = weights.get(term.weight_key, 0.0)
+        if weight and (terms.posterior.bit_logits.shape[1] or not term.needs_bits):
+            if term.name not in terms.values:
+                raise ConfigError(f"{term.weight_key}: the term {term.name!r} was not computed; give loss_terms this "
+                                  f"weight too")
             mean = terms.values[term.name].mean()
-            if term.capacity:
-                mean = (mean - weights.get(term.capacity, 0.0)).abs()
+            if term.capacity_key:
+                mean = (mean - weights.get(term.capacity_key, 0.0)).abs()
             loss = loss + term.sign * weight * mean
     return loss
 
 
+def _check_weights(weights: Mapping[str, float]) -> None:
+    known = [key for term in TERMS for key in (term.weight_key, term.capacity_key) if key]
+    for key in weights:
+        if key not in known:
+            raise ConfigError(f"no term has the weight {key!r}{suggestion(key, known)}; there are {', '.join(known)}")
+
+
 def weights_at(config: ObjectiveConfig, progress: float) -> dict[str, float]:
     """Every weight and capacity of the objective at one moment; progress is 0 at the first step and 1 at the last."""
-    keys = [key for term in TERMS for key in (term.weight, term.capacity) if key]
+    keys = [key for term in TERMS for key in (term.weight_key, term.capacity_key) if key]
     return {key: value_at(getattr(config, key), progress) for key in keys}
 
 
 def unread_codes(model: MRVAE, z: Tensor, pose: PoseConfig, generator: torch.Generator | None = None) -> Tensor:
     """-log q(b' | T f(z, b')) of codes b' drawn from the prior: what the encoder misses of the code it sees drawn.
 
-    The gradient is the decoder's alone. What an image is, z knows too, and a decoder may take it from there; so z is
-    given as a constant, and so is the reader, or the two could agree on a sign that no image carries. The change of
-    pose T keeps the decoder from finding such a sign by itself.
+    Gradients reach the decoder only. z is held constant, because a decoder could take the class from z instead of b'.
+    The encoder is held constant, because the two could otherwise agree on a mark that no image carries. T keeps the
+    decoder from finding such a mark by itself.
 
     Args:
         z: (B, D), any draws.
@@ -266,8 +284,9 @@ def constant(module: nn.Module) -> Iterator[None]:
 def split_code_kl(bit_logits: Tensor, pool: CodePool | None = None) -> tuple[Tensor, Tensor]:
     """KL(q(b|x) || p) as information, KL(q(b|x) || q(b)), plus aggregate, E_q(b|x) log q(b)/p(b); (B,) nats each.
 
-    Their batch means are I(x; b) and KL(q(b) || p). log q(b) is held constant: the gradient through it sums to zero,
-    since probabilities sum to one, and without it a remembered pool leaves the gradient right.
+    Without a pool their batch means are I(x; b) and KL(q(b) || p); with one they are estimates. log q(b) is held
+    constant. Without a pool its gradient would be zero anyway, since probabilities sum to one; with one it would not
+    be, and would bias the estimate.
     """
     log_q = log_code_probs(bit_logits)  # (B, 2^K)
     q = log_q.exp()

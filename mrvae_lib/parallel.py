@@ -1,8 +1,9 @@
 """One run on several processes, as torchrun starts them: each takes its part of every batch, all hold the same weights.
 
-Each process computes the terms of its own images and draws its own noise. `gather` then gives every process the terms
-of the whole batch, so that schedules, information over a pool and checkpoints know nothing of this, and a run can go on
-with another number of processes. The first process alone writes and reports.
+Each process runs the networks on its own images, with noise of its own. `gather` then gives every process the
+posteriors and the losses per image of the whole batch, and each computes the same total loss from them. Schedules and
+information over a pool know nothing of this, and a checkpoint only keeps one state of the noise per process, so a run
+can go on with another number of processes. The first process alone writes and reports.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 SEEDS_APART = 1_000_003
-"""Between the seeds of two processes: a large prime, so that seeds of different runs do not meet."""
+"""Between the seeds of two processes: so far apart that small seeds of different runs do not meet."""
 
 
 def is_first() -> bool:
@@ -88,7 +89,8 @@ def gather(part: Tensor) -> Tensor:
     """What each process knows of its images, (B, ...), for the images of all processes.
 
     Every process then computes the same loss from it. Gradients flow back into a process's own part only, so those of
-    the weights add up over processes to the gradient that one process would have.
+    the weights add up over processes to the gradient that one process would have from the same noise. Batch norm is the
+    exception: its statistics are each process's own.
     """
     return _Gather.apply(part) if n_processes() > 1 else part
 

@@ -61,8 +61,8 @@ def factor_scores(reals: Array, bits: Array | None, factors: Array, *, only: Col
     Raises:
         ValueError: see `checked`; an unknown name.
     """
-    if bits is None:
-        bits = np.empty((len(reals), 0))
+    reals, factors = np.asarray(reals), np.asarray(factors)
+    bits = np.empty((len(reals), 0)) if bits is None else np.asarray(bits)
     codes, categorical = code_columns(reals, bits)
     results: list[MetricResult] = []
     for name in only or SCORES:

@@ -72,7 +72,7 @@ def sweep(
         print_line("Stopped; the same command goes on.")
         raise typer.Exit(130) from None
     print_line("\n" + write_sweep(rows, runner.folder))
-    print_line(f"Written to {runner.folder}: runs.jsonl, table.md, sweep.png, and a folder per run")
+    print_line(f"Written to {runner.folder}: runs.jsonl, table.md, and a folder per run")
     if any("error" in row for row in rows):
         raise typer.Exit(1)
 
@@ -269,7 +269,7 @@ def _study(storage: str, name: str) -> Study:
 
 
 def write_sweep(rows: Sequence[Row], folder: Path) -> str:
-    """`runs.jsonl`, one line per run; `table.md`, mean and standard deviation over seeds; `sweep.png`, a dot per run.
+    """`runs.jsonl`, one line per run; `table.md`, mean and standard deviation over seeds.
 
     Returns:
         The table as Markdown.
@@ -290,7 +290,6 @@ def write_sweep(rows: Sequence[Row], folder: Path) -> str:
         lines.append([point, str(len(runs) - n_failed), str(n_failed), *scores])
     table = markdown(["settings", "runs", "failed", *names], lines) + "\n"
     atomic_write(folder / "table.md", table)
-    _draw(points, names, folder / "sweep.png")
     return table
 
 
@@ -298,19 +297,3 @@ def _cell(values: Sequence[float]) -> str:
     """Mean and standard deviation, as far as there are enough values."""
     deviation = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.3f}{deviation}" if values else "-"
-
-
-def _draw(points: dict[str, list[Row]], names: Sequence[str], path: Path) -> None:
-    """A panel per score, with a dot per run above its point of the grid."""
-    import matplotlib.pyplot as plt
-
-    from mrvae_lib.analysis.figures import BLUE, save_figure
-
-    n_rows = -(-len(names) // 3)
-    figure = plt.figure(figsize=(12, 1 + 2.4 * n_rows), layout="constrained")
-    for i, name in enumerate(names):
-        ax = figure.add_subplot(n_rows, 3, i + 1, title=name.replace("_", " "))
-        for point, runs in points.items():
-            ax.plot([point] * len(runs), [run.get(name, math.nan) for run in runs], "o", color=BLUE)
-        ax.tick_params("x", labelrotation=20)
-    save_figure(figure, path)

@@ -88,6 +88,9 @@ def load_npz(name: str, split: str) -> ImageSet:
     """
     arrays = _read_npz(name)
     has_splits = {"train_images", "test_images"} <= arrays.keys()
+    if has_splits and arrays["train_images"].shape[1:] != arrays["test_images"].shape[1:]:
+        raise DataError(f"{name}: train_images and test_images must have one size and kind, got "
+                        f"{arrays['train_images'].shape} and {arrays['test_images'].shape}")
     if not has_splits and "images" not in arrays:
         raise DataError(f"{name}: needs an array 'images', or 'train_images' and 'test_images'; "
                         f"it has {', '.join(arrays) or 'none'}")
@@ -171,6 +174,8 @@ def _read_npz(name: str) -> dict[str, np.ndarray]:
     try:
         with open(name, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             return {key: np.asarray(file[key]) for key in file}  # what is no array in it comes as bytes
+    except FileNotFoundError:
+        raise DataError(f"{name}: no such file") from None
     except Exception as error:  # a damaged archive can fail in any of its layers, with any error
         raise DataError(f"{name}: not an .npz file of plain arrays, or damaged ({shortened(str(error))}); save arrays "
                         f"of numbers with np.savez; Python objects are never unpickled") from None

@@ -20,6 +20,7 @@ from __future__ import annotations
 import configparser
 import math
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -40,12 +41,14 @@ PRESETS = Path(__file__).parent.parent / "presets"
 
 
 def _as_json(text: str) -> str:
-    return text.replace("(", "[").replace(")", "]")
+    """A Python list or tuple as a JSON list."""
+    return re.sub(r",\s*\]", "]", text.replace("(", "[").replace(")", "]"))
 
 
 Count = Annotated[int, Field(ge=1)]
 FromZero = Annotated[int, Field(ge=0)]
-Counts = Annotated[Json[tuple[Count, ...]], Field(description="a list of whole numbers >= 1 such as [16, 32, 64]")]
+Counts = Annotated[Json[tuple[Count, ...]], BeforeValidator(_as_json),
+                   Field(description="a list of whole numbers >= 1 such as [16, 32, 64]")]
 Sizes = Annotated[Json[tuple[tuple[Count, Count], ...]], BeforeValidator(_as_json),
                   Field(description="a list of pairs of whole numbers >= 1 such as [(7, 7), (5, 5)]")]
 Paddings = Annotated[Json[tuple[tuple[FromZero, FromZero], ...]], BeforeValidator(_as_json),
@@ -108,7 +111,7 @@ class IniFile(Section):
         except ValidationError as error:
             raise ConfigError(f"{source}: {one_line(error, cls)}") from None
         except (OSError, UnicodeDecodeError, configparser.Error) as error:
-            raise ConfigError(f"{source}: not a valid INI file ({shortened(str(error))}); the examples are "
+            raise ConfigError(f"{source}: cannot be read as an INI file ({shortened(str(error))}); the examples are "
                               f"{', '.join(example_names())}") from None
 
     def run(self, variation: str | None = None) -> RunConfig:

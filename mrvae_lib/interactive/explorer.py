@@ -206,6 +206,9 @@ class CompareExplorer:
     """
 
     def __init__(self, models: Mapping[str, MRVAE], images: ImageSet | None = None) -> None:
+        shapes = {name: model.image_shape for name, model in models.items()}
+        if len(models) < 2 or len(set(shapes.values())) > 1:
+            raise ValueError(f"models: two or more that draw pictures of one shape are compared, got {shapes}")
         data = {name: model.card.get("data") if model.examples else None for name, model in models.items()}
         if images is None and (len(set(data.values())) > 1 or None in data.values()):
             raise ValueError(f"models: their examples must be of the same data, got {data}; pass images to start from")

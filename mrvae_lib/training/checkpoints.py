@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mrvae_lib.config import parse_config
-from mrvae_lib.errors import CheckpointError, ConfigError
+from mrvae_lib.errors import CheckpointError, ConfigError, suggestion
 from mrvae_lib.model.vae import MRVAE
 
 PARTIAL = ".partial-"
@@ -159,8 +159,8 @@ def load_model(source: str | os.PathLike[str]) -> MRVAE:
     Raises:
         CheckpointError: there is none, or a file is damaged; names it.
     """
-    folder = Path(source)
-    if str(source) in pretrained_names() and not folder.is_dir():
+    folder, names = Path(source).expanduser(), pretrained_names()
+    if str(source) in names and not folder.is_dir():
         return read_model(pretrained_folder() / str(source))
     for candidate in (folder / "model", folder, *reversed(checkpoints(folder / "checkpoints"))):
         if (candidate / "config.json").is_file():
@@ -168,7 +168,8 @@ def load_model(source: str | os.PathLike[str]) -> MRVAE:
     if folder.is_dir():
         raise CheckpointError(f"{folder}: no model here; expected model/config.json or checkpoints/step-*, "
                               f"as written by mrvae train")
-    raise CheckpointError(f"{source}: no such run folder or shipped model; shipped: {', '.join(pretrained_names())}")
+    raise CheckpointError(f"{source}: no such run folder or shipped model; shipped: {', '.join(names)}"
+                          f"{suggestion(str(source), names)}")
 
 
 def pretrained_names() -> list[str]:

@@ -37,7 +37,7 @@ def multiplies_bf16(device: torch.device) -> bool:
 
 
 def seconds_per_step(step: Callable[[bool], None], device: torch.device) -> dict[str, float]:
-    """How long a training step takes in each precision, by the clock.
+    """How long the forward and backward pass of a training step take in each precision, by the clock.
 
     Args:
         step: runs one step, in bf16 if told so; it must leave the run as it was.

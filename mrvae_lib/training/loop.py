@@ -26,7 +26,7 @@ from mrvae_lib.training.device import choose_device
 from mrvae_lib.training.run import Run, save, start
 
 N_RECENT_IMAGES = 2048
-"""How many of an epoch's last codes the epoch's information is measured on, if the code asks for no more."""
+"""`information_of_code` is measured on at least so many of an epoch's last images, and on 4 * 2^K if that is more."""
 
 
 class Callback:
@@ -54,7 +54,7 @@ def train(
 ) -> MRVAE:
     """Train a model; with a folder, leave checkpoints there and go on from the newest one.
 
-    Ctrl-C, a notebook's interrupt, or a callback that sets `run.stop` ends the run after the current step with a
+    Ctrl-C, a notebook's interrupt, or a callback that calls `run.stop.set()` ends the run after the current step with a
     checkpoint.
 
     Args:
@@ -147,7 +147,7 @@ def epoch_metrics(run: Run) -> dict[str, Any]:
     Returns:
         `epoch`, `step`, `loss`, `neg_elbo`, a mean for each term by its name, `kl_of_real` (a list of D),
         `information_of_code` and `information_of_bit` (a list of K) over the epoch's last codes, `weights` by key where
-        they are not 0, and `lr`.
+        they are not 0 after the last step, and the `lr` of that step. With a discriminator, its `discriminator_loss`.
     """
     n_steps = max(1, (run.step - 1) % run.steps_per_epoch + 1)
     metrics: dict[str, Any] = {"epoch": run.epoch, "step": run.step}

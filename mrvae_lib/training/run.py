@@ -31,15 +31,15 @@ from mrvae_lib.training.checkpoints import (
 from mrvae_lib.training.device import CLEARLY_FASTER, choose_device, multiplies_bf16, seconds_per_step
 
 MIN_TIMED_STEPS = 200
-"""A shorter run computes in fp32 where the precision is `auto`: it would be over before timing both pays."""
+"""A shorter run computes in fp32 where the precision is `auto`: it would be over before timing both pays. So does a run
+on several processes, whose clocks may differ."""
 
 
 @dataclass
 class Plateau:
-    """What the learning rate is multiplied with: a tenth more each time the mean loss has not fallen for too long.
+    """The factor on the learning rate: divided by 10 each time the mean loss has not fallen for too many epochs.
 
-    As torch's ReduceLROnPlateau at its defaults, but for a learning rate that also follows a schedule: a fall counts
-    from one part in 10,000.
+    As torch's ReduceLROnPlateau with factor 0.1 and threshold 1e-4, but on top of a schedule.
     """
 
     best: float = math.inf
@@ -92,6 +92,7 @@ class Run:
     pool: CodePool
     adversary: Adversary | None = None
     folder: Path | None = None
+    """None writes nothing: no folder was asked for, or this is not the first process."""
     step: int = 0
     sums: dict[str, Tensor] = field(default_factory=dict)
     """This epoch's terms so far, summed over its steps."""
@@ -120,7 +121,7 @@ class Run:
 
     @property
     def progress(self) -> float:
-        """0 at the first step, 1 at the last."""
+        """0 at the first step, 1 at the last, just above 1 after it."""
         return self.step / max(1, self.n_steps - 1)
 
     @property
@@ -171,8 +172,8 @@ def start(config: RunConfig, folder: Path | None = None, images: ImageSet | None
     )
     if newest:
         _restore(run, newest)
-    elif config.train.precision == "auto" and run.n_steps >= MIN_TIMED_STEPS:
-        run.bf16 = parallel.any_process(multiplies_bf16(device) and _faster_in_bf16(run))
+    elif config.train.precision == "auto" and run.n_steps >= MIN_TIMED_STEPS and parallel.n_processes() == 1:
+        run.bf16 = multiplies_bf16(device) and _faster_in_bf16(run)
     return run
 
 
@@ -193,7 +194,7 @@ def save(run: Run) -> None:
 
 
 def _faster_in_bf16(run: Run) -> bool:
-    """Whether a step of this run takes clearly less time in bf16 than in fp32, tried on a copy of the model."""
+    """Whether the two passes of a step take clearly less time in bf16 than in fp32, tried on a copy of the model."""
     model, objective = copy.deepcopy(run.model).train(), run.config.objective
     x = run.images.floats(torch.arange(run.batch_size // parallel.n_processes(), device=run.device))
     noise, weights = torch.Generator(run.device).manual_seed(0), weights_at(objective, 0.5)
