@@ -174,6 +174,7 @@ TERMS = (
          needs_bits=True),
 )
 """The objective, in the order in which the terms draw their random numbers."""
+WEIGHT_KEYS = [key for term in TERMS for key in (term.weight_key, term.capacity_key) if key]
 
 
 def loss_terms(
@@ -237,16 +238,15 @@ def total_loss(terms: Terms, weights: Mapping[str, float] = ELBO) -> Tensor:
 
 
 def _check_weights(weights: Mapping[str, float]) -> None:
-    known = [key for term in TERMS for key in (term.weight_key, term.capacity_key) if key]
     for key in weights:
-        if key not in known:
-            raise ConfigError(f"no term has the weight {key!r}{suggestion(key, known)}; there are {', '.join(known)}")
+        if key not in WEIGHT_KEYS:
+            raise ConfigError(f"no term has the weight {key!r}{suggestion(key, WEIGHT_KEYS)}; there are "
+                              f"{', '.join(WEIGHT_KEYS)}")
 
 
 def weights_at(config: ObjectiveConfig, progress: float) -> dict[str, float]:
     """Every weight and capacity of the objective at one moment; progress is 0 at the first step and 1 at the last."""
-    keys = [key for term in TERMS for key in (term.weight_key, term.capacity_key) if key]
-    return {key: value_at(getattr(config, key), progress) for key in keys}
+    return {key: value_at(getattr(config, key), progress) for key in WEIGHT_KEYS}
 
 
 def unread_codes(model: MRVAE, z: Tensor, pose: PoseConfig, generator: torch.Generator | None = None) -> Tensor:

@@ -43,8 +43,6 @@ N_HISTORY = 10
 N_MEASURED = 1000
 """Test images on which the sweep's range is measured."""
 MAX_SCATTERED = 10_000
-N_VALUES = 11
-"""Values of each real in the sweep."""
 MAX_SWEPT = 16
 """The reals that tell most."""
 MAX_CLASSES = 20
@@ -155,8 +153,7 @@ def plot_sweep(model: MRVAE, images: ImageSet, when: str) -> Axes:
     posterior = encode_set(model, images)
     kl, mu = posterior.kl_reals().mean(dim=0), posterior.mu
     ends = mu.quantile(mu.new_tensor([0.025, 0.975]), dim=0).T if model.n_reals else mu.new_zeros(0, 2)
-    values = torch.stack([sweep_values(N_VALUES, pair) for pair in ends.tolist()] or [sweep_values(N_VALUES)])
+    values = torch.stack([sweep_values(ends=pair) for pair in ends.tolist()] or [sweep_values()])
     return plot_traversals(model, mu, posterior.bits, kl.tolist(),
                            reals=sorted(kl.topk(min(model.n_reals, MAX_SWEPT)).indices.tolist()),
-                           values=values,
-                           title=f"{when}: reals over the middle 95 % of the test images' means")
+                           values=values, title=f"{when}: reals over the middle 95 % of the test images' means")

@@ -158,12 +158,10 @@ def start(config: RunConfig, folder: Path | None = None, images: ImageSet | None
     dense = config.model.network == "mlp"  # convolutions run fastest with the channels last
     model.to(device).to(memory_format=torch.contiguous_format if dense else torch.channels_last)
     run = Run(
-        config=config,
-        model=model,
+        config=config, model=model,
         optimizer=torch.optim.Adam(model.parameters(), lr=value_at(config.train.lr, 0.0),
                                    weight_decay=config.train.weight_decay, fused=device.type != "mps"),
-        images=images.to(device),
-        device=device,
+        images=images.to(device), device=device,
         bf16=config.train.precision == "bf16",
         noise=parallel.noise_generator(device, config.train.seed),
         pool=CodePool(config.model.n_bits, batch_size),
