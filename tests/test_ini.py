@@ -64,6 +64,10 @@ def test_the_variation_vae_ignores_beta_and_one_epoch_keeps_its_learning_rate(in
     assert IniFile.read(ini("epochs = 4", "epochs = 1")).run("VAE").train.lr == ((0, 1e-3), (1, 1e-3))
 
 
+def test_lists_may_be_written_as_python_writes_lists_and_tuples(ini):
+    assert IniFile.read(ini("[4, 6]", "(4, 6,)")).architecture.conv_channels == (4, 6)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -90,8 +94,8 @@ def test_the_variation_vae_ignores_beta_and_one_epoch_keeps_its_learning_rate(in
         ("beta = 2.5", "beta = -1", "hyperparameters.beta must be >= 0"),
         ("beta = 2.5", "gamma = 2.5", "unknown key hyperparameters.gamma; accepted here: epochs, batch_size, learning_rate, beta"),
         ("[hyperparameters]", "[training]", "hyperparameters is missing"),
-        ("[configuration]", "", "not a valid INI file"),
-        ("beta = 2.5", "beta = 2.5\nbeta = 3", "not a valid INI file"),
+        ("[configuration]", "", "cannot be read as an INI file"),
+        ("beta = 2.5", "beta = 2.5\nbeta = 3", "cannot be read as an INI file"),
     ],
 )
 def test_a_mistake_is_one_line_with_section_and_key(ini, old, new, message):
@@ -213,7 +217,7 @@ def test_the_command_and_a_notebook_train_the_same_model_from_one_ini_file(ini, 
     (["digits", "-c", "ini-mnist", "-v", "VAE"], "train takes a preset"),
     (["-c", "ini-mnist", "-v", "GAN"], "variation must be VAE or B-VAE, got 'GAN'"),
     (["-c", "ini-mnist", "-v", "B-VAE"], "hyperparameters.beta is missing"),
-    (["-c", "nowhere.cfg", "-v", "VAE"], "nowhere.cfg: not a valid INI file ([Errno 2] No such file or directory: 'nowhere.cfg'); the examples are ini-"),
+    (["-c", "nowhere.cfg", "-v", "VAE"], "nowhere.cfg: cannot be read as an INI file ([Errno 2] No such file or directory: 'nowhere.cfg'); the examples are ini-"),
 ])
 def test_a_wrong_command_is_one_line(arguments, message, monkeypatch):
     monkeypatch.setenv("MRVAE_DATA", "unused")

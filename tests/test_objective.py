@@ -7,6 +7,7 @@ import torch
 from torch.distributions import Bernoulli, kl_divergence
 
 from mrvae_lib.config import ObjectiveConfig, PoseConfig
+from mrvae_lib.errors import ConfigError
 from mrvae_lib.model.codes import CodeTable, all_codes
 from mrvae_lib.model.latents import exact_loss, kl_bernoulli, sample_normal
 from mrvae_lib.objective import (
@@ -202,3 +203,11 @@ def test_a_shift_moves_a_dot_by_at_most_its_share_of_the_half_width(generator):
     columns = (moved.sum(dim=2) * torch.arange(32)).sum(dim=2) / moved.sum(dim=(2, 3))
     assert (columns - 16).abs().max() <= 0.25 * 16 + 0.5
     assert (columns - 16).abs().max() > 3
+
+
+def test_a_weight_that_no_term_has_or_whose_term_was_not_computed_is_refused(x):
+    terms = loss_terms(tiny_model(), x)
+    with pytest.raises(ConfigError, match=r"no term has the weight 'beta' \(did you mean beta_z\?\)"):
+        total_loss(terms, {"beta": 4})
+    with pytest.raises(ConfigError, match="the term 'tc' was not computed; give loss_terms this weight too"):
+        total_loss(terms, {"lambda_tc": 4})

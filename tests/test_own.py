@@ -195,6 +195,7 @@ def test_an_npz_may_hold_images_in_several_forms(tmp_path, images, shape):
 
 
 @pytest.mark.parametrize(("arrays", "message"), [
+    ({"train_images": np.zeros((3, 8, 8)), "test_images": np.zeros((3, 9, 9))}, "must have one size and kind, got"),
     ({"pictures": np.zeros((3, 8, 8))}, "needs an array 'images', or 'train_images' and 'test_images'; it has pictures"),
     ({"images": np.zeros((0, 8, 8))}, r"none of them 0, got \(0, 8, 8, 1\)"),
     ({"images": np.zeros((3, 8, 8, 2))}, r"with C 1 or 3 .*got \(3, 8, 8, 2\)"),
@@ -224,7 +225,7 @@ def test_a_truncated_npz_is_named(tmp_path):
 def test_a_file_that_is_no_npz_or_not_there_is_named(tmp_path, content):
     if content is not None:
         (tmp_path / "own.npz").write_bytes(content)
-    with pytest.raises(DataError, match="own.npz: not an" if content is not None else "No such file"):
+    with pytest.raises(DataError, match="own.npz: not an" if content is not None else "no such file"):
         load_dataset(str(tmp_path / "own.npz"))
 
 
