@@ -207,40 +207,41 @@ def run_from_storage(runner: Runner, points: Sequence[Point], storage: str, name
     """
     base = sha256(dump_config(runner.config({})).encode()).hexdigest()
     study = _study(storage, f"{name}-{base[:8]}")
-    from optuna import TrialPruned
-    from optuna.storages import fail_stale_trials
+    import optuna
     from optuna.trial import TrialState
 
-    n_before = len(study.trials)
+    n_before, choosing = len(study.trials), threading.Lock()
 
     def alive() -> list[FrozenTrial]:
-        """The trials that have a point, without the failures of an earlier sweep."""
+        """The trials that run or have ended well, without the failures of an earlier sweep."""
         trials = study.get_trials(states=(TrialState.RUNNING, TrialState.COMPLETE))
         return [trial for trial in trials if trial.number >= n_before or "error" not in trial.user_attrs.get("row", ())]
 
+    def free_points() -> list[Point]:
+        taken = [trial.user_attrs.get("point") for trial in alive()]
+        return [point for point in points if point not in taken]
+
     def objective(trial: Trial) -> float:
-        point = trial.user_attrs["point"]
-        if any(other.user_attrs["point"] == point and other.number < trial.number for other in alive()):
-            raise TrialPruned  # two processes have taken one point: it belongs to its first trial that lives
+        with choosing:  # the workers of this process take one point each
+            point = next(iter(free_points()), None)
+            trial.set_user_attr("point", point)
+        if not point or point in [other.user_attrs.get("point") for other in alive() if other.number < trial.number]:
+            raise optuna.TrialPruned  # no point is left, or another process has taken it a moment before
         row = runner.run(point)
         trial.set_user_attr("row", row)
         return row.get("neg_elbo", math.inf) if row else math.nan  # after NaN the point is free for other machines
 
     def work(_: int) -> None:
         while not runner.stop.is_set():
-            fail_stale_trials(study)
-            trials = alive()
-            taken = [trial.user_attrs["point"] for trial in trials]
-            free = [point for point in points if point not in taken]
-            if free:
-                study.enqueue_trial({}, user_attrs={"point": free[0]})
+            optuna.storages.fail_stale_trials(study)
+            if free_points():
                 try:
                     study.optimize(objective, n_trials=1)
                 except ValueError as error:
                     # Optuna ends no trial twice: this machine was silent for so long that its run went to another.
                     if "Cannot tell" not in str(error):
                         raise
-            elif "://" in storage and any(trial.state == TrialState.RUNNING for trial in trials):
+            elif "://" in storage and any(trial.state == TrialState.RUNNING for trial in alive()):
                 runner.stop.wait(POLL)
             else:
                 return
