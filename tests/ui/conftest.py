@@ -18,6 +18,8 @@ from tests.conftest import ROOT
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 MEASURED: list[str] = []
 """What the tests timed; printed at the end, asserted nowhere."""
+KERNEL_IS_READY = """() => document.querySelector('.jp-Notebook .jp-Cell')
+    && window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"""
 
 
 def pytest_collection_modifyitems(items):
@@ -104,3 +106,12 @@ def front_end(request, tmp_path_factory):
     finally:
         server.terminate()
         server.wait(timeout=20)
+
+
+def run_all_cells(page, address):
+    """Open a notebook, and start its cells as soon as its kernel is ready."""
+    page.goto(address)
+    page.wait_for_function(KERNEL_IS_READY, timeout=300_000)
+    page.add_locator_handler(page.get_by_text("official Jupyter news"),
+                             lambda: page.get_by_role("button", name="No", exact=True).click())
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")  # not awaited

@@ -10,10 +10,9 @@ from PIL import Image
 from mrvae_lib import load_model
 from mrvae_lib.interactive.explorer_state import ExplorerState, decode_state, explorer_content
 from tests.ui import latency
+from tests.ui.conftest import KERNEL_IS_READY, run_all_cells
 
 PICTURE = "img[alt^='decoded picture']"
-KERNEL_IS_READY = """() => document.querySelector('.jp-Notebook .jp-Cell')
-    && window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"""
 
 
 def shown(page):
@@ -61,11 +60,7 @@ def picture_changes_and_is_of_the_readout(page, act):
 
 def open_explorer(page, address):
     """Run the first notebook; gives the handle of its first slider."""
-    page.goto(f"{address}/00_start_here.ipynb?reset")
-    page.wait_for_function(KERNEL_IS_READY, timeout=180_000)
-    page.add_locator_handler(page.get_by_text("official Jupyter news"),
-                             lambda: page.get_by_role("button", name="No", exact=True).click())
-    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")  # not awaited
+    run_all_cells(page, f"{address}/00_start_here.ipynb?reset")
     handle = page.locator(".widget-slider .noUi-handle").first
     handle.wait_for(state="attached", timeout=180_000)
     page.wait_for_function(KERNEL_IS_READY, timeout=180_000)

@@ -8,7 +8,7 @@ import nbformat
 
 from mrvae_lib.training.checkpoints import load_model
 from tests.conftest import ROOT
-from tests.ui.test_notebooks import KERNEL_IS_READY
+from tests.ui.conftest import run_all_cells
 
 TRAIN = """
 import sys; sys.path.insert(0, {root!r})
@@ -28,11 +28,7 @@ def test_the_picture_is_redrawn_and_an_interrupt_ends_the_running_cell_with_a_ch
     body = json.dumps({"type": "notebook", "content": notebook}).encode()
     request = urllib.request.Request(f"http://{urlsplit(address).netloc}/api/contents/stop.ipynb", data=body, method="PUT", headers={"Content-Type": "application/json"})
     urllib.request.urlopen(request, timeout=30)
-    page.goto(f"{address}/stop.ipynb?reset")
-    page.wait_for_function(KERNEL_IS_READY, timeout=300_000)
-    page.add_locator_handler(page.get_by_text("official Jupyter news"),
-                             lambda: page.get_by_role("button", name="No", exact=True).click())
-    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")  # not awaited
+    run_all_cells(page, f"{address}/stop.ipynb?reset")
     picture = page.locator(".jp-OutputArea-output img").first
     picture.wait_for(timeout=300_000)
     first = picture.get_attribute("src")
