@@ -21,7 +21,7 @@ import argparse
 import sys
 import time
 import tomllib
-from itertools import combinations, pairwise
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated
 
@@ -39,10 +39,13 @@ from mrvae_lib.data.image_set import shuffled_batches
 from mrvae_lib.errors import one_line
 from mrvae_lib.model.frame import own_frame
 from mrvae_lib.model.latents import concrete_bits, kl_normal, sample_normal
+from mrvae_lib.model.networks import mlp_decoder, mlp_encoder
 from mrvae_lib.objective import code_divergence, split_code_kl
 from mrvae_lib.pose import random_pose
 
 Count = Annotated[int, Field(ge=1)]
+SHAPE = (1, SIDE, SIDE)
+"""Of an image."""
 
 
 class Pose(PoseConfig):
@@ -101,10 +104,9 @@ class BitEncoder(nn.Module):
     def __init__(self, settings: Settings) -> None:
         super().__init__()
         self.settings = settings
-        layers = dense(SIDE**2, *settings.hidden, settings.n_bits)
+        self.network = mlp_encoder(SHAPE, settings.n_bits, settings.hidden)
         if settings.gain:
-            layers += [nn.BatchNorm1d(settings.n_bits, affine=False)]
-        self.network = nn.Sequential(nn.Flatten(), *layers)
+            self.network.append(nn.BatchNorm1d(settings.n_bits, affine=False))
 
     def forward(self, x: Tensor) -> Tensor:
         if self.settings.upright:
@@ -121,23 +123,17 @@ class LayeredModel(nn.Module):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        self.reals = nn.Sequential(nn.Flatten(), *dense(SIDE**2, 512, 256, 2 * settings.n_reals))
-        self.layers = nn.Sequential(*dense(settings.n_reals, 128, 128, (1 + settings.n_bits) * SIDE**2),
-                                    nn.Unflatten(1, (1 + settings.n_bits, SIDE**2)))
+        self.reals = mlp_encoder(SHAPE, 2 * settings.n_reals, (512, 256))
+        self.layers = mlp_decoder((1 + settings.n_bits, SIDE, SIDE), settings.n_reals, (128, 128))
 
     def neg_elbo(self, x: Tensor, bit_logits: Tensor) -> Tensor:
         """Reconstruction plus the KL of the reals, (B,) nats; concrete bits."""
         mu, logvar = self.reals(x).chunk(2, dim=1)
         bits = concrete_bits(bit_logits, 0.67)
-        layers = self.layers(sample_normal(mu, logvar))
+        layers = self.layers(sample_normal(mu, logvar)).flatten(2)
         logits = layers[:, 0] + torch.einsum("bk,bkn->bn", bits - 0.5, layers[:, 1:])
         reconstruction = F.binary_cross_entropy_with_logits(logits, x.flatten(1), reduction="none").sum(dim=1)
         return reconstruction + kl_normal(mu, logvar).sum(dim=1)
-
-
-def dense(*widths: int) -> list[nn.Module]:
-    """Linear layers of these widths with a ReLU between each two."""
-    return [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), nn.ReLU())][:-1]
 
 
 def with_foreign_patch(x: Tensor, least: float, greatest: float) -> Tensor:

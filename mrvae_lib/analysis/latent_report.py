@@ -14,7 +14,7 @@ from torch import Tensor
 from mrvae_lib.analysis.evaluation import encode_set, evaluate, scored_part
 from mrvae_lib.analysis.factor_scores import factor_scores
 from mrvae_lib.analysis.image_measures import targets
-from mrvae_lib.analysis.metric_result import Array, MetricResult, equal_width_bins, information_matrix
+from mrvae_lib.analysis.metric_result import Array, MetricResult, equal_width_bins, information_matrix, numbered
 from mrvae_lib.analysis.probes import information_told, knn_accuracy
 from mrvae_lib.data import ImageSet
 from mrvae_lib.model.codes import CodeTable
@@ -247,7 +247,7 @@ def _most_told(columns: Array, asked: Mapping[str, Tensor]) -> list[tuple[str, f
 
 def _explained(column: Array, target: Tensor) -> float:
     """1 - variance within the values of the target / variance: R^2 of a mean per value, so order does not matter."""
-    _, value = np.unique(target.numpy(), return_inverse=True)
+    value = numbered(target.numpy())
     means = np.bincount(value, column) / np.bincount(value)
     variance = column.var()
     return float(means[value].var() / variance) if variance > 1e-12 else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import math
 from pathlib import Path
@@ -40,6 +41,11 @@ def png_bytes(picture: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, format="PNG", compress_level=1)
     return buffer.getvalue()
+
+
+def data_uri(content: bytes, kind: str = "image/png") -> str:
+    """Bytes as an address that holds them, for <img> and download links."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def save_gif(frames: Tensor, path: Path, *, scale: int = 3, milliseconds: int = 90) -> Path:

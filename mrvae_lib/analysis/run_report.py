@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import platform
 from html import escape
@@ -23,7 +22,7 @@ from mrvae_lib.analysis.figures import (
     save_figure,
     show_pictures,
 )
-from mrvae_lib.analysis.pictures import save_gif
+from mrvae_lib.analysis.pictures import data_uri, save_gif
 from mrvae_lib.analysis.tables import score_rows
 from mrvae_lib.analysis.traversals import sweep_values, traverse
 from mrvae_lib.config import RunConfig, load_config
@@ -196,4 +195,4 @@ def _epochs(pictures: Path) -> str:
 
 def _picture(png: bytes, title: str, kind: str = "") -> str:
     return (f'<figure class="{kind}"><figcaption>{title}</figcaption><img alt="{title}" '
-            f'src="data:image/png;base64,{base64.b64encode(png).decode()}"></figure>')
+            f'src="{data_uri(png)}"></figure>')

@@ -53,7 +53,7 @@ def traverse(
     out: Annotated[Path | None, out_option("Where the pictures go; the run's folder if left out.")] = None,
     start: Annotated[int, typer.Option(min=0, help="Which of the model's examples to start from.")] = 0,
 ) -> None:
-    """Draw what each latent does: sweeps, flips, every code, mixtures, an animation per real, reconstructions."""
+    """Draw what each latent does: sweeps, flips, every code, an animation per real, reconstructions."""
     from mrvae_lib.analysis.run_report import write_more_traversals, write_reconstructions, write_traversals
     from mrvae_lib.data import load_dataset
 

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 import numpy as np
 from torch import Tensor
 
-from mrvae_lib.analysis.pictures import png_bytes
+from mrvae_lib.analysis.pictures import data_uri, png_bytes
 
 BLUE = "#0072B2"
 """Reals."""
@@ -22,11 +22,6 @@ def as_picture(pixels: Tensor) -> np.ndarray:
     """Pixels (C, H, W) in [0, 1] as a uint8 picture: (H, W) where C is 1, else (H, W, 3)."""
     picture = pixels.mul(255).round().byte().permute(1, 2, 0).numpy()
     return picture[:, :, 0] if picture.shape[2] == 1 else picture
-
-
-def data_uri(content: bytes, kind: str = "image/png") -> str:
-    """Bytes as an address that holds them, for <img> and download links."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def inline_image(picture: np.ndarray, *, alt: str, width: str) -> str:

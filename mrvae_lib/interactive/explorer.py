@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from IPython.display import HTML
 
-from mrvae_lib.analysis.pictures import enlarged, png_bytes
+from mrvae_lib.analysis.pictures import data_uri, enlarged, png_bytes
 from mrvae_lib.analysis.traversals import sweep_values
 from mrvae_lib.data import ImageSet
 from mrvae_lib.interactive import explorer_state as views
 from mrvae_lib.interactive import explorer_widgets as parts
-from mrvae_lib.interactive.display import BLUE, data_uri, error_text, widget_or_picture, wrapped
+from mrvae_lib.interactive.display import BLUE, error_text, widget_or_picture, wrapped
 from mrvae_lib.interactive.explorer_state import ExplorerState
 from mrvae_lib.interactive.guided_views import guided_views
 from mrvae_lib.interactive.html_export import page_html

@@ -16,11 +16,10 @@ from urllib.parse import quote
 import numpy as np
 from torch import Tensor, nn
 
-from mrvae_lib.analysis.pictures import png_bytes, tile
+from mrvae_lib.analysis.pictures import data_uri, png_bytes, tile
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.errors import ExportError
 from mrvae_lib.interactive import explorer_state as views
-from mrvae_lib.interactive.display import data_uri
 from mrvae_lib.interactive.explorer_state import ExplorerContent, ExplorerState
 from mrvae_lib.interactive.model_card import card_rows, one_line_summary
 from mrvae_lib.model.frame import POSE_HALF_WIDTH, POSE_REALS, POSE_SHIFT, POSE_SIZE, POSE_STRETCH, PosedDecoder

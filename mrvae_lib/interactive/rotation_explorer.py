@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mrvae_lib.analysis.figures import BLUE, figure_png
+from mrvae_lib.analysis.pictures import data_uri
 from mrvae_lib.interactive.display import widget_or_picture
 
 REACH, N_DRAWN = 2.6, 400
@@ -71,7 +71,7 @@ class RotationExplorer:
 
     def _show(self, _: Any = None) -> None:
         self.picture.value = (f'<img alt="the code turned by {self.slider.value} degrees: {self._told()}" '
-                              f'src="data:image/png;base64,{base64.b64encode(self.png()).decode()}">')
+                              f'src="{data_uri(self.png())}">')
 
     def _told(self) -> str:
         return ", ".join(f"{name} {value:.2f}" for name, value in self.values().items())

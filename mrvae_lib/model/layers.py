@@ -95,6 +95,12 @@ class Resize(nn.Module):
         return as_text(self.size)
 
 
+def centred_padding(shape: Shape, height: int, width: int) -> tuple[int, int, int, int]:
+    """What brings a map (C, H, W) to a size: zeros on its left, right, top and bottom, or, below 0, pixels cropped."""
+    top, left = (height - shape[1]) // 2, (width - shape[2]) // 2
+    return left, width - shape[2] - left, top, height - shape[1] - top
+
+
 def as_text(shape: Shape) -> str:
     """A shape as in the notation: 32x4x4."""
     return "x".join(map(str, shape))
@@ -124,9 +130,7 @@ def _layer(text: str, shape: Shape) -> tuple[list[nn.Module], Shape]:
             return [*flatten, nn.Unflatten(1, new)], new
         case "fit":
             height, width = _pair(rest)
-            top, left = (height - shape[1]) // 2, (width - shape[2]) // 2
-            padding = (left, width - shape[2] - left, top, height - shape[1] - top)
-            return [nn.ZeroPad2d(padding)], (shape[0], height, width)
+            return [nn.ZeroPad2d(centred_padding(shape, height, width))], (shape[0], height, width)
         case "resize":
             return [Resize(_pair(rest))], (shape[0], *_pair(rest))
         case "meanpool":

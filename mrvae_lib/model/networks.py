@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mrvae_lib.config import ModelConfig
 from mrvae_lib.errors import ConfigError
 from mrvae_lib.model.frame import POSE_REALS, FramedEncoder, PosedDecoder, PosedReals, frame_side
-from mrvae_lib.model.layers import layered_decoder, layered_encoder
+from mrvae_lib.model.layers import centred_padding, layered_decoder, layered_encoder
 
 ImageShape = tuple[int, int, int]
 MIN_SIDE, MAX_SIDE = 8, 256
@@ -114,8 +114,7 @@ class _ConvPlan:
         self.channels = (image_shape[0], *widths)
         step = 2**depth
         height, width = (math.ceil(side / step) * step for side in image_shape[1:])
-        top, left = (height - image_shape[1]) // 2, (width - image_shape[2]) // 2
-        self.padding = [left, width - image_shape[2] - left, top, height - image_shape[1] - top]
+        self.padding = centred_padding(image_shape, height, width)
         self.smallest = (widths[-1], height // step, width // step)
         self.flat = math.prod(self.smallest)
 
