@@ -225,8 +225,9 @@ def run_from_storage(runner: Runner, points: Sequence[Point], storage: str, name
         with choosing:  # the workers of this process take one point each
             point = next(iter(free_points()), None)
             trial.set_user_attr("point", point)
-        if not point or point in [other.user_attrs.get("point") for other in alive() if other.number < trial.number]:
-            raise optuna.TrialPruned  # no point is left, or another process has taken it a moment before
+        # Each names its point before it looks at the others, so of two processes with one point never both go on.
+        if not point or point in [other.user_attrs.get("point") for other in alive() if other.number != trial.number]:
+            raise optuna.TrialPruned
         row = runner.run(point)
         trial.set_user_attr("row", row)
         return row.get("neg_elbo", math.inf) if row else math.nan  # after NaN the point is free for other machines
