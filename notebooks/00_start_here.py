@@ -71,7 +71,7 @@ figure = figures.plot_code_lattice(model, z)
 # Ten digits and sixteen codes: some digits got two codes, so two ways of writing them. The bits came to mean *which
 # digit* because that is what stays the same when a picture is turned, stretched or bent a little, and the model was
 # rewarded for a code that survives this. There is a second reason: the bits see each picture centred, of one height and
-# without its slant. Both are assumptions that we made, and notebook 02 writes them down.
+# without its slant. Both are assumptions that we made, and notebook 03 writes them down.
 #
 # How often is a code right about the digit? Give each code the digit it most often stands for on the training images,
 # and count on 10,000 new ones.
@@ -111,7 +111,7 @@ figure = figures.plot_traversals(model, mu, bits, scores["kl_of_real"], scores["
 # %% [markdown]
 # Read a blue row from left to right: slant, width or thickness changes, and the digit stays itself. Read an orange pair:
 # the handwriting stays, the digit changes, or the way in which it is written. Where you find a blue row that does turn one
-# digit into another, the split between *what* and *how* is not perfect; notebook 05 measures by how much.
+# digit into another, the split between *what* and *how* is not perfect; notebook 08 measures by how much.
 
 # %% [markdown]
 # ## Not only digits

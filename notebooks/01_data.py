@@ -76,7 +76,15 @@ print(f"{'together':12} {len(sprites):,} images of {sprites.image_shape}")
 # **Predict** before you drag: which slider can you move without changing anything, if you choose the others well?
 
 # %%
-widgets.FactorExplorer(sprites)
+def picture(**factors):
+    """The image that has these values."""
+    figure, ax = plt.subplots(figsize=(3, 3))
+    ax.imshow(sprites.at([list(factors.values())])[0, 0], cmap="gray")
+    ax.axis("off")
+    return figure
+
+
+widgets.Panel(picture, **{name: (0, size - 1) for name, size in zip(sprites.factor_names, sprites.factor_sizes, strict=True)})
 
 # %% [markdown]
 # The same as a figure. There is one row per factor; all other factors stay as they are in the last shape at its largest
@@ -168,7 +176,7 @@ for shape in (0, 2):
 # %% [markdown]
 # Not even the rim: at 92 and 268 degrees the square is the very same picture, pixel for pixel, and at 185 degrees it
 # differs by 22 pixels of 361. The same turn changes more than half as many pixels of a heart as it has white ones. So
-# a perfect score for orientation is within nobody's reach, and a low one is not always the model's fault. Notebook 05
+# a perfect score for orientation is within nobody's reach, and a low one is not always the model's fault. Notebook 08
 # comes back to this.
 #
 # **Exercise 2, explore.** Find two *different* rows of factors that give exactly the same picture. The explorer above

@@ -10,7 +10,6 @@ from mrvae_lib.analysis.evaluation import encode_set
 from mrvae_lib.config import ModelConfig, changed, dump_config, load_config
 from mrvae_lib.dialects.ini import Architecture, IniFile, example_names, mirrored_layers
 from mrvae_lib.errors import ConfigError
-from mrvae_lib.interactive.config_panel import ConfigPanel
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import loss_terms, total_loss, weights_at
 from mrvae_lib.training.checkpoints import load_model
@@ -202,10 +201,8 @@ def test_the_command_and_a_notebook_train_the_same_model_from_one_ini_file(ini, 
     saved = load_config(tmp_path / "run" / "config.toml")
     assert saved.objective.beta_z == 2.5
     by_command = load_model(tmp_path / "run")
-    panel = ConfigPanel()
-    panel.load(ini())
-    panel.fields["train.epochs"].value = "1"
-    in_a_notebook = train(changed(panel.config, ["train.device=cpu"]), images=tiny_images(shape=(1, 28, 28)))
+    config = changed(IniFile.read(ini()).run(), ["train.epochs=1", "train.device=cpu"])
+    in_a_notebook = train(config, images=tiny_images(shape=(1, 28, 28)))
     for name, weight in in_a_notebook.state_dict().items():
         assert torch.equal(weight, by_command.state_dict()[name]), name
 

@@ -6,9 +6,8 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "BetaPanel": "beta_panel", "CompareExplorer": "explorer", "ConfigPanel": "config_panel",
-    "ExplorerState": "explorer_state", "FactorExplorer": "factor_explorer", "LatentExplorer": "explorer",
-    "RotationExplorer": "rotation_explorer", "TrainingMonitor": "training_monitor", "export_html": "html_export",
+    "CompareExplorer": "explorer", "ExplorerState": "explorer_state", "LatentExplorer": "explorer", "Panel": "panel",
+    "TrainingMonitor": "training_monitor", "export_html": "html_export",
 }
 __all__ = sorted(_HOMES)
 

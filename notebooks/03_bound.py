@@ -17,7 +17,7 @@
 # %% [markdown]
 # # What does a VAE minimise, and how does a gradient get through a coin?
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mr-vae/mr-vae/blob/main/notebooks/02_math.ipynb)
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mr-vae/mr-vae/blob/main/notebooks/03_bound.ipynb)
 #
 # About 40 minutes of reading, half a minute of computing (29 s on two CPU cores), nothing to download.
 #

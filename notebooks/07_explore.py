@@ -17,7 +17,7 @@
 # %% [markdown]
 # # What can you find out about a model by moving its latents alone?
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mr-vae/mr-vae/blob/main/notebooks/04_explore.ipynb)
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mr-vae/mr-vae/blob/main/notebooks/07_explore.ipynb)
 #
 # About 30 minutes, CPU, nothing to download, nothing to train.
 #
@@ -399,7 +399,7 @@ print(explorer.state.to_json())
 # ## What we saw
 #
 # Moving latents is an experiment: predict, change one thing, look. It shows what a bit swaps, which real does what,
-# which wires are dead, and where a model was never asked to draw. It does not measure; notebook 05 does.
+# which wires are dead, and where a model was never asked to draw. It does not measure; notebook 08 does.
 #
 # **New words.** *Interaction*: the part of a change that depends on something else. *Dead bit*: one that the encoder
 # does not use or the decoder does not hear. *Permutation symmetry*: the reals can be renumbered without changing the

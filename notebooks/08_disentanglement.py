@@ -17,7 +17,7 @@
 # %% [markdown]
 # # Does each number of a code mean one thing?
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mr-vae/mr-vae/blob/main/notebooks/05_disentanglement.ipynb)
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mr-vae/mr-vae/blob/main/notebooks/08_disentanglement.ipynb)
 #
 # About 30 minutes, CPU, nothing to download.
 #
@@ -143,7 +143,18 @@ for degrees in angles:
 # **Predict:** which score falls first, and which one last?
 
 # %%
-widgets.RotationExplorer(straight, factors, scores, angles)
+def turned_code(degrees):
+    """The turned code, and what each score says of it."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3), layout="constrained")
+    left.scatter(*turned(straight, degrees)[::10].T, s=8 + 8 * factors[::10, 1], c=factors[::10, 0], alpha=0.6)
+    left.set(xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), aspect="equal", xlabel="z0", ylabel="z1", title=f"turned by {degrees} degrees")
+    bars = right.barh(list(scores), [values[angles.index(degrees)] for values in scores.values()])
+    right.bar_label(bars, fmt="%.2f", padding=3)
+    right.set(xlim=(0, 1.15))
+    return figure
+
+
+widgets.Panel(turned_code, degrees=angles)
 
 # %% [markdown]
 # The same without a slider:
