@@ -1,4 +1,4 @@
-"""Run every notebook and keep what it shows: `make render`.
+"""Run every notebook, or those that are named, and keep what it shows: `make render`.
 
 Outputs are committed so that GitHub and Colab show pictures before anything is run. Widgets and pages are kept as their
 picture: a saved slider that moves nothing is worse than an image. Data sets that are downloaded are out of reach while
@@ -41,5 +41,5 @@ def render(path: Path) -> None:
 
 if __name__ == "__main__":
     os.environ["MRVAE_DATA"] = os.devnull  # no folder, and none can be made there
-    for path in sorted(Path(__file__).parent.parent.glob("notebooks/*.ipynb")):
-        render(path)
+    for path in sys.argv[1:] or sorted(Path(__file__).parent.parent.glob("notebooks/*.ipynb")):
+        render(Path(path))
