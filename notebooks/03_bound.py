@@ -15,17 +15,22 @@
 # ---
 
 # %% [markdown]
-# # What does a VAE minimise, and how does a gradient get through a coin?
+# # What does a VAE minimise?
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mr-vae/mr-vae/blob/main/notebooks/03_bound.ipynb)
 #
-# About 40 minutes of reading, half a minute of computing (29 s on two CPU cores), nothing to download.
+# [Previous: 02 write one](02_write_one.ipynb) · [Next: 04 coin](04_coin.ipynb)
+#
+# About 60 minutes, of which the computer needs a quarter of one (two CPU cores; a GPU is no faster here). Nothing to
+# download.
+#
+# You need: notebook 02, and the rules of probability for two random numbers.
 #
 # You will
 #
-# - **check** every formula of the loss by a cell that computes it twice,
-# - **measure** what four ways through a coin flip cost in bias and in noise,
-# - **split** the price of a code into what it tells and what it wastes.
+# - **see** each word of the theory as a picture and a number, in a world small enough to be counted,
+# - **check** that what a VAE minimises is a bound, and what it loses,
+# - **compute** what a real and a bit cost, and what a price or a target for that cost changes.
 #
 # Everything is in **nats per image**: summed over pixels and latents, averaged over images at the very end.
 
@@ -46,14 +51,16 @@ import matplotlib.pyplot as plt
 import torch
 from torch import distributions as D
 
-from mrvae_lib import Callback, CodeTable, Posterior, all_codes, check, expected_loss, figures, load_config
-from mrvae_lib import load_dataset, load_model, loss_terms, random_pose, total_loss, train
+from mrvae_lib import Callback, Posterior, all_codes, check, figures, load_config, load_dataset, loss_terms
+from mrvae_lib import total_loss, train, widgets
 
 BLUE, ORANGE = figures.BLUE, figures.ORANGE
 
 # %% [markdown]
-# Two small models, trained on 1,437 real digits in seconds. The first has six bits and no reals, so that all its
-# $2^6 = 64$ codes can be listed: every formula about them can be computed in full. The second has two reals and four bits.
+# ## A world that can be counted
+#
+# Two small models, trained on real digits in seconds. The first has six bits and no reals, so that all its $2^6 = 64$
+# codes can be listed: every formula about them can be computed in full. The second has two reals and four bits.
 
 # %%
 warnings.filterwarnings("ignore", message="Initializing zero-element")  # torch, about a network without reals
@@ -67,33 +74,126 @@ mixed = train(load_config("digits", overrides=[
 x = load_dataset("digits", "test").floats(slice(0, 120))
 
 # %% [markdown]
+# ### Latent, prior and likelihood
+#
+# A **latent** is a number behind an image that nobody observes; here it is a code $b$ of six bits. The **prior** $p(b)$
+# says how likely each code is before an image is seen, and here all 64 are equally likely, so each has
+# $-\ln p(b) = 6 \ln 2 \approx 4.16$ nats.
+#
+# The decoder makes of each code a picture, and the picture's pixels are probabilities. The **likelihood** $p(x \mid b)$ is
+# the probability that these give to an image $x$. It is tiny for every image, because it is a product over 1,024 pixels, so
+# we speak of $-\ln p(x \mid b)$ in nats: small means that the picture fits the image.
+
+# %% tags=["nbval-check-output"]
+codes = all_codes(6)
+with torch.no_grad():
+    pictures = bits_only.decode(torch.zeros(64, 0), codes)
+    log_px_given_b = -bits_only.reconstruction_loss(x, torch.zeros(len(x), 0), codes[:, None].expand(-1, len(x), -1)).T
+print("images by codes:", tuple(log_px_given_b.shape), " -log p(b) =", round(6 * math.log(2), 2), "nats for", x[0].numel(), "pixels")
+
+# %%
+figures.show_pictures(pictures, columns=16, title="what the decoder makes of each of the 64 codes")
+plt.show()
+
+# %% [markdown]
+# ### Posterior
+#
+# An image is given. Which code is behind it? By Bayes' rule, the **posterior** is
+#
+# $$p(b \mid x) = \frac{p(b)\, p(x \mid b)}{p(x)}, \qquad p(x) = \sum_b p(b)\, p(x \mid b).$$
+#
+# The sum runs over 64 codes, and we can compute it. $p(x)$ is the probability that the model gives to the image by any of
+# its codes.
+#
+# **Predict:** the picture of the best code fits a few nats better than the second best. How much of the posterior does the
+# best code get: a little more than half, or nearly all?
+
+# %%
+log_joint = log_px_given_b - 6 * math.log(2)  # log p(b) p(x | b)
+log_px = log_joint.logsumexp(dim=1)
+log_true = log_joint - log_px[:, None]  # log p(b | x), (B, 64)
+
+
+def show_posterior(image):
+    """An image, the likelihood of each code for it, and their posterior."""
+    figure, axes = plt.subplots(1, 3, figsize=(9, 2.6), width_ratios=[1, 2, 2], layout="constrained")
+    axes[0].imshow(x[image, 0], cmap="gray")
+    axes[0].axis("off")
+    axes[1].bar(range(64), -log_px_given_b[image], color=BLUE)
+    axes[1].set(xlabel="code", title="$-\\ln p(x | b)$, nats", ylim=(0.9 * float(-log_px_given_b[image].max()), None))
+    axes[2].bar(range(64), log_true[image].exp(), color=ORANGE)
+    axes[2].set(xlabel="code", title="posterior $p(b | x)$", ylim=(0, 1))
+    return figure
+
+
+widgets.Panel(show_posterior, image=(0, 30))
+
+# %% tags=["nbval-check-output"]
+best = log_true.exp().max(dim=1).values
+print("the best code has more than nine tenths of the posterior for more than half of the images:", bool(best.median() > 0.9))
+
+# %% [markdown]
+# Nearly all, for most images: three nats more are a factor of $e^3 \approx 20$ in probability.
+#
+# ### Entropy, Kullback-Leibler divergence and mutual information
+#
+# The **entropy** of a distribution is the mean of $-\ln p$: the nats that are missing, on average, until one knows the
+# outcome. A certain outcome has 0, and 64 equally likely ones have $\ln 64$.
+#
+# The **Kullback-Leibler divergence** $\mathrm{KL}(q \Vert p) = E_q[\ln q - \ln p]$ is what it costs to expect $p$ where $q$
+# is true. It is 0 if they are equal and never negative. From equally likely codes it is $\ln 64$ minus the entropy.
+#
+# The **mutual information** $I(x; b)$ is what knowing the image tells of the code, and equally what the code tells of the
+# image: the mean KL of each image's posterior from the average of all posteriors. If every image has the same posterior,
+# the code tells nothing.
+
+# %% tags=["nbval-check-output"]
+entropy = -(log_true.exp() * log_true).sum(dim=1)
+kl_to_prior = (log_true.exp() * (log_true + 6 * math.log(2))).sum(dim=1)
+average = log_true.logsumexp(dim=0) - math.log(len(x))  # log of the mean posterior
+information = (log_true.exp() * (log_true - average)).sum(dim=1).mean()
+print("KL from equally likely codes = ln 64 - entropy:", torch.allclose(kl_to_prior, math.log(64) - entropy, atol=1e-3))
+print("0 <= information <= mean KL <= ln 64:", bool(0 <= information <= kl_to_prior.mean() <= math.log(64)))
+
+# %%
+figure, ax = plt.subplots(figsize=(6.5, 1.8), layout="constrained")
+values = {"information of the code": information, "mean KL of the posterior": kl_to_prior.mean(), "ln 64": math.log(64),
+          "mean entropy of the posterior": entropy.mean()}
+bars = ax.barh(list(values), [float(value) for value in values.values()], color=BLUE)
+ax.bar_label(bars, fmt="%.2f", padding=3)
+ax.set(xlabel="nats", xlim=(0, 4.8))
+ax.invert_yaxis()
+plt.show()
+
+# %% [markdown]
 # ## The bound
 #
-# A model with latents gives an image the probability $p(x) = \sum_b p(b)\, p(x \mid b)$. Training wants
-# $\log p(x)$ large. With 64 codes we can compute the sum; with 64 *reals* nobody could. The way out is a second
-# network that guesses, for each image, which codes matter: the encoder $q(b \mid x)$. Then, exactly,
+# Training wants $\ln p(x)$ large. With 64 codes we can compute the sum; with 64 *reals* nobody could. The way out is a
+# second network that guesses, for each image, which codes matter: the encoder $q(b \mid x)$. In three lines:
 #
-# $$\log p(x) = \underbrace{E_q[\log p(x \mid b)] - \mathrm{KL}(q(b \mid x) \Vert p(b))}_{\text{ELBO}}
-#   + \mathrm{KL}(q(b \mid x) \Vert p(b \mid x)).$$
+# $$\begin{aligned}
+# \ln p(x) &= E_q\bigl[\ln p(x)\bigr] = E_q\left[\ln \frac{p(b)\, p(x \mid b)}{p(b \mid x)}\right] \\
+#  &= E_q\left[\ln \frac{p(b)\, p(x \mid b)}{q(b \mid x)}\right] + E_q\left[\ln \frac{q(b \mid x)}{p(b \mid x)}\right] \\
+#  &= \underbrace{E_q[\ln p(x \mid b)] - \mathrm{KL}(q(b \mid x) \Vert p(b))}_{\text{ELBO}}
+#   + \mathrm{KL}(q(b \mid x) \Vert p(b \mid x)).
+# \end{aligned}$$
 #
-# The last term is never negative, so the **ELBO** is a lower bound, and it is the better the better the encoder
-# guesses. **Predict:** after training, will the gap be nearer to 0.1, to 4 or to 30 nats, of about 385 in all?
+# The first line is Bayes' rule under an average that changes nothing, and the second multiplies and divides by $q$. The
+# last term is never negative, so the **ELBO** (evidence lower bound) is a lower bound, and it is the better the better the
+# encoder guesses. Its negative is the loss that you wrote in notebook 02. **Predict:** after training, will the gap be
+# nearer to 0.1, to 4 or to 30 nats, of about 385 in all?
 
 # %%
 with torch.no_grad():
     posterior = bits_only.encode(x)
-    codes = all_codes(6)[:, None].expand(-1, len(x), -1)  # (64, B, 6)
-    log_q = D.Bernoulli(logits=posterior.bit_logits).log_prob(codes).sum(dim=2).T  # (B, 64): log q(b | x)
-    log_px_given_b = -bits_only.reconstruction_loss(x, torch.zeros(len(x), 0), codes).T
-log_joint = log_px_given_b - 6 * math.log(2)  # log p(b) p(x | b), every code equally likely a priori
-log_px = log_joint.logsumexp(dim=1)
+all_bits = codes[:, None].expand(-1, len(x), -1)  # (64, B, 6)
+log_q = D.Bernoulli(logits=posterior.bit_logits).log_prob(all_bits).sum(dim=2).T  # (B, 64): log q(b | x)
 elbo = (log_q.exp() * (log_joint - log_q)).sum(dim=1)
 
 # %% [markdown]
-# Is the gap really the encoder's error? $p(b \mid x)$ is the joint, divided by $p(x)$, so its KL can be had on its own.
+# Is the gap really the encoder's error? Both can be computed here, each on its own.
 
 # %% tags=["nbval-check-output"]
-log_true = log_joint - log_px[:, None]  # log p(b | x)
 encoder_error = (log_q.exp() * (log_q - log_true)).sum(dim=1)
 print("the bound never exceeds log p(x):", bool((elbo <= log_px + 1e-3).all()))
 print("log p(x) - ELBO = KL(q || p(b | x)):", torch.allclose(log_px - elbo, encoder_error, atol=1e-2))
@@ -238,14 +338,13 @@ figure.colorbar(filled, label="KL to the prior, nats")
 plt.show()
 
 # %% [markdown]
-# **Exercise 1, compute.** Write the KL of one normal to *another*, $N(m_1, s_1^2)$ to $N(m_2, s_2^2)$, all plain numbers.
+# **Exercise, compute.** Write the KL of one normal to *another*, $N(m_1, s_1^2)$ to $N(m_2, s_2^2)$, all plain numbers.
 # At $m_2 = 0$, $s_2 = 1$ it must be the formula above.
 
 # %% tags=["exercise"]
 def kl_of_two_normals(m1, s1, m2, s2):
     """KL(N(m1, s1^2) || N(m2, s2^2)) in nats."""
     ...  # one line
-
 
 # %% tags=["check"]
 cases = [(1.0, 0.5, -0.5, 2.0), (-2.0, 3.0, 0.0, 1.0), (0.7, 0.4, 0.7, 0.4)]  # the last two normals are the same
@@ -256,7 +355,6 @@ check(kl_of_two_normals, *((c, float(D.kl_divergence(D.Normal(*c[:2]), D.Normal(
 # @title Solution
 def kl_of_two_normals(m1, s1, m2, s2):
     return 0.5 * ((s1 / s2) ** 2 + ((m2 - m1) / s2) ** 2 - 1 + 2 * math.log(s2 / s1))
-
 
 # %% [markdown]
 # ## What a bit costs
@@ -359,7 +457,7 @@ plt.show()
 
 # %% [markdown]
 # It follows: at $\gamma = 30$ a nat too many costs as much as a nat too few. But what the nats *say* is not in the
-# formula. We come back to that in the last section but one.
+# formula. Notebook 04 comes back to that.
 
 # %% tags=["nbval-check-output"]
 print("mean KL of the last 100 steps within half a nat of C:", abs(sum(kl[-100:]) / 100 - 8) < 0.5)
@@ -368,273 +466,19 @@ with torch.no_grad():
 print("the charge is gamma |KL - C|:", torch.allclose(charge, 30 * (kl_z - 8).abs(), rtol=1e-4))
 
 # %% [markdown]
-# ## Why a coin has no gradient
-#
-# A bit is drawn by $b = [u < \pi]$ with $u$ uniform. Nudge $\pi$ and, for almost every $u$, the bit stays what it was:
-# the derivative of the draw is 0 wherever it exists. Yet the *average* loss depends on $\pi$ smoothly,
-#
-# $$E_b[f(b)] = \pi f(1) + (1 - \pi) f(0), \qquad
-#   \frac{d}{d \ell} E_b[f(b)] = \pi (1 - \pi)\, \bigl(f(1) - f(0)\bigr),$$
-#
-# with $\ell$ the logit. So the gradient exists; what is missing is a cheap way to it from one draw.
-
-# %% tags=["nbval-check-output"]
-def f(codes):
-    return (codes[..., 0] - 0.45) ** 2
-
-
-logit = torch.tensor([[0.3]], requires_grad=True)
-(gradient,) = torch.autograd.grad(expected_loss(f, logit, estimator="exact").sum(), logit)
-pi = torch.sigmoid(logit.detach()).item()
-print(f"gradient of the average {gradient.item():.4f}, by the formula {pi * (1 - pi) * (0.55**2 - 0.45**2):.4f}")
-draw = torch.bernoulli(torch.sigmoid(logit))
-print(f"gradient through a draw {torch.autograd.grad(f(draw).sum(), logit)[0].item():.4f}")
-
-# %% [markdown]
-# **Exercise 2, compute.** The same by hand, for any one-bit loss with values $f(0)$ and $f(1)$.
-
-# %% tags=["exercise"]
-def coin_gradient(logit, f0, f1):
-    """d/d logit of E[f(b)] where b = 1 with the probability that the logit says."""
-    ...  # two lines; math.exp may help
-
-
-# %% tags=["check"]
-check(coin_gradient, ((0.3, 0.45**2, 0.55**2), gradient.item()), ((0.0, 1.0, 5.0), 1.0), ((-2.0, 3.0, 3.0), 0.0),
-      ((2.0, 1.0, 0.0), -0.104994), hint="what is the derivative of the sigmoid, written in pi?")
-
-# %% cellView="form" jupyter={"source_hidden": true} tags=["solution"]
-# @title Solution
-def coin_gradient(logit, f0, f1):
-    pi = 1 / (1 + math.exp(-logit))
-    return pi * (1 - pi) * (f1 - f0)
-
-
-# %% [markdown]
-# ## Four ways through
-#
-# | way | idea | decoder passes | catch |
-# | --- | --- | --- | --- |
-# | **exact** | list all codes, weigh each by $q(b \mid x)$ | $2^K$ | the cost doubles with every bit |
-# | **bit-flip** | draw a code, flip each bit once, compare | $K + 1$ | some noise from the bits that were drawn |
-# | **concrete** | replace the coin by a soft one, $\sigma((\ell + \text{logistic noise}) / \tau)$ | 1 | the decoder sees bits it will never see again |
-# | **straight-through** | draw hard, pretend on the way back that $db/d\pi = 1$ | 1 | the pretence |
-#
-# On the mixed model, for the reconstruction of 40 digits: 300 gradients from each, against the exact one.
-#
-# **Predict:** which is noisiest? Which is wrong *on average*, however often you draw?
-
-# %%
-few = x[:40]
-with torch.no_grad():
-    posterior = mixed.encode(few)
-logits = 0.5 * posterior.bit_logits  # softened, so that the coins are coins
-
-
-def gradient_of(estimator, generator=None):
-    leaf = logits.clone().requires_grad_()
-    loss = expected_loss(lambda codes: mixed.reconstruction_loss(few, posterior.mu, codes), leaf,
-                         estimator=estimator, generator=generator)
-    return torch.autograd.grad(loss.sum(), leaf)[0]
-
-
-exact = gradient_of("exact")
-generator = torch.Generator().manual_seed(0)
-draws = {name: torch.stack([gradient_of(name, generator) for _ in range(300)])
-         for name in ("bit-flip", "concrete", "straight-through")}
-
-# %% [markdown]
-# Two numbers say how good an estimator $g$ of a gradient $g^*$ is: its squared **bias** and its **variance**, both as
-# shares of $\lVert g^* \rVert^2$,
-#
-# $$\frac{\lVert E[g] - g^* \rVert^2}{\lVert g^* \rVert^2}, \qquad
-#   \frac{E \lVert g - E[g] \rVert^2}{\lVert g^* \rVert^2}.$$
-
-# %%
-size = exact.square().sum()
-for name, g in draws.items():
-    noise = (g - g.mean(dim=0)).square().sum(dim=(1, 2)).mean() / size
-    bias = ((g.mean(dim=0) - exact).square().sum() / size - noise / len(g)).clamp(min=0)
-    cosine = torch.cosine_similarity(g.mean(dim=0).flatten(), exact.flatten(), dim=0)
-    print(f"{name:16} bias^2 {bias:.3f}   variance {noise:.2f}   cosine of the mean {cosine:.3f}")
-
-# %% [markdown]
-# One bit of one image, closer. Each histogram is 300 draws of the same derivative; the line is the truth.
-
-# %%
-image, bit = divmod(int(exact.abs().argmax()), 4)
-values = [g[:, image, bit] for g in draws.values()]
-low, high = (float(torch.cat(values).quantile(share)) for share in (0.01, 0.99))
-figure, axes = plt.subplots(3, 1, figsize=(6.5, 3.8), sharex=True)
-for ax, (name, g) in zip(axes, draws.items(), strict=True):
-    ax.hist(g[:, image, bit], bins=torch.linspace(low, high, 50).tolist(), color=ORANGE)
-    ax.axvline(float(exact[image, bit]), color="black", label="exact")
-    ax.axvline(float(g[:, image, bit].mean()), color=BLUE, linestyle="--", label="mean of the draws")
-    ax.set(yticks=[])
-    ax.set_ylabel(name, rotation=0, ha="right", va="center")
-axes[0].legend(frameon=False, fontsize=8)
-axes[-1].set(xlabel=f"derivative of image {image}'s reconstruction by the logit of bit {bit}, nats")
-plt.show()
-
-# %% [markdown]
-# Bit-flip has no bias and little noise. Concrete and straight-through are not only noisy: their dashed line is off the
-# black one, and more draws will not move it there. That is why the library counts codes up to $K = 4$, flips up to
-# $K = 12$, and softens only beyond. It does not follow that a biased gradient trains worse: a soft coin lets the
-# decoder feel *between* two codes early on, and our shipped models were trained with it.
-#
-# ## What a code tells, and what it only costs
-#
-# A bit that is 1 for *every* image has KL $\ln 2$: it pays the full price and tells nothing. So a KL is no measure of
-# information. But it splits, exactly. With the aggregate $q(b) = E_x\, q(b \mid x)$,
-#
-# $$E_x\, \mathrm{KL}(q(b \mid x) \Vert p(b)) = I(x; b) + \mathrm{KL}(q(b) \Vert p(b)).$$
-#
-# For $K$ bits $q(b)$ is a table of $2^K$ numbers, so both terms can be computed. Three one-bit codes, over 1,000 images:
-
-# %% tags=["nbval-check-output"]
-sure = torch.full((1000, 1), 40.0)
-halves = {"always 1": sure, "never decided": torch.zeros(1000, 1), "1 for every other image": sure.clone()}
-halves["1 for every other image"][::2] *= -1
-for name, bit_logits in halves.items():
-    table, kl = CodeTable.from_logits(bit_logits), kl_bernoulli(bit_logits).mean()
-    print(f"{name:24} KL {kl:.3f} = information {table.information:.3f} + aggregate {abs(table.aggregate_kl):.3f}")
-
-# %% [markdown]
-# Only the third bit says anything. This is why MR-VAE rewards $I(x; b)$ itself and does not reward KL. Now the same split
-# for the six-bit model that we trained. A table of 64 codes needs images enough: with few of them the codes look less
-# even than they are. Our rule is four images for each code, so 256, and we take all 360 test images.
-
-# %%
-test = load_dataset("digits", "test")
-with torch.no_grad():
-    bit_logits = bits_only.encode(test.floats()).bit_logits
-table, kl = CodeTable.from_logits(bit_logits), kl_bernoulli(bit_logits).sum(dim=1).mean()
-figure, ax = plt.subplots(figsize=(6.5, 1.5))
-ax.barh([0], [table.information], color=BLUE, label="$I(x; b)$")
-ax.barh([0], [table.aggregate_kl], left=[table.information], color=ORANGE, label=r"$\mathrm{KL}(q(b) \Vert p)$")
-ax.axvline(float(kl), color="black", linewidth=2)
-ax.annotate("KL", (float(kl), 0.3), (float(kl) + 0.04, 0.3))
-ax.axvline(6 * math.log(2), color="0.5", linestyle="--", linewidth=1)
-ax.annotate(r"$6 \ln 2$", (6 * math.log(2), -0.38), (6 * math.log(2) + 0.04, -0.38), color="0.4")
-ax.set(xlabel="nats per image", yticks=[], xlim=(0, 4.6))
-ax.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
-plt.show()
-
-# %% [markdown]
-# **Exercise 3, predict.** A perfect code for ten equally frequent digits uses ten of the sixteen codes of four bits, each
-# for one digit, without doubt. What is its aggregate term $\mathrm{KL}(q(b) \Vert p(b))$?
-
-# %% tags=["exercise"]
-def waste_of_a_perfect_code():
-    """KL(q(b) || p(b)) in nats: ten of sixteen codes, equally often."""
-    ...  # one line; the whole KL is that of four certain bits
-
-
-# %% tags=["check"]
-check(waste_of_a_perfect_code, ((), 4 * math.log(2) - math.log(10)),
-      hint="the whole KL is information plus aggregate; how much does a perfect code tell of ten digits?")
-
-# %% cellView="form" jupyter={"source_hidden": true} tags=["solution"]
-# @title Solution
-def waste_of_a_perfect_code():
-    return 4 * math.log(2) - math.log(10)
-
-
-# %% [markdown]
-# So a perfect code *must* use codes unevenly, and a penalty on the aggregate term would spoil it.
-#
-# ## Telling the same thing twice
-#
-# **Total correlation** is what latents share: the KL of their joint distribution to the product of the single ones. For
-# bits, $\sum_k I(x; b_k) = I(x; b) + TC(b)$: adding up single bits counts what they share more than once. A copied bit
-# shows it. Of reals, two normals with correlation $\rho$ share $-\tfrac12 \ln(1 - \rho^2)$ nats; we draw many pairs, count
-# them in a table of 40 by 40 cells, and compute what the table's rows and columns share.
-
-# %% tags=["nbval-check-output"]
-copied = CodeTable.from_logits(halves["1 for every other image"].expand(-1, 2))
-print(f"bits told {copied.bit_information.sum():.3f}, code {copied.information:.3f}, TC {copied.total_correlation:.3f}")
-
-rho, noise = 0.8, torch.randn(2, 400_000, generator=torch.Generator().manual_seed(0))
-pairs = torch.stack([noise[0], rho * noise[0] + math.sqrt(1 - rho**2) * noise[1]], dim=1)
-counts = torch.histogramdd(pairs, bins=[40, 40], range=[-4.0, 4.0, -4.0, 4.0]).hist
-joint = (counts / counts.sum()).clamp_min(1e-12)
-tc = (joint * (joint / (joint.sum(dim=1, keepdim=True) * joint.sum(dim=0))).log()).sum()
-print(f"normals of correlation {rho}: counted {tc:.2f} nats, by the formula {-math.log(1 - rho**2) / 2:.2f}")
-
-# %% [markdown]
-# beta-TCVAE and FactorVAE charge for $TC(z)$ and leave the rest of the KL at its price: `objective.lambda_tc`.
-
-# %% [markdown]
-# ## Which structure?
-#
-# Nothing so far says *what* a code should tell. Four bits could as well name slant and size, which move more pixels than
-# the class does. MR-VAE makes three choices, and they are choices: no image forces them on us.
-#
-# **A frame.** The bits see each image moved, sized and straightened by its own moments: centred at the mean place of its
-# ink $(\bar x, \bar y)$, as high as the spread $\sqrt{\mathrm{Var}(y)}$, and sheared until $\mathrm{Cov}(x, y) = 0$.
-#
-# **A pose.** $T$ turns, stretches and bends an image a little, at random, and a code that changes with it costs
-#
-# $$\lambda_T \bigl[\mathrm{KL}(q(b \mid x) \Vert q(b \mid Tx)) + \mathrm{KL}(q(b \mid Tx) \Vert q(b \mid x))\bigr].$$
-#
-# **Predict:** one seven, drawn by the model that comes with the library, is moved, sized, turned and slanted in eight ways.
-# Below stands each of the eight in its own frame. What will be left of the changes?
-
-# %%
-shipped = load_model("mnist-mrvae")
-codes = shipped.examples["mu"].float(), shipped.examples["bits"].float()
-with torch.no_grad():
-    drawn = shipped.decode(*codes)  # a hundred digits; the first is a seven
-pose = load_config("digits").objective.pose
-strong = pose.model_copy(update={"shear": 0.4, "scale": 0.3, "elastic": 0})
-changed = random_pose(drawn[:1].expand(8, -1, -1, -1), strong, torch.Generator().manual_seed(2))
-framed = shipped.own_frame(changed)
-ax = figures.show_pictures(torch.cat([changed, framed]), columns=8, row_names=["changed", "in its frame"])
-
-# %% [markdown]
-# Place, size and slant are gone, and most of a turn, since a small turn is nearly a slant. How wide a digit is beside its
-# height stays, and so does a bent stroke. These are left to $T$, which stretches and bends as well. What the frame took away
-# is for $z$ to say.
-#
-# **A reader.** Now the code tells the class; but what an image is, $z$ may know too, and then the decoder can take it
-# from there. So any code $b'$, drawn with the $z$ of some image, must be read back from the picture $f(z, b')$, in any
-# pose:
-#
-# $$- \lambda_R\, E_{p(b')} \ln q\bigl(b' \mid T f(z, b')\bigr),$$
-#
-# which is $0$ if every bit is read, $K \ln 2$ if none is, and more if they are read wrongly. (It is InfoGAN's bound on the
-# information that the code has about the picture; the gradient goes to the decoder alone.) A network may hang a bit on a
-# single pixel, and a decoder that must be read would rather light that pixel than draw another digit. So on MNIST $T$
-# throws specks as well: random pixels of random brightness, which no code survives that hangs on one.
-#
-# The mixed model from above was trained without a reader; the model that comes with the library, with one. What does a
-# picture with a random code cost each of them?
-
-# %%
-objective = load_config("digits").objective
-for name, model, images in (("without", mixed, x), ("with", shipped, drawn)):
-    with torch.no_grad():
-        noise = torch.Generator().manual_seed(0)
-        missed = loss_terms(model, images, objective, {"lambda_reading": 1}, generator=noise).values["reading"].mean()
-    print(f"{name:8} {missed:5.2f} nats; a guess would cost {model.n_bits * math.log(2):.2f}")
-
-# %% [markdown]
 # ## What we saw
 #
-# A VAE minimises the price of an image under a code, plus the price of the code: a bound on $-\log p(x)$ whose slack is
-# the encoder's error, and we saw it to be so, code by code. A real passes gradients because its noise comes from
-# outside. A coin does not, so we count, flip, soften or pretend, and know what each costs. And the price of a code is
-# not what it tells: part of it is information, the rest is unevenness. What it *should* tell is an assumption: a frame, a
-# pose, a reader.
+# A VAE minimises the price of an image under a code, plus the price of the code. The sum is a bound on $-\ln p(x)$ whose
+# slack is the encoder's error, and where all codes can be counted we saw that it is. A real costs a closed formula of its
+# mean and spread; a bit costs at most $\ln 2$. A beta or a capacity changes what a nat costs, and neither asks what the
+# nats say.
 #
-# **New words.** *ELBO*: the bound. *Reparameterisation*: a draw written as a function of its parameters and outside
-# noise. *Aggregate*: the posterior averaged over images. *Capacity*: a KL to aim at. *Total correlation*: what latents
-# share. The [glossary](../GLOSSARY.md) has the rest.
+# **New words.** *Prior, likelihood, posterior*: what is expected of a latent before, how well a latent explains an image,
+# what is believed after. *Entropy*: nats that are missing. *Mutual information*: nats that are shared. *ELBO*: the bound.
+# *Capacity*: a KL to aim at. The [glossary](../GLOSSARY.md) has the rest.
 #
-# **Next.** Train with these losses yourself: `mrvae presets` lists experiments, `mrvae presets digits` shows every setting.
+# **Next.** The draw of a real passes a gradient. A coin does not: [notebook 04](04_coin.ipynb) finds four ways.
 #
-# **References.** Kingma and Welling, *Auto-Encoding Variational Bayes* (2014): read it for the bound and the trick.
-# Hoffman and Johnson, *ELBO surgery* (2016): read it for the split. Titsias and Lázaro-Gredilla, *Local Expectation
-# Gradients* (2015): read it for the bit-flip. Maddison, Mnih and Teh, *The Concrete Distribution* (2017): read it for the
-# soft coin. Chen et al., *InfoGAN* (2016): read it for the reader. Chen et al., *Isolating Sources of Disentanglement*
-# (2018): read it for total correlation.
+# **References.** Kingma and Welling, *Auto-Encoding Variational Bayes* (2014): read it for the bound and the draw. Higgins et
+# al., *beta-VAE* (2017) and Burgess et al., *Understanding disentangling in beta-VAE* (2018): read them for the price and
+# the capacity.

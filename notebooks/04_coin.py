@@ -1,0 +1,402 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,cellView,jupyter,-all
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version,-widgets,-language_info
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # How does a gradient get through a coin?
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mr-vae/mr-vae/blob/main/notebooks/04_coin.ipynb)
+#
+# [Previous: 03 bound](03_bound.ipynb) · [Next: 05 meaning](05_meaning.ipynb)
+#
+# About 50 minutes, of which the computer needs a quarter of one (two CPU cores; a GPU is no faster here). Nothing to
+# download.
+#
+# You need: notebooks 02 and 03.
+#
+# You will
+#
+# - **write** four ways to a gradient through a bit, none longer than ten lines,
+# - **predict** which of them is noisy and which is wrong on average, and **measure** both,
+# - **split** the price of a code into what it tells and what it wastes.
+
+# %%
+import sys
+
+if "google.colab" in sys.modules:  # Colab starts empty; elsewhere the library is already there
+    import subprocess
+
+    source = "mrvae_lib @ git+https://github.com/mr-vae/mr-vae"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+
+# %%
+import math
+
+import matplotlib.pyplot as plt
+import torch
+from torch.nn import functional as F
+
+from mrvae_lib import CodeTable, Posterior, check, expected_loss, figures, load_config, load_dataset, train, widgets
+
+BLUE, ORANGE = figures.BLUE, figures.ORANGE
+
+# %% [markdown]
+# We need a decoder whose bits matter: two reals and four bits, trained on real digits in seconds.
+
+# %%
+mixed = train(load_config("digits", overrides=[
+    "model.hidden=[128]", "model.n_reals=2", "model.n_bits=4", "train.batch_size=64", "train.epochs=25",
+    "train.precision=fp32", "train.device=cpu", "objective.beta_z=1", "objective.beta_b=1",
+    "objective.lambda_consistency=0", "objective.lambda_information=10"]))
+x = load_dataset("digits", "test").floats()
+
+# %% [markdown]
+# ## Why a coin has no gradient
+#
+# A bit is drawn by $b = [u < \pi]$ with $u$ uniform. Nudge $\pi$ and, for almost every $u$, the bit stays what it was:
+# the derivative of the draw is 0 wherever it exists. Yet the *average* loss depends on $\pi$ smoothly,
+#
+# $$E_b[f(b)] = \pi f(1) + (1 - \pi) f(0), \qquad
+#   \frac{d}{d \ell} E_b[f(b)] = \pi (1 - \pi)\, \bigl(f(1) - f(0)\bigr),$$
+#
+# with $\ell$ the logit. So the gradient exists; what is missing is a cheap way to it from one draw.
+
+# %% tags=["nbval-check-output"]
+def f(codes):
+    return (codes[..., 0] - 0.45) ** 2
+
+
+logit = torch.tensor([[0.3]], requires_grad=True)
+(gradient,) = torch.autograd.grad(expected_loss(f, logit, estimator="exact").sum(), logit)
+pi = torch.sigmoid(logit.detach()).item()
+print(f"gradient of the average {gradient.item():.4f}, by the formula {pi * (1 - pi) * (0.55**2 - 0.45**2):.4f}")
+draw = torch.bernoulli(torch.sigmoid(logit))
+print(f"gradient through a draw {torch.autograd.grad(f(draw).sum(), logit)[0].item():.4f}")
+
+# %% [markdown]
+# **Exercise 1, compute.** The same by hand, for any one-bit loss with values $f(0)$ and $f(1)$.
+
+# %% tags=["exercise"]
+def coin_gradient(logit, f0, f1):
+    """d/d logit of E[f(b)] where b = 1 with the probability that the logit says."""
+    ...  # two lines; math.exp may help
+
+# %% tags=["check"]
+check(coin_gradient, ((0.3, 0.45**2, 0.55**2), gradient.item()), ((0.0, 1.0, 5.0), 1.0), ((-2.0, 3.0, 3.0), 0.0),
+      ((2.0, 1.0, 0.0), -0.104994), hint="what is the derivative of the sigmoid, written in pi?")
+
+# %% cellView="form" jupyter={"source_hidden": true} tags=["solution"]
+# @title Solution
+def coin_gradient(logit, f0, f1):
+    pi = 1 / (1 + math.exp(-logit))
+    return pi * (1 - pi) * (f1 - f0)
+
+# %% [markdown]
+# ## The loss of forty digits
+#
+# From here on $f(b)$ is the reconstruction of forty digits by the decoder above, with their reals held fixed. There are four
+# bits for each digit, so the gradient is a table of 40 by 4 numbers. The logits are halved, so that the coins are coins.
+#
+# ### Count all codes
+#
+# With $K$ bits there are $2^K$ codes. List them, weigh each by its probability $q(b \mid x)$, and the average is **exact**,
+# so PyTorch's gradient of it is, too.
+
+# %%
+few = x[:40]
+with torch.no_grad():
+    posterior = mixed.encode(few)
+logits = 0.5 * posterior.bit_logits
+
+
+def loss(codes):
+    """What the decoder pays for each digit; codes (S, 40, 4) to (S, 40) nats."""
+    return mixed.reconstruction_loss(few, posterior.mu, codes)
+
+
+def exact(logits, generator=None):
+    codes = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 4)[:, None].expand(-1, len(logits), -1)  # (16, 40, 4)
+    log_q = (codes * F.logsigmoid(logits) + (1 - codes) * F.logsigmoid(-logits)).sum(dim=2)
+    return (log_q.exp() * loss(codes)).sum(dim=0)
+
+# %% [markdown]
+# The cost doubles with every bit. At 4 bits it is 16 passes through the decoder, and at 12 it would be 4,096.
+#
+# ### Pretend
+#
+# **Straight-through**: draw the coin, and on the way back behave as if the drawn bit had been the probability. You wrote it in
+# notebook 02. It takes one pass, and the pretence is wrong wherever $f$ is not a straight line between 0 and 1.
+
+# %%
+def straight_through(logits, generator):
+    probs = torch.sigmoid(logits)
+    return loss((torch.bernoulli(probs.detach(), generator=generator) + probs - probs.detach())[None])[0]
+
+# %% [markdown]
+# ### Soften
+#
+# A coin with logit $\ell$ can be made from outside noise, like a normal draw. Take $u$ uniform between 0 and 1. Then
+# $\ln u - \ln (1 - u)$ is **logistic noise**, and $b = [\ell + \text{noise} > 0]$ is 1 with probability $\sigma(\ell)$. The only
+# step without a derivative is the bracket $[\cdot > 0]$. The **concrete** distribution replaces it by a sigmoid that is the
+# steeper the lower the **temperature** $\tau$:
+#
+# $$\tilde b = \sigma\left(\frac{\ell + \ln u - \ln(1 - u)}{\tau}\right).$$
+#
+# **Exercise 2, compute.** Write the soft bit.
+
+# %% tags=["exercise"]
+def soft_bit(logit, u, temperature):
+    """A concrete bit from uniform noise u, all tensors."""
+    ...  # one or two lines; torch.sigmoid helps
+
+# %% tags=["check"]
+half, quarter, zero = torch.tensor(0.5), torch.tensor(0.25), torch.tensor(0.0)
+check(soft_bit, ((zero, half, 1.0), 0.5), ((torch.tensor(2.0), half, 2.0), torch.sigmoid(torch.tensor(1.0))),
+      ((zero, quarter, 1.0), 0.25), ((zero, torch.tensor(0.75), 0.1), torch.sigmoid(10 * torch.tensor(3.0).log())),
+      hint="the temperature divides the sum of logit and noise; what is the noise at u = 1/2?")
+
+# %% cellView="form" jupyter={"source_hidden": true} tags=["solution"]
+# @title Solution
+def soft_bit(logit, u, temperature):
+    return torch.sigmoid((logit + u.log() - (1 - u).log()) / temperature)
+
+# %% [markdown]
+# What does the decoder get to see? **Predict:** where do ten thousand soft bits lie at a temperature of 0.1, and where at 2?
+
+# %%
+u = torch.rand(10_000, generator=torch.Generator().manual_seed(0)).clamp(1e-6, 1 - 1e-6)
+
+
+def soft_bits(temperature, logit):
+    """How ten thousand soft bits of one coin are spread."""
+    figure, ax = plt.subplots(figsize=(5, 2.8), layout="constrained")
+    ax.hist(soft_bit(torch.tensor(logit), u, temperature), bins=torch.linspace(0, 1, 41).tolist(), color=ORANGE)
+    probability = 1 / (1 + math.exp(-logit))
+    ax.set(xlabel="soft bit", ylabel="draws", title=f"temperature {temperature:.1f}, probability of a 1: {probability:.2f}")
+    return figure
+
+
+widgets.Panel(soft_bits, temperature=(0.1, 2.0, 0.1), logit=(-3.0, 3.0, 0.5))
+
+# %% [markdown]
+# At a low temperature nearly all lie at 0 and 1, like a coin's. At a high one most lie between, where the decoder will never
+# be asked again when training is over. But the lower the temperature, the steeper the sigmoid, and the larger the few
+# gradients that get through.
+
+# %%
+def concrete(logits, generator, temperature=2 / 3):
+    u = torch.rand(logits.shape, generator=generator).clamp(1e-6, 1 - 1e-6)
+    return loss(soft_bit(logits, u, temperature)[None])[0]
+
+# %% [markdown]
+# ### Flip
+#
+# The formula for one coin needs $f(1) - f(0)$. With several bits: draw a code, then flip each bit by itself and see what
+# changes. This costs $K + 1$ passes and gives every bit its own difference, at the other bits' draw. The last line adds a
+# number that is 0, whose gradient is the difference we want.
+
+# %%
+def bit_flip(logits, generator):
+    probs = torch.sigmoid(logits)
+    b = torch.bernoulli(probs.detach(), generator=generator)
+    value = loss(b[None])[0]
+    flipped = torch.stack([loss((b - one).abs()[None])[0] for one in torch.eye(4)])  # (4, 40): each with one bit flipped
+    difference = ((flipped - value) * (1 - 2 * b.T)).detach()  # f(1) - f(0), whichever of them was drawn
+    return value + ((probs - probs.detach()) * difference.T).sum(dim=1)
+
+# %% [markdown]
+# All four are in the library as `expected_loss`. With the same noise it gives the same values and the same gradients:
+
+# %% tags=["nbval-check-output"]
+def gradient_of(way, *settings):
+    leaf = logits.clone().requires_grad_()
+    return torch.autograd.grad(way(leaf, *settings).sum(), leaf)[0]
+
+
+for name, way in {"exact": exact, "bit-flip": bit_flip, "concrete": concrete, "straight-through": straight_through}.items():
+    ours = gradient_of(way, torch.Generator().manual_seed(1))
+    library = gradient_of(lambda leaf: expected_loss(loss, leaf, estimator=name, generator=torch.Generator().manual_seed(1)))
+    torch.testing.assert_close(ours, library, atol=1e-3, rtol=1e-3)
+    print(name, "equal")
+
+# %% [markdown]
+# ## Wrong or noisy?
+#
+# Two numbers say how good an estimator $g$ of a gradient $g^*$ is: its squared **bias**, which no number of draws removes, and
+# its **variance**, which averaging many draws reduces. Both are given as shares of $\lVert g^* \rVert^2$,
+#
+# $$\text{bias}^2 = \frac{\lVert E[g] - g^* \rVert^2}{\lVert g^* \rVert^2}, \qquad
+#   \text{variance} = \frac{E \lVert g - E[g] \rVert^2}{\lVert g^* \rVert^2}.$$
+#
+# **Predict** on paper, before you run the next two cells: draw two axes, bias to the right and variance upwards, and place
+# bit-flip, straight-through, and concrete at the temperatures 0.1, 0.67 and 2.
+
+# %%
+truth = gradient_of(exact)
+ways = {"bit-flip": (bit_flip,), "straight-through": (straight_through,)}
+ways |= {f"concrete {temperature:.2f}": (concrete, temperature) for temperature in (0.1, 0.3, 2 / 3, 1.0, 2.0)}
+generator = torch.Generator().manual_seed(0)
+draws = {name: torch.stack([gradient_of(way, generator, *settings) for _ in range(200)])
+         for name, (way, *settings) in ways.items()}
+size, measured = truth.square().sum(), {}
+for name, g in draws.items():
+    variance = (g - g.mean(dim=0)).square().sum(dim=(1, 2)).mean() / size
+    bias = (g.mean(dim=0) - truth).square().sum() / size - variance / len(g)  # the mean of 200 is itself a little noisy
+    measured[name] = (max(float(bias), 0.0), float(variance))
+
+# %%
+figure, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
+for name, (bias, variance) in measured.items():
+    ax.plot(bias, variance, "o", markersize=8, color=ORANGE if name.startswith("concrete") else BLUE)
+    ax.annotate(name, (bias, variance), (7, 4), textcoords="offset points", fontsize=9)
+ax.set(xlabel="squared bias, share of the gradient", ylabel="variance, share", yscale="log")
+ax.margins(0.18, 0.15)
+plt.show()
+
+# %% tags=["nbval-check-output"]
+print("bit-flip has the least variance: ", measured["bit-flip"][1] == min(variance for _, variance in measured.values()))
+print("a lower temperature, less bias: ", measured["concrete 0.10"][0] < measured["concrete 2.00"][0])
+print("and more variance:               ", measured["concrete 0.10"][1] > measured["concrete 2.00"][1])
+print("bit-flip has hardly any bias:    ", measured["bit-flip"][0] < 0.02)
+
+# %% [markdown]
+# Bit-flip is right on average and the least noisy, and pays for it with $K + 1$ passes. A concrete bit trades: a low
+# temperature is nearly right and noisy, a high one is calm and wrong. Straight-through takes no setting, and has both.
+#
+# One bit of one image, closer. Each histogram is 200 draws of the same derivative; the black line is the truth, and the
+# dashed one the mean of the draws.
+
+# %%
+image, bit = divmod(int(truth.abs().argmax()), 4)
+shown = {name: draws[name][:, image, bit] for name in ("bit-flip", "concrete 0.67", "straight-through")}
+low, high = (float(torch.cat(list(shown.values())).quantile(share)) for share in (0.01, 0.99))
+figure, axes = plt.subplots(3, 1, figsize=(7, 4), sharex=True, layout="constrained")
+for ax, (name, g) in zip(axes, shown.items(), strict=True):
+    ax.hist(g, bins=torch.linspace(low, high, 50).tolist(), color=ORANGE)
+    ax.axvline(float(truth[image, bit]), color="black", label="exact")
+    ax.axvline(float(g.mean()), color=BLUE, linestyle="--", label="mean of the draws")
+    ax.set(yticks=[])
+    ax.set_ylabel(name, rotation=0, ha="right", va="center")
+axes[0].legend(frameon=False, fontsize=8)
+axes[-1].set(xlabel=f"derivative of image {image}'s loss by the logit of bit {bit}, nats")
+plt.show()
+
+# %% [markdown]
+# The library counts codes up to $K = 4$, flips up to $K = 12$, and softens only beyond. It does not follow that a biased
+# gradient trains worse: a soft coin lets the decoder feel *between* two codes early on, and our shipped models were trained
+# with it.
+
+# %% [markdown]
+# ## What a code tells, and what it only costs
+#
+# A bit that is 1 for *every* image has KL $\ln 2$: it pays the full price and tells nothing. So a KL is no measure of
+# information. But it splits, exactly. With the aggregate $q(b) = E_x\, q(b \mid x)$,
+#
+# $$E_x\, \mathrm{KL}(q(b \mid x) \Vert p(b)) = I(x; b) + \mathrm{KL}(q(b) \Vert p(b)).$$
+#
+# For $K$ bits $q(b)$ is a table of $2^K$ numbers, so both terms can be computed. Three one-bit codes, over 1,000 images:
+
+# %% tags=["nbval-check-output"]
+def kl_bits(bit_logits):
+    """KL of each bit from a fair coin, (B, K) nats."""
+    return Posterior(bit_logits[:, :0], bit_logits[:, :0], bit_logits).kl_bits()
+
+
+sure = torch.full((1000, 1), 40.0)
+halves = {"always 1": sure, "never decided": torch.zeros(1000, 1), "1 for every other image": sure.clone()}
+halves["1 for every other image"][::2] *= -1
+for name, bit_logits in halves.items():
+    table, kl = CodeTable.from_logits(bit_logits), kl_bits(bit_logits).mean()
+    print(f"{name:24} KL {kl:.3f} = information {table.information:.3f} + aggregate {abs(table.aggregate_kl):.3f}")
+
+# %% [markdown]
+# Only the third bit says anything. This is why MR-VAE rewards $I(x; b)$ itself and does not reward KL. Now the same split
+# for the four bits that we trained. A table of 16 codes needs images enough: with few of them the codes look less even than
+# they are. Our rule is at least four images for each code, and we take all 360 test images.
+
+# %%
+with torch.no_grad():
+    bit_logits = mixed.encode(x).bit_logits
+table, kl = CodeTable.from_logits(bit_logits), kl_bits(bit_logits).sum(dim=1).mean()
+figure, ax = plt.subplots(figsize=(6.5, 1.5))
+ax.barh([0], [table.information], color=BLUE, label="$I(x; b)$")
+ax.barh([0], [table.aggregate_kl], left=[table.information], color=ORANGE, label=r"$\mathrm{KL}(q(b) \Vert p)$")
+ax.axvline(float(kl), color="black", linewidth=2)
+ax.annotate("KL", (float(kl), 0.3), (float(kl) + 0.04, 0.3))
+ax.axvline(4 * math.log(2), color="0.5", linestyle="--", linewidth=1)
+ax.annotate(r"$4 \ln 2$", (4 * math.log(2), -0.38), (4 * math.log(2) + 0.03, -0.38), color="0.4")
+ax.set(xlabel="nats per image", yticks=[], xlim=(0, 3.1))
+ax.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
+plt.show()
+
+# %% [markdown]
+# **Exercise 3, predict.** A perfect code for ten equally frequent digits uses ten of the sixteen codes of four bits, each
+# for one digit, without doubt. What is its aggregate term $\mathrm{KL}(q(b) \Vert p(b))$?
+
+# %% tags=["exercise"]
+def waste_of_a_perfect_code():
+    """KL(q(b) || p(b)) in nats: ten of sixteen codes, equally often."""
+    ...  # one line; the whole KL is that of four certain bits
+
+# %% tags=["check"]
+check(waste_of_a_perfect_code, ((), 4 * math.log(2) - math.log(10)),
+      hint="the whole KL is information plus aggregate; how much does a perfect code tell of ten digits?")
+
+# %% cellView="form" jupyter={"source_hidden": true} tags=["solution"]
+# @title Solution
+def waste_of_a_perfect_code():
+    return 4 * math.log(2) - math.log(10)
+
+# %% [markdown]
+# So a perfect code *must* use codes unevenly, and a penalty on the aggregate term would spoil it.
+#
+# ## Telling the same thing twice
+#
+# **Total correlation** is what latents share: the KL of their joint distribution to the product of the single ones. For
+# bits, $\sum_k I(x; b_k) = I(x; b) + TC(b)$: adding up single bits counts what they share more than once. A copied bit
+# shows it. Of reals, two normals with correlation $\rho$ share $-\tfrac12 \ln(1 - \rho^2)$ nats; we draw many pairs, count
+# them in a table of 40 by 40 cells, and compute what the table's rows and columns share.
+
+# %% tags=["nbval-check-output"]
+copied = CodeTable.from_logits(halves["1 for every other image"].expand(-1, 2))
+print(f"bits told {copied.bit_information.sum():.3f}, code {copied.information:.3f}, TC {copied.total_correlation:.3f}")
+
+rho, noise = 0.8, torch.randn(2, 400_000, generator=torch.Generator().manual_seed(0))
+pairs = torch.stack([noise[0], rho * noise[0] + math.sqrt(1 - rho**2) * noise[1]], dim=1)
+counts = torch.histogramdd(pairs, bins=[40, 40], range=[-4.0, 4.0, -4.0, 4.0]).hist
+joint = (counts / counts.sum()).clamp_min(1e-12)
+tc = (joint * (joint / (joint.sum(dim=1, keepdim=True) * joint.sum(dim=0))).log()).sum()
+print(f"normals of correlation {rho}: counted {tc:.2f} nats, by the formula {-math.log(1 - rho**2) / 2:.2f}")
+
+# %% [markdown]
+# beta-TCVAE and FactorVAE charge for $TC(z)$ and leave the rest of the KL at its price: `objective.lambda_tc`.
+
+# %% [markdown]
+# ## What we saw
+#
+# The average over a coin has a gradient, and a draw of the coin has none. We counted all codes, flipped single bits,
+# softened the coin and pretended, and measured what each costs in bias, variance and passes. And the price of a code is not
+# what it tells: part of it is information, the rest is unevenness.
+#
+# **New words.** *Logistic noise*: what makes a coin from its logit. *Concrete*: a coin with a soft edge. *Temperature*: how soft.
+# *Bias, variance*: wrong on average, and spread around it. *Aggregate*: the posterior averaged over images. *Total
+# correlation*: what latents share. The [glossary](../GLOSSARY.md) has the rest.
+#
+# **Next.** Nothing so far says *what* a code should tell. [Notebook 05](05_meaning.ipynb) asks what makes bits mean something.
+#
+# **References.** Maddison, Mnih and Teh, *The Concrete Distribution* (2017): read it for the soft coin. Bengio, Léonard and
+# Courville, *Estimating or Propagating Gradients Through Stochastic Neurons* (2013): read it for straight-through. Titsias and
+# Lázaro-Gredilla, *Local Expectation Gradients* (2015): read it for the bit-flip. Hoffman and Johnson, *ELBO surgery* (2016):
+# read it for the split. Chen et al., *Isolating Sources of Disentanglement* (2018): read it for total correlation.
