@@ -227,7 +227,7 @@ def gradient_of(way, *settings):
 
 for name, way in {"exact": exact, "bit-flip": bit_flip, "concrete": concrete, "straight-through": straight_through}.items():
     ours = gradient_of(way, torch.Generator().manual_seed(1))
-    library = gradient_of(lambda leaf: expected_loss(loss, leaf, estimator=name, generator=torch.Generator().manual_seed(1)))
+    library = gradient_of(lambda leaf, name=name: expected_loss(loss, leaf, estimator=name, generator=torch.Generator().manual_seed(1)))
     torch.testing.assert_close(ours, library, atol=1e-3, rtol=1e-3)
     print(name, "equal")
 
