@@ -175,7 +175,6 @@ def test_a_tilde_is_the_home_folder_where_the_shell_leaves_it_alone(run, tmp_pat
         (["train", "digits", "--set", "train.epochs=-3"], "train.epochs must be >= 1, got -3"),
         (["train", "digits", "--set", "data.name=letters"], "no data set 'letters'; there are digits"),
         (["data", "nowhere.npz"], "nowhere.npz"),
-        (["train", "digits", "--track", "neptune"], "--track neptune: no such tracker; there is wandb"),
         (["train", "digits", "--set", "train.pictures=sometimes"], "train.pictures must be"),
         (["train", "digits", "--set", "train.device=tpu"], "train.device must be 'auto', 'cpu', 'cuda' or 'mps', got 'tpu'"),
         (["evaluate", "nowhere"], "nowhere: no such run folder or shipped model; shipped:"),

@@ -5,8 +5,6 @@ import io
 import json
 import re
 import shutil
-import sys
-import types
 from html.parser import HTMLParser
 
 import matplotlib.pyplot as plt
@@ -29,7 +27,7 @@ from mrvae_lib.analysis.pictures import tile
 from mrvae_lib.analysis.run_report import read_metrics, write_page
 from mrvae_lib.config import ConfigError, TrainConfig
 from mrvae_lib.data import ImageSet
-from mrvae_lib.training.callbacks import HeldOut, JsonLines, TensorBoard, track
+from mrvae_lib.training.callbacks import HeldOut, JsonLines, TensorBoard
 from mrvae_lib.training.loop import Callback, train
 from tests.conftest import tiny_images, tiny_model, tiny_run
 
@@ -297,33 +295,3 @@ def test_tensorboard_holds_pictures_terms_capacity_and_the_kl_of_each_latent(tmp
     assert [event.value for event in events.Scalars("weights/capacity_z")][::5] == pytest.approx([0, 2 / 3, 4 / 3, 2])
     assert {"weights/beta_z", "epoch/kl_of_real/0", "epoch/information_of_bit/2", "epoch/test/neg_elbo",
             "terms/reconstruction"} <= set(events.Tags()["scalars"])
-
-
-def test_wandb_as_a_stand_in_sees_it_is_offline_and_copies_what_tensorboard_is_told(tmp_path, monkeypatch):
-    begun = []
-    monkeypatch.setitem(sys.modules, "wandb", types.SimpleNamespace(init=lambda **settings: begun.append(settings)))
-    monkeypatch.delenv("WANDB_MODE", raising=False)
-    track("wandb", tmp_path, tiny_config(epochs=1))
-    assert begun[0]["mode"] == "offline"
-    assert begun[0]["sync_tensorboard"] is True
-    assert begun[0]["config"]["train"]["epochs"] == 1
-
-
-def test_the_real_wandb_writes_a_run_offline(tmp_path, monkeypatch):
-    pytest.importorskip("wandb", reason="the optional package wandb is not installed")
-    monkeypatch.setenv("WANDB_SILENT", "true")
-    monkeypatch.delenv("WANDB_MODE", raising=False)
-    track("wandb", tmp_path, tiny_config(epochs=1))
-    train(tiny_config(epochs=1), images=tiny_images(), callbacks=[TensorBoard(tmp_path / "tb")])
-    assert list(tmp_path.glob("wandb/offline-run-*/*.wandb"))
-
-
-def test_asking_for_wandb_without_its_package_is_one_clear_error(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(ConfigError, match="needs its package: pip install wandb"):
-        track("wandb", tmp_path, tiny_config())
-
-
-def test_an_unknown_tracker_names_those_there_are(tmp_path):
-    with pytest.raises(ConfigError, match=r"--track neptune: no such tracker; there is wandb .*ended"):
-        track("neptune", tmp_path, tiny_config())

@@ -1,10 +1,8 @@
-"""Callbacks that write a run down: a progress bar, held-out losses, JSON lines, TensorBoard, Weights & Biases."""
+"""Callbacks that write a run down: a progress bar, held-out losses, JSON lines, TensorBoard."""
 
 from __future__ import annotations
 
-import importlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from mrvae_lib.config import RunConfig
 from mrvae_lib.data import ImageSet
-from mrvae_lib.errors import ConfigError
 from mrvae_lib.objective import Terms
 from mrvae_lib.training.checkpoints import atomic_write
 from mrvae_lib.training.loop import Callback
@@ -115,27 +111,6 @@ class TensorBoard(Callback):
     def _write(self, values: Mapping[str, Any], step: int) -> None:
         for name, value in _flat(values):
             self.writer.add_scalar(name, value, step)
-
-
-def track(name: str, folder: Path, config: RunConfig) -> None:
-    """Copy what TensorBoard is told from now on to another service; call it before training.
-
-    Weights & Biases keeps a run offline unless WANDB_MODE says otherwise; `wandb sync` uploads it later.
-
-    Raises:
-        ConfigError: an unknown name, or its package is not installed.
-    """
-    if name != "wandb":
-        raise ConfigError(f"--track {name}: no such tracker; there is wandb (TensorBoard is always on; neptune ended "
-                          f"on 2026-03-05)")
-    try:
-        wandb = importlib.import_module("wandb")
-    except ImportError:
-        raise ConfigError("tracking with wandb needs its package: pip install wandb; without it, a run is in "
-                          "metrics.jsonl and TensorBoard all the same") from None
-    folder.mkdir(parents=True, exist_ok=True)
-    wandb.init(project="mrvae", name=folder.name, dir=str(folder), mode=os.environ.get("WANDB_MODE", "offline"),
-               config=config.model_dump(mode="json", exclude_none=True), sync_tensorboard=True)
 
 
 def _flat(values: Mapping[str, Any] | Sequence[float], prefix: str = "") -> Iterator[tuple[str, float]]:
