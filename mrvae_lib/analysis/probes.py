@@ -7,7 +7,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.naive_bayes import CategoricalNB
 from sklearn.neighbors import KNeighborsClassifier
 
-from mrvae_lib.analysis.metric_result import Array, MetricResult, mean_result, numbered, train_and_test
+from mrvae_lib.analysis.scoring import Array, MetricResult, numbered, train_and_test
 
 NEIGHBOURS, N_TRAIN, N_TEST = 5, 10_000, 5_000
 """Images are taken for training and testing in this proportion where there are fewer."""
@@ -30,7 +30,7 @@ def knn_accuracy(train: Array, train_labels: Array, test: Array, test_labels: Ar
     right = model.predict(test) == test_labels[:, None]
     settings = {"n_train": len(kept), "n_test": len(test), "seed": 0}
     names = ("5-NN accuracy, from z", "5-NN accuracy, labels shuffled, from z")
-    return [mean_result(name, column, settings) for name, column in zip(names, right.T, strict=True)]
+    return [MetricResult.of_mean(name, column, settings) for name, column in zip(names, right.T, strict=True)]
 
 
 def information_told(codes: Array, target: Array, *, categorical: bool = False) -> MetricResult:
@@ -65,4 +65,5 @@ def information_told(codes: Array, target: Array, *, categorical: bool = False) 
     probs[:, model.classes_] = model.predict_proba(codes[test])
     told = (1 - floor) * probs + floor * share
     gain = np.log(np.maximum(told[np.arange(len(test)), y[test]], 1e-9)) - np.log(share[y[test]])
-    return mean_result("information told", gain, {**settings, "entropy": float(-(share * np.log(share)).sum())})
+    settings["entropy"] = float(-(share * np.log(share)).sum())
+    return MetricResult.of_mean("information told", gain, settings)

@@ -70,13 +70,28 @@ class JsonLines(Callback):
         self.path = path
 
     def on_start(self, run: Run) -> None:
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
-        kept = [line for line in lines if _step_of(line) <= run.step]
-        atomic_write(self.path, "".join(line + "\n" for line in kept))
+        kept = [row for row in read_metrics(self.path) if row["step"] <= run.step]
+        atomic_write(self.path, "".join(json.dumps(row) + "\n" for row in kept))
 
     def on_epoch(self, run: Run, metrics: dict[str, Any]) -> None:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(metrics) + "\n")
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The epochs in a `metrics.jsonl`, oldest first; none where there is no such file.
+
+    A damaged line is left out, as is a number that an older version wrote under a name such as `kl_of_real/0`.
+    """
+    rows = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(row, dict) and {"epoch", "step"} <= row.keys():
+            rows.append({key: value for key, value in row.items() if "/" not in key})
+    return rows
 
 
 class TensorBoard(Callback):
@@ -120,11 +135,3 @@ def _flat(values: Mapping[str, Any] | Sequence[float], prefix: str = "") -> Iter
             yield from _flat(value, f"{prefix}{key}/")
         else:
             yield f"{prefix}{key}", value
-
-
-def _step_of(line: str) -> float:
-    """The step a line was written at; a line cut short by a crash is one to drop."""
-    try:
-        return json.loads(line)["step"]
-    except (json.JSONDecodeError, KeyError, TypeError):
-        return float("inf")
