@@ -30,7 +30,7 @@ def published_dci(codes: Array, factors: Array, *, n_train: int = 10_000, n_test
         codes: (N, D).
         factors: (N, F >= 2) integers.
     Raises:
-        ValueError: see `metric_result.checked`.
+        ValueError: see `scoring.checked`.
 
     Source: Eastwood and Williams, A Framework for the Quantitative Evaluation of Disentangled Representations (2018).
     """

@@ -105,7 +105,7 @@ def measure(model: MRVAE, test: ImageSet, train: ImageSet) -> Measurement:
     images; all else on `test`, with majorities and neighbours from `train`. Large sets are cut to `scored_part`.
 
     Args:
-        train: may be `test` itself where there are no labels; an image should not be its own neighbour.
+        train: may be `test` itself.
     """
     part = scored_part(test)
     train = part if train is test else scored_part(train)
@@ -147,14 +147,18 @@ def label_scores(codes: Posterior, labels: Array, train_codes: Posterior, train_
 
     Args:
         codes, labels: of the test images.
-        train_codes, train_labels: of the images among which neighbours are looked for.
+        train_codes, train_labels: where neighbours are looked for; if these are the test images, too, the neighbours of
+            the first third are looked for among the others, for no image may be its own neighbour.
     """
     results = []
     if codes.bits.shape[1]:
         score = normalized_mutual_info_score(labels, codes.code_index.numpy())
         results.append(MetricResult("NMI of code and label", float(score), {"n": len(labels)}))
     if codes.mu.shape[1]:
-        results += knn_accuracy(train_codes.mu.numpy(), train_labels, codes.mu.numpy(), labels)
+        third = len(labels) // 3
+        first, rest = (slice(third), slice(third, None)) if train_codes is codes else (slice(None), slice(None))
+        results += knn_accuracy(train_codes.mu[rest].numpy(), train_labels[rest], codes.mu[first].numpy(),
+                                labels[first])
     return results
 
 
