@@ -30,7 +30,7 @@ LAYERS = {
     "leaky": (r"(\d+(?:\.\d+)?)", "leaky SLOPE, as in leaky 0.05"),
     **{name: ("", f"{name}, and nothing more") for name in ("meanpool", "batchnorm", "relu", "selu", "tanh")},
 }
-"""Every kind of layer: the pattern of what follows its name, and how it is written. `meanpool` is a mean per channel."""
+"""Every kind of layer: the pattern of what follows its name, and how it is written; `meanpool` is the mean of a map."""
 
 
 def layered_encoder(lines: Sequence[str], image_shape: Shape, n_stats: int) -> nn.Sequential:
