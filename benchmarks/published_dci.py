@@ -15,7 +15,7 @@ import numpy as np
 from mrvae_lib.analysis.evaluation import encode_set, scored_part
 from mrvae_lib.analysis.factor_scores import code_columns, dci_of_importances
 from mrvae_lib.analysis.latent_report import untrained
-from mrvae_lib.analysis.metric_result import Array, MetricResult, checked, train_and_test
+from mrvae_lib.analysis.scoring import Array, MetricResult, checked, train_and_test
 from mrvae_lib.data import load_dataset
 from mrvae_lib.training.checkpoints import load_model
 
@@ -30,7 +30,7 @@ def published_dci(codes: Array, factors: Array, *, n_train: int = 10_000, n_test
         codes: (N, D).
         factors: (N, F >= 2) integers.
     Raises:
-        ValueError: see `metric_result.checked`.
+        ValueError: see `scoring.checked`.
 
     Source: Eastwood and Williams, A Framework for the Quantitative Evaluation of Disentangled Representations (2018).
     """

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
+
+WRONG_ANSWERS = Counter[str]()
+"""How often each exercise, by the name of its function, was answered wrongly so far."""
 
 
 def check(answer: Callable[..., Any], *cases: tuple[tuple[Any, ...], Any], hint: str, atol: float = 1e-4) -> None:
@@ -16,23 +20,25 @@ def check(answer: Callable[..., Any], *cases: tuple[tuple[Any, ...], Any], hint:
         answer: the learner's function.
         cases: each the arguments, and a number, array, tensor, text or list that is expected, or a predicate that
             takes the result and says whether it is right.
-        hint: shown when a result is wrong, and not before anything was tried.
+        hint: shown from the second wrong answer on.
     """
+    name = answer.__name__
     for args, expected in cases:
         try:
             result = answer(*args)
             if result is None or result is ...:
-                print(f"Not yet: {answer.__name__} returns nothing so far. Write it above, then run this cell again.")
+                print(f"Not yet: {name} returns nothing so far. Write it above, then run this cell again.")
                 return
             if expected(result) if callable(expected) else _agrees(result, expected, atol):
                 continue
             said = f"gives {_short(result)}"
         except Exception as error:  # a learner's half-written function may fail in any way
             said = f"raised {type(error).__name__}: {error}"
-        print(f"Not yet: {answer.__name__}({', '.join(map(_short, args))}) {said}. Hint: {hint}")
+        WRONG_ANSWERS[name] += 1
+        helped = f" Hint: {hint}" if WRONG_ANSWERS[name] > 1 else ""
+        print(f"Not yet: {name}({', '.join(map(_short, args))}) {said}.{helped}")
         return
-    print(f"Right: {answer.__name__} is right in {len(cases)} cases." if len(cases) > 1 else
-          f"Right: {answer.__name__} gives {_short(result)}.")
+    print(f"Right: {name} " + (f"is right in {len(cases)} cases." if len(cases) > 1 else f"gives {_short(result)}."))
 
 
 def _agrees(result: Any, expected: Any, atol: float) -> bool:

@@ -177,17 +177,9 @@ TERMS = (
 WEIGHT_KEYS = [key for term in TERMS for key in (term.weight_key, term.capacity_key) if key]
 
 
-def loss_terms(
-    model: MRVAE,
-    x: Tensor,
-    config: ObjectiveConfig | None = None,
-    weights: Mapping[str, float] = ELBO,
-    *,
-    generator: torch.Generator | None = None,
-    pool: CodePool | None = None,
-    n_images: int | None = None,
-    discriminator: Discriminator | None = None,
-) -> Terms:
+def loss_terms(model: MRVAE, x: Tensor, config: ObjectiveConfig | None = None, weights: Mapping[str, float] = ELBO, *,
+               generator: torch.Generator | None = None, pool: CodePool | None = None, n_images: int | None = None,
+               discriminator: Discriminator | None = None) -> Terms:
     """The terms of the ELBO, and every other term whose weight is not 0, for a batch.
 
     Args:

@@ -120,11 +120,7 @@ def add_gradients(model: nn.Module) -> None:
 
 def any_process(said: bool) -> bool:
     """Whether one of the processes says so."""
-    if n_processes() == 1:
-        return said
-    votes = torch.tensor(float(said), device=_device())
-    dist.all_reduce(votes)
-    return bool(votes)
+    return bool(gather(torch.tensor([float(said)], device=_device())).any())
 
 
 def _device() -> str:

@@ -4,6 +4,7 @@ import contextlib
 import io
 import math
 import re
+from collections import Counter
 
 import jupytext
 import matplotlib.pyplot as plt
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from mrvae_lib import exercises
 from mrvae_lib.exercises import check
 from tests.conftest import ROOT
 
@@ -21,18 +23,31 @@ def test_a_right_answer_is_called_right(right, capsys):
     assert capsys.readouterr().out.startswith("Right")
 
 
+@pytest.fixture(autouse=True)
+def no_wrong_answer_yet(monkeypatch):
+    monkeypatch.setattr(exercises, "WRONG_ANSWERS", Counter())
+
+
 @pytest.mark.parametrize("wrong", [2.1, [2.0, 2.0], "two", math.nan])
-def test_a_wrong_answer_gets_its_hint(wrong, capsys):
-    check(lambda: wrong, ((), 2.0), hint="count again")
-    assert "Not yet" in (said := capsys.readouterr().out)
-    assert "count again" in said
+def test_the_hint_waits_for_the_second_wrong_answer_to_the_same_exercise(wrong, capsys):
+    for count in (lambda: wrong, lambda: wrong, lambda: wrong):
+        count.__name__ = "count"
+        check(count, ((), 2.0), hint="count again")
+    check(lambda: wrong, ((), 2.0), hint="of another exercise")
+    said = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("Not yet") for line in said)
+    assert ["Hint: count again" in line for line in said] == [False, True, True, False]
+    assert "of another exercise" not in said[3]
 
 
 @pytest.mark.parametrize("nothing", [None, ...])
-def test_where_nothing_was_tried_the_hint_is_kept_back(nothing, capsys):
-    check(lambda: nothing, ((), 2.0), hint="count again")
-    assert "returns nothing so far" in (said := capsys.readouterr().out)
-    assert "count again" not in said
+def test_where_nothing_was_tried_the_hint_is_kept_back_and_nothing_counts(nothing, capsys):
+    for result in (nothing, nothing, nothing, 3.0):
+        check(lambda result=result: result, ((), 2.0), hint="count again")
+    *said, last = capsys.readouterr().out.splitlines()
+    assert all("returns nothing so far" in line for line in said)
+    assert last == "Not yet: <lambda>() gives 3."
+    assert not any("count again" in line for line in (*said, last))
 
 
 def test_an_answer_must_be_right_in_every_case(capsys):

@@ -13,8 +13,7 @@ import torch
 from PIL import Image
 
 from mrvae_lib.interactive.explorer import CompareExplorer, LatentExplorer
-from mrvae_lib.interactive.explorer_state import ExplorerState, decode_state
-from mrvae_lib.interactive.guided_views import guided_views
+from mrvae_lib.interactive.explorer_state import ExplorerState, decode_state, guided_views
 from mrvae_lib.model.codes import all_codes
 from tests.conftest import tiny_images, tiny_model
 
@@ -295,11 +294,8 @@ def test_every_named_view_proves_its_sentence():
     assert (state.b, state.with_real(1, start.z[1])) == (start.b, start)
     assert abs(state.z[1]) == 2.5
     assert said["all reals at 0"][0].z == (0.0, 0.0, 0.0)
-    state, text = said["a real that is not used"]
-    moved = np.abs(decode_state(explorer.model, state).astype(int) - decode_state(explorer.model, start)).max()
-    assert f"z0 tells 0.010 nats: moved to +2.5, it changes no pixel by more than {moved} of 255" in text
     explorer.sliders[2].value = 0.3
-    assert "z0 tells" not in explorer.caption.value
+    assert "All reals are at 0" not in explorer.caption.value
     assert explorer.views.value == ""
 
 
@@ -353,7 +349,7 @@ def test_compared_models_start_from_the_same_image_and_move_apart():
     before = compare.explorers["none"].picture.value
     compare.explorers["bits"].bits[0].value = not compare.explorers["bits"].bits[0].value
     assert compare.explorers["none"].picture.value == before
-    row = png_pixels(compare._repr_mimebundle_()["image/png"])[::4, ::4]
+    row = png_pixels(compare._repr_mimebundle_()["image/png"])[::4, ::4][1:-1, 1:-1]
     for picture, explorer in zip((row[:, :8], row[:, -8:]), compare.explorers.values(), strict=True):
         np.testing.assert_array_equal(picture, shown(explorer))
 

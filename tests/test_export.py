@@ -15,8 +15,7 @@ from mrvae_lib import load_model
 from mrvae_lib.data import DATASETS
 from mrvae_lib.interactive.explorer import LatentExplorer
 from mrvae_lib.interactive.explorer_state import ExplorerState
-from mrvae_lib.interactive.html_export import ExportError, export_gallery, export_html, page_html
-from mrvae_lib.interactive.model_card import card_rows, pose_text
+from mrvae_lib.interactive.html_export import ExportError, card_rows, export_gallery, export_html, page_html, pose_text
 from tests.conftest import ROOT, tiny_model
 
 HOSTILE = """</script></title><img src=x onerror="alert('1')"><script>alert(2)</script>&amp;<!--__PAGE____TITLE__"""
@@ -99,7 +98,8 @@ def test_the_card_tells_data_licence_pose_command_and_scores():
     assert card["Data"] == f"fashion-mnist, used without labels; {DATASETS['fashion-mnist'].licence}"
     assert "contrast 50 %, mirror images" in card["T, what the code should survive"]
     assert card["Trained with"].startswith("mrvae train fashion-mnist")
-    assert card["Label accuracy of the code"].startswith("70.8 % of 10,000 test images")
+    assert card["Scored on"] == "10,000 test images"
+    assert card["label accuracy of the code"].startswith("0.708 ")
     assert len(card_rows(tiny_model(2, 2))) == 1
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from mrvae_lib.analysis.image_measures import image_measures, levels, targets
+from mrvae_lib.analysis.probes import image_measures, levels, targets
 from mrvae_lib.data import ImageSet
 from tests.conftest import tiny_images
 

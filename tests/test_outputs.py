@@ -5,8 +5,6 @@ import io
 import json
 import re
 import shutil
-import sys
-import types
 from html.parser import HTMLParser
 
 import matplotlib.pyplot as plt
@@ -19,21 +17,20 @@ from mrvae_lib.analysis import run_report
 from mrvae_lib.analysis.epoch_pictures import (
     EpochPictures,
     picture_epochs,
-    plot_classes,
     plot_pairs,
     plot_samples,
     plot_sweep,
 )
 from mrvae_lib.analysis.figures import figure_png, plot_metrics, plot_scatter
 from mrvae_lib.analysis.pictures import tile
-from mrvae_lib.analysis.run_report import read_metrics, write_page
+from mrvae_lib.analysis.run_report import write_page
 from mrvae_lib.config import ConfigError, TrainConfig
 from mrvae_lib.data import ImageSet
-from mrvae_lib.training.callbacks import HeldOut, JsonLines, TensorBoard, track
+from mrvae_lib.training.callbacks import HeldOut, JsonLines, TensorBoard, read_metrics
 from mrvae_lib.training.loop import Callback, train
 from tests.conftest import tiny_images, tiny_model, tiny_run
 
-KINDS = ["reconstructions", "sweep", "samples", "classes", "history"]
+KINDS = ["reconstructions", "sweep", "samples", "history"]
 
 
 def tiny_config(network="mlp", **settings):
@@ -69,10 +66,11 @@ def test_reconstructions_are_the_models_beside_the_originals():
     x = tiny_images().first(36).floats()
     with torch.inference_mode():
         made = tiny_model().reconstruct(x)
-    left, right = plot_pairs(x, made, "epoch 4").axes
-    np.testing.assert_array_equal(left.images[0].get_array(), tile(x, 6))
-    np.testing.assert_array_equal(right.images[0].get_array(), tile(made, 6))
-    assert f"error per pixel {float((x - made).square().mean()):.4f}" in right.get_title(loc="left")
+    ax = plot_pairs(x, made, "epoch 4")
+    grid = tile(torch.stack([x, made], dim=1).flatten(0, 1), 12)
+    np.testing.assert_array_equal(ax.images[0].get_array(), grid)
+    np.testing.assert_array_equal(grid[:, 9:18], tile(made, 6)[:, :9])
+    assert f"error per pixel {float((x - made).square().mean()):.4f}" in ax.get_title(loc="left")
     plt.close("all")
 
 
@@ -135,8 +133,7 @@ def test_samples_are_10_rows_of_10_draws_and_the_same_in_every_epoch():
 def test_any_model_can_be_drawn(n_reals, n_bits, shape):
     model, images = tiny_model(n_reals, n_bits, shape=shape), tiny_images(40, shape=shape)
     x = images.first(7).floats()
-    for figure in (plot_pairs(x, model.reconstruct(x), ""), plot_samples(model, ""), plot_sweep(model, images, ""),
-                   plot_classes(model, images, "")):
+    for figure in (plot_pairs(x, model.reconstruct(x), ""), plot_samples(model, ""), plot_sweep(model, images, "")):
         assert Image.open(io.BytesIO(figure_png(figure))).size[0] > 100
     assert not plt.get_fignums()
 
@@ -150,18 +147,6 @@ def test_the_sweep_runs_over_the_datas_own_quantiles_and_prints_its_values():
     for row, (low, high) in enumerate(ends.T.tolist()):
         assert (captions[11 * row], captions[11 * row + 10]) == (f"{low:+.2f}", f"{high:+.2f}")
     assert captions[22:] == ["off", "on", "off", "on", "off", "on", "off", "on", "off", "on", ""] * 3
-    plt.close("all")
-
-
-@torch.inference_mode()
-def test_each_class_is_shown_by_an_image_of_its_own_above_its_reconstruction():
-    images, model = tiny_images(), tiny_model()
-    ax = plot_classes(model, ImageSet("named", images.images, images.labels, ("upper half", "lower")), "epoch 1")
-    assert [text.get_text() for text in ax.texts] == ["", "", "upper\nhalf", "lower"]
-    grid, x = ax.images[0].get_array(), images.first(2).floats()
-    np.testing.assert_array_equal(grid[:9], tile(x, 2)[:9])
-    row = grid.shape[0] // 2
-    np.testing.assert_allclose(grid[row : row + 9].astype(int), tile(model.reconstruct(x), 2)[:9], atol=1)
     plt.close("all")
 
 
@@ -246,8 +231,8 @@ def test_curves_of_a_run_without_bits_or_with_nothing_yet_are_drawn():
 def test_a_damaged_line_and_one_of_an_older_run_leave_the_page_whole(run, tmp_path):
     folder = shutil.copytree(run[0], tmp_path / "old")
     with (folder / "metrics.jsonl").open("a") as file:
-        file.write('{"epoch": 5, "kl_z": 1.0, "kl_of_real/0": 0.5, "test/kl_z": 1.5}\n{"epoch": 6, "kl_')
-    assert read_metrics(folder / "metrics.jsonl")[-1] == {"epoch": 5, "kl_z": 1.0}
+        file.write('{"epoch": 5, "step": 20, "kl_z": 1.0, "kl_of_real/0": 0.5, "test/kl_z": 1.5}\n{"epoch": 6, "kl_')
+    assert read_metrics(folder / "metrics.jsonl")[-1] == {"epoch": 5, "step": 20, "kl_z": 1.0}
     assert "5 of 4" in write_page(folder).read_text()
 
 
@@ -297,33 +282,3 @@ def test_tensorboard_holds_pictures_terms_capacity_and_the_kl_of_each_latent(tmp
     assert [event.value for event in events.Scalars("weights/capacity_z")][::5] == pytest.approx([0, 2 / 3, 4 / 3, 2])
     assert {"weights/beta_z", "epoch/kl_of_real/0", "epoch/information_of_bit/2", "epoch/test/neg_elbo",
             "terms/reconstruction"} <= set(events.Tags()["scalars"])
-
-
-def test_wandb_as_a_stand_in_sees_it_is_offline_and_copies_what_tensorboard_is_told(tmp_path, monkeypatch):
-    begun = []
-    monkeypatch.setitem(sys.modules, "wandb", types.SimpleNamespace(init=lambda **settings: begun.append(settings)))
-    monkeypatch.delenv("WANDB_MODE", raising=False)
-    track("wandb", tmp_path, tiny_config(epochs=1))
-    assert begun[0]["mode"] == "offline"
-    assert begun[0]["sync_tensorboard"] is True
-    assert begun[0]["config"]["train"]["epochs"] == 1
-
-
-def test_the_real_wandb_writes_a_run_offline(tmp_path, monkeypatch):
-    pytest.importorskip("wandb", reason="the optional package wandb is not installed")
-    monkeypatch.setenv("WANDB_SILENT", "true")
-    monkeypatch.delenv("WANDB_MODE", raising=False)
-    track("wandb", tmp_path, tiny_config(epochs=1))
-    train(tiny_config(epochs=1), images=tiny_images(), callbacks=[TensorBoard(tmp_path / "tb")])
-    assert list(tmp_path.glob("wandb/offline-run-*/*.wandb"))
-
-
-def test_asking_for_wandb_without_its_package_is_one_clear_error(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(ConfigError, match="needs its package: pip install wandb"):
-        track("wandb", tmp_path, tiny_config())
-
-
-def test_an_unknown_tracker_names_those_there_are(tmp_path):
-    with pytest.raises(ConfigError, match=r"--track neptune: no such tracker; there is wandb .*ended"):
-        track("neptune", tmp_path, tiny_config())

@@ -295,7 +295,7 @@ def test_the_clock_decides_between_bf16_and_fp32_and_a_resumed_run_keeps_its_cho
     config = tiny_run(epochs=200, precision="auto")
     seconds = {"fp32": 2.0, "bf16": 1.0}
     monkeypatch.setattr("mrvae_lib.training.run.multiplies_bf16", lambda device: True)
-    monkeypatch.setattr("mrvae_lib.training.run.seconds_per_step", lambda step, device: seconds)
+    monkeypatch.setattr("mrvae_lib.training.run.seconds_per_step", lambda step: seconds)
     assert start(config, images=tiny_images()).bf16
     train(config, tmp_path / "fast", images=tiny_images(), callbacks=[StopAfter(3)])
     seconds["bf16"] = 3.0

@@ -1,10 +1,9 @@
 """What a run shows of itself: pictures after chosen epochs, in its folder and in TensorBoard.
 
     pictures/real.png                    the test images that are shown, once
-    pictures/reconstructions/0001.png    originals on the left, reconstructions on the right
+    pictures/reconstructions/0001.png    originals, each with its reconstruction on its right
     pictures/sweep/0001.png              each real over the data's own range, each bit off and on
     pictures/samples/0001.png            draws from the prior, the same draws every epoch
-    pictures/classes/0001.png            one original and its reconstruction per label, where there are labels
     pictures/history/0001.png            one row of reconstructions, pixel by pixel; 0000.png holds the originals
     pictures/history.png                 these rows below each other
     pictures/scatter.png                 the means of all test images, after the last epoch
@@ -17,11 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
 from PIL import Image
 from torch import Tensor
 
@@ -45,7 +42,6 @@ N_MEASURED = 1000
 MAX_SCATTERED = 10_000
 MAX_SWEPT = 16
 """The reals that tell most."""
-MAX_CLASSES = 20
 
 
 def picture_epochs(train: TrainConfig) -> frozenset[int]:
@@ -65,8 +61,6 @@ class EpochPictures(Callback):
 
     def __init__(self, folder: Path, images: ImageSet, trackers: Sequence[TensorBoard] = ()) -> None:
         self.folder, self.images, self.trackers = folder, images, trackers
-        self.epochs: frozenset[int] = frozenset()
-        self.x = torch.empty(0)
 
     def on_start(self, run: Run) -> None:
         self.epochs = picture_epochs(run.config.train)
@@ -81,13 +75,11 @@ class EpochPictures(Callback):
         if run.epoch not in self.epochs:
             return
         when, made = f"epoch {run.epoch}", run.model.reconstruct(self.x)
-        drawn: dict[str, Axes | FigureBase] = {
+        drawn = {
             "reconstructions": plot_pairs(self.x, made, when),
             "samples": plot_samples(run.model, when),
             "sweep": plot_sweep(run.model, self.images.first(N_MEASURED).to(run.device), when),
         }
-        if self.images.labels is not None:
-            drawn["classes"] = plot_classes(run.model, self.images, when)
         for name, figure in drawn.items():
             self._write(f"{name}/{run.epoch:04}", figure, run.step)
         self._write_row(run.epoch, made)
@@ -110,22 +102,18 @@ class EpochPictures(Callback):
         row = tile(pictures[:N_HISTORY], N_HISTORY, gap=0)
         atomic_write(self.folder / "history" / f"{epoch:04}.png", png_bytes(row))
 
-    def _write(self, name: str, figure: Axes | FigureBase, step: int) -> None:
+    def _write(self, name: str, figure: Axes, step: int) -> None:
         content = figure_png(figure)
         atomic_write(self.folder / f"{name}.png", content)
         for tracker in self.trackers:
             tracker.image(name.split("/")[0], np.asarray(Image.open(io.BytesIO(content)).convert("RGB")), step)
 
 
-def plot_pairs(x: Tensor, made: Tensor, when: str) -> FigureBase:
-    """Originals on the left, reconstructions on the right, and how far apart they are; both (n, C, H, W)."""
+def plot_pairs(x: Tensor, made: Tensor, when: str) -> Axes:
+    """Each original with its reconstruction on its right, and how far apart they are; both (n, C, H, W)."""
     error = float((x - made).square().mean())
-    titles = ("original", f"reconstruction, {when}, squared error per pixel {error:.4f}")
-    height = 4.6 * x.shape[2] / x.shape[3] * -(-len(x) // PAIRS_ACROSS) / PAIRS_ACROSS
-    figure, axes = plt.subplots(1, 2, figsize=(9.6, height + 0.4), layout="constrained")
-    for ax, pictures, title in zip(axes, (x, made), titles, strict=True):
-        show_pictures(pictures, PAIRS_ACROSS, ax, title=title)
-    return figure
+    return show_pictures(torch.stack([x, made], dim=1).flatten(0, 1), 2 * PAIRS_ACROSS,
+                         title=f"original, reconstruction; {when}, squared error per pixel {error:.4f}")
 
 
 def plot_samples(model: MRVAE, when: str) -> Axes:
@@ -135,17 +123,6 @@ def plot_samples(model: MRVAE, when: str) -> Axes:
     b = torch.randint(0, 2, (N_SAMPLES, model.n_bits), generator=generator).float()
     return show_pictures(model.decode(z.to(device), b.to(device)), SAMPLES_ACROSS,
                          title=f"samples from the prior, {when}")
-
-
-def plot_classes(model: MRVAE, images: ImageSet, when: str) -> Axes:
-    """The first image of each label above its reconstruction."""
-    assert images.labels is not None
-    labels = images.labels.unique().tolist()[:MAX_CLASSES]
-    x = images.floats(torch.tensor([int((images.labels == label).nonzero()[0]) for label in labels]))
-    made = model.reconstruct(x.to(next(model.parameters()).device)).cpu()
-    names = [images.label_names[label].replace(" ", "\n") if images.label_names else str(label) for label in labels]
-    return show_pictures(torch.cat([x, made]), len(labels), title=f"one of each class, {when}",
-                         row_names=["original", "reconstr."], captions=[""] * len(labels) + names)
 
 
 def plot_sweep(model: MRVAE, images: ImageSet, when: str) -> Axes:

@@ -139,12 +139,13 @@ def kmeans_codes(train: Tensor, test: Tensor, *, n_clusters: int, seed: int = 0)
     """
     from sklearn.cluster import MiniBatchKMeans
     from sklearn.decomposition import PCA
+    from sklearn.pipeline import make_pipeline
 
     known, asked = (images.flatten(1).float().div(255).numpy() for images in (train, test))
-    pca = PCA(n_components=min(50, *known.shape), svd_solver="randomized", random_state=seed).fit(known)
-    known, asked = pca.transform(known), pca.transform(asked)
-    kmeans = MiniBatchKMeans(min(n_clusters, len(known)), n_init=3, batch_size=1024, random_state=seed).fit(known)
-    return torch.from_numpy(kmeans.predict(known)).long(), torch.from_numpy(kmeans.predict(asked)).long()
+    pca = PCA(n_components=min(50, *known.shape), svd_solver="randomized", random_state=seed)
+    kmeans = MiniBatchKMeans(min(n_clusters, len(known)), n_init=3, batch_size=1024, random_state=seed)
+    model = make_pipeline(pca, kmeans).fit(known)
+    return torch.from_numpy(model.predict(known)).long(), torch.from_numpy(model.predict(asked)).long()
 
 
 def _codes_read(model: MRVAE, codes: Posterior) -> float:

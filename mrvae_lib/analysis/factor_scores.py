@@ -22,15 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from mrvae_lib.analysis.metric_result import (
-    Array,
-    MetricResult,
-    checked,
-    information_matrix,
-    mean_result,
-    numbered,
-    train_and_test,
-)
+from mrvae_lib.analysis.scoring import Array, MetricResult, checked, information_matrix, numbered, train_and_test
 
 GROUP = 64
 """Images per vote, or pairs of images per difference."""
@@ -153,7 +145,7 @@ def beta_vae_score(codes: Array, factors: Array, *, categorical: Collection[int]
     test, labels = features(n_test)
     said = model.predict(test)
     per_factor = recall_score(labels, said, labels=range(n_factors), average=None, zero_division=0)
-    return mean_result("beta-VAE score", said == labels, {"n_train": n_train, "n_test": n_test, "seed": seed},
+    return MetricResult.of_mean("beta-VAE score", said == labels, {"n_train": n_train, "n_test": n_test, "seed": seed},
                        per_factor.tolist())
 
 
@@ -365,7 +357,8 @@ def dci_of_importances(name: str, importance: Array, right: Array, settings: dic
     return [
         MetricResult(f"{name} disentanglement", float(scores[0]), settings, matrix=matrix),
         MetricResult(f"{name} completeness", float(scores[1]), settings, None, complete.tolist(), matrix),
-        mean_result(f"{name} informativeness", right.mean(axis=1), settings, right.mean(axis=0).tolist(), matrix),
+        MetricResult.of_mean(f"{name} informativeness", right.mean(axis=1), settings, right.mean(axis=0).tolist(),
+                             matrix),
     ]
 
 

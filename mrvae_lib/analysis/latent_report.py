@@ -13,9 +13,8 @@ from torch import Tensor
 
 from mrvae_lib.analysis.evaluation import encode_set, evaluate, scored_part
 from mrvae_lib.analysis.factor_scores import factor_scores
-from mrvae_lib.analysis.image_measures import targets
-from mrvae_lib.analysis.metric_result import Array, MetricResult, equal_width_bins, information_matrix, numbered
-from mrvae_lib.analysis.probes import information_told, knn_accuracy
+from mrvae_lib.analysis.probes import information_told, knn_accuracy, targets
+from mrvae_lib.analysis.scoring import Array, MetricResult, equal_width_bins, information_matrix, numbered
 from mrvae_lib.data import ImageSet
 from mrvae_lib.model.codes import CodeTable
 from mrvae_lib.model.vae import MRVAE, Posterior
@@ -166,7 +165,7 @@ def told_of(codes: Posterior, asked: Mapping[str, Tensor]) -> dict[str, dict[str
     """What the hard code ("b") and a draw of z ("z") tell of each target, by name; nats on held-out images.
 
     Args:
-        asked: (N,) int64 each, by name, see `image_measures.targets`.
+        asked: (N,) int64 each, by name, see `probes.targets`.
     Returns:
         Without the kind of latent that the model does not have.
     """
@@ -196,7 +195,7 @@ def real_rows(codes: Posterior, asked: Mapping[str, Tensor]) -> list[RealRow]:
 
     Args:
         codes: the posterior of N images.
-        asked: (N,) int64 each, by name, see `image_measures.targets`.
+        asked: (N,) int64 each, by name, see `probes.targets`.
 
     Source: the table of posterior variances of miyosuda/disentangled_vae, there of one image and named by eye.
     """

@@ -31,6 +31,12 @@ def tile(pictures: Tensor, columns: int, *, gap: int = 1) -> np.ndarray:
     return np.pad(pixels, ((0, gap), (0, gap), (0, 0)), constant_values=255)
 
 
+def as_picture(pixels: Tensor) -> np.ndarray:
+    """Pixels (C, H, W) in [0, 1] as a uint8 picture: (H, W) where C is 1, else (H, W, 3)."""
+    picture = pixels.mul(255).round().byte().permute(1, 2, 0).numpy()
+    return picture[:, :, 0] if picture.shape[2] == 1 else picture
+
+
 def enlarged(picture: np.ndarray, scale: int) -> np.ndarray:
     """A picture (H, W, ...) with each pixel a square of `scale` by `scale` pixels."""
     return picture.repeat(scale, axis=0).repeat(scale, axis=1)

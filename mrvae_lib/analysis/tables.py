@@ -12,7 +12,7 @@ from mrvae_lib.data import ImageSet
 
 if TYPE_CHECKING:  # training prints scores and need not wait for scikit-learn
     from mrvae_lib.analysis.latent_report import BitRow, Measurement, RealRow
-    from mrvae_lib.analysis.metric_result import MetricResult
+    from mrvae_lib.analysis.scoring import MetricResult
 
 Row = tuple[str, ...]
 

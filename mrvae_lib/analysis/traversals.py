@@ -43,10 +43,6 @@ def traverse(model: MRVAE, z: Tensor, b: Tensor, *, real: int | None = None, bit
     else:
         moved = all_codes(model.n_bits) if bit is None else torch.tensor([0.0, 1.0])
     zs, bs = (x.unsqueeze(-2).repeat_interleave(len(moved), dim=-2) for x in (z, b))
-    if real is not None:
-        zs[..., real] = moved.to(z.device)
-    elif bit is not None:
-        bs[..., bit] = moved.to(b.device)
-    else:
-        bs[...] = moved.to(b.device)
+    moving = zs[..., real] if real is not None else bs if bit is None else bs[..., bit]
+    moving[...] = moved.to(z.device)
     return model.decode(zs.flatten(0, -2), bs.flatten(0, -2)).unflatten(0, zs.shape[:-1])

@@ -16,7 +16,7 @@ from mrvae_lib.cli.app import Run, command_line, named_argument, out_option, pri
 from mrvae_lib.config import RunConfig, Schedule, dump_config, load_config, preset_names
 from mrvae_lib.dialects.beta import CONVENTIONS, beta_norm
 from mrvae_lib.dialects.ini import IniFile, example_names, is_ini
-from mrvae_lib.errors import CheckpointError, ConfigError, DataError
+from mrvae_lib.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
     from mrvae_lib.model.vae import MRVAE
@@ -53,19 +53,14 @@ def traverse(
     out: Annotated[Path | None, out_option("Where the pictures go; the run's folder if left out.")] = None,
     start: Annotated[int, typer.Option(min=0, help="Which of the model's examples to start from.")] = 0,
 ) -> None:
-    """Draw what each latent does: sweeps, flips, every code, an animation per real, reconstructions."""
-    from mrvae_lib.analysis.run_report import write_more_traversals, write_reconstructions, write_traversals
-    from mrvae_lib.data import load_dataset
+    """Draw what each latent does: sweeps, flips, every code, an animation per real."""
+    from mrvae_lib.analysis.run_report import write_more_traversals, write_traversals
 
     model = _finished_model(run)
     folder = out or (Path(run) if Path(run).is_dir() else Path())
     folder.mkdir(parents=True, exist_ok=True)
-    paths = write_traversals(model, folder) + write_more_traversals(model, folder, start=start)
-    try:
-        images = load_dataset(model.card["run"]["data"]["name"], "test")
-        paths.append(write_reconstructions(model, images, folder / "reconstructions.png"))
-    except DataError as error:
-        print_line(f"no reconstructions.png: {error}")
+    paths = write_traversals(model, folder, start=start)
+    paths += write_more_traversals(model, folder, start=start)
     for path in paths:
         print_line(str(path))
 

@@ -27,7 +27,6 @@ def train(
     quick: Quick = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "",
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "",
-    track: Annotated[list[str] | None, typer.Option(metavar="SERVICE", help="Track it elsewhere too: wandb.")] = None,
 ) -> None:
     """Train a model, or go on with a run that was stopped; then score it and draw its pictures."""
     from mrvae_lib.analysis.epoch_pictures import EpochPictures
@@ -43,8 +42,6 @@ def train(
     overrides = [*(settings or []), *(f"{key}={value}" for key, value in flags.items() if value)]
     config, folder = _config_and_folder(source, ini, variation, out, quick, overrides)
     images, test = load_dataset(config.data.name, "train"), load_dataset(config.data.name, "test")
-    for service in track or []:
-        callbacks.track(service, folder, config)
     tensorboard = callbacks.TensorBoard(folder / "tensorboard")
     model = train_model(config, folder, images=images, callbacks=[
         callbacks.ProgressBar(), callbacks.HeldOut(test), callbacks.JsonLines(folder / "metrics.jsonl"), tensorboard,

@@ -8,7 +8,6 @@ from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
-from torch import Tensor
 
 from mrvae_lib.analysis.pictures import data_uri, png_bytes
 
@@ -16,12 +15,6 @@ BLUE = "#0072B2"
 """Reals."""
 DARK_ORANGE = "#B84E00"
 """Bits, and what went wrong. Both are dark enough to carry white text, and distinct to colour-blind readers."""
-
-
-def as_picture(pixels: Tensor) -> np.ndarray:
-    """Pixels (C, H, W) in [0, 1] as a uint8 picture: (H, W) where C is 1, else (H, W, 3)."""
-    picture = pixels.mul(255).round().byte().permute(1, 2, 0).numpy()
-    return picture[:, :, 0] if picture.shape[2] == 1 else picture
 
 
 def inline_image(picture: np.ndarray, *, alt: str, width: str) -> str:

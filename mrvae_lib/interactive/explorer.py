@@ -13,18 +13,16 @@ from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
-import numpy as np
 import torch
 from IPython.display import HTML
 
-from mrvae_lib.analysis.pictures import data_uri, enlarged, png_bytes
+from mrvae_lib.analysis.pictures import data_uri, enlarged, png_bytes, tile
 from mrvae_lib.analysis.traversals import sweep_values
 from mrvae_lib.data import ImageSet
 from mrvae_lib.interactive import explorer_state as views
 from mrvae_lib.interactive import explorer_widgets as parts
 from mrvae_lib.interactive.display import BLUE, error_text, widget_or_picture, wrapped
 from mrvae_lib.interactive.explorer_state import ExplorerState
-from mrvae_lib.interactive.guided_views import guided_views
 from mrvae_lib.interactive.html_export import page_html
 from mrvae_lib.model.vae import MRVAE
 
@@ -57,7 +55,7 @@ class LatentExplorer:
         self.picture, self.caption = self.decoded.picture, self.decoded.caption
         self.message, self.links = widgets.HTML(), widgets.HTML()
         self.walk = parts.ExampleWalk(self.content, self.go_to)
-        self._guided = guided_views(model, self.content)
+        self._guided = views.guided_views(model, self.content)
         self.views = parts.choice("show", "what changes what?", list(self._guided), self.show_view, width="230px")
 
         bits, reals = self.content.bits, self.content.reals
@@ -227,8 +225,7 @@ class CompareExplorer:
             explorer.go_to(example)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        pictures = [views.decode_state(explorer.model, explorer.state) for explorer in self.explorers.values()]
-        gap = np.full_like(pictures[0][:, :2], 255)
-        row = np.concatenate([part for picture in pictures for part in (picture, gap)][:-1], axis=1)
+        pictures = [views.decode_states(explorer.model, [explorer.state]) for explorer in self.explorers.values()]
+        row = tile(torch.cat(pictures), len(pictures))
         codes = ", ".join(f"{name} {explorer.state.code or '-'}" for name, explorer in self.explorers.items())
         return widget_or_picture(self.panel, png_bytes(enlarged(row, 4)), f"CompareExplorer({codes})")

@@ -1,29 +1,23 @@
-"""What the explorer shows, as plain values, and how they become a picture. No widgets here."""
+"""What the explorer shows, as plain values: how they become a picture, and named views. No widgets here."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import product
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mrvae_lib.analysis.evaluation import (
-    bit_swaps,
-    encode_set,
-    encoded_examples,
-    factors_of_reals,
-    informative_reals,
-    labels_of_codes,
-)
+from mrvae_lib.analysis import evaluation
+from mrvae_lib.analysis.pictures import as_picture
 from mrvae_lib.analysis.traversals import SWEEP, sweep_values
 from mrvae_lib.config import MAX_TABLE_BITS
 from mrvae_lib.data import ImageSet
-from mrvae_lib.interactive.display import as_picture
 from mrvae_lib.model.codes import CodeTable
 from mrvae_lib.model.vae import MRVAE
 
@@ -129,8 +123,6 @@ class ExplorerContent:
     bits: tuple[Label, ...]
     class_of_code: dict[str, str]
     """The commonest class of each code, as far as the starts tell; by `ExplorerState.code`."""
-    kl_of_real: Sequence[float]
-    """(D,) nats; empty where unknown."""
 
 
 def explorer_content(model: MRVAE, images: ImageSet | None = None) -> ExplorerContent:
@@ -141,30 +133,29 @@ def explorer_content(model: MRVAE, images: ImageSet | None = None) -> ExplorerCo
     known, scores = model.card, dict(model.card.get("scores", {}))
     examples = model.examples or {"mu": torch.zeros(1, model.n_reals), "bits": torch.zeros(1, model.n_bits)}
     if images is not None:
-        known, examples = vars(images), encoded_examples(model, images)
+        known, examples = vars(images), evaluation.encoded_examples(model, images)
         if not scores:
-            codes = encode_set(model, images.first(N_MEASURED))
+            codes = evaluation.encode_set(model, images.first(N_MEASURED))
             scores["kl_of_real"] = codes.kl_reals().mean(dim=0).tolist()
             if model.n_bits <= MAX_TABLE_BITS:
                 scores["information_of_bit"] = CodeTable.from_logits(codes.bit_logits).bit_information.tolist()
     mu, bits, labels = examples["mu"].float(), examples["bits"].float(), examples.get("label", torch.empty(0)).int()
     names = known.get("label_names") or [str(label) for label in range(1 + max(labels.tolist(), default=-1))]
-    counts = labels_of_codes(bits, labels) if len(labels) else {}
+    counts = evaluation.labels_of_codes(bits, labels) if len(labels) else {}
     factors = [""] * model.n_reals
     if "factors" in examples:
-        factors = factors_of_reals(mu, examples["factors"], known["factor_names"])
-    swaps = [[(names[off], names[on]) for off, on in bit_swaps(counts, model.n_bits, k)] for k in range(model.n_bits)]
+        factors = evaluation.factors_of_reals(mu, examples["factors"], known["factor_names"])
+    swaps = [evaluation.bit_swaps(counts, model.n_bits, k) for k in range(model.n_bits)]
     kl_of_real = scores.get("kl_of_real", ())
     return ExplorerContent(
         starts=tuple(map(ExplorerState, mu.tolist(), bits.int().tolist(), range(len(mu)))),
         classes=tuple(names[label] for label in labels),
         reals={i: _label(f"z{i}", kl_of_real, i, factors[i])
-               for i in (informative_reals(kl_of_real) if kl_of_real else range(model.n_reals))},
-        bits=tuple(_label(f"b{k}", scores.get("information_of_bit"), k, _commonest(pairs))
+               for i in (evaluation.informative_reals(kl_of_real) if kl_of_real else range(model.n_reals))},
+        bits=tuple(_label(f"b{k}", scores.get("information_of_bit"), k, _commonest(pairs, names))
                    for k, pairs in enumerate(swaps)),
         class_of_code={format(code, f"0{model.n_bits}b"): names[count.most_common(1)[0][0]]
                        for code, count in counts.items() if model.n_bits},
-        kl_of_real=kl_of_real,
     )
 
 
@@ -172,7 +163,56 @@ def _label(name: str, nats: Sequence[float] | None, place: int, meaning: str) ->
     return tuple(filter(None, (name, f"{nats[place]:.2f} nats" if nats else "", meaning)))
 
 
-def _commonest(swaps: list[tuple[str, str]]) -> str:
+def _commonest(swaps: list[tuple[int, int]], names: Sequence[str]) -> str:
     """The commonest swap, and the next where names are short."""
-    n_shown = 2 if all(len(name) < 3 for pair in swaps for name in pair) else 1
-    return ", ".join(f"{off} ↔ {on}" for off, on in swaps[:n_shown])
+    n_shown = 2 if all(len(names[label]) < 3 for pair in swaps for label in pair) else 1
+    return ", ".join(f"{names[off]} ↔ {names[on]}" for off, on in swaps[:n_shown])
+
+
+View = tuple[ExplorerState, str]
+"""A view and the sentence that it proves."""
+
+
+def guided_views(model: MRVAE, content: ExplorerContent) -> dict[str, Callable[[ExplorerState], View]]:
+    """What can be shown of a model, by name: from the view it starts from, a view and the sentence that it proves."""
+    shared_code = len({start.b for start in content.starts}) < len(content.starts)
+    views = [("same hand, another code", other_code, model.n_bits > 0),
+             ("same code, another hand", other_hand, model.n_bits > 0 and shared_code),
+             ("one real, end to end", strongest_real, model.n_reals > 0),
+             ("all reals at 0", all_at_zero, model.n_reals > 0)]
+    return {name: partial(make, model, content) for name, make, possible in views if possible}
+
+
+def other_code(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> View:
+    """The one bit whose flip changes the picture most."""
+    flips = [start.with_bit(k, 1 - bit) for k, bit in enumerate(start.b)]
+    state = max(flips, key=lambda flip: change(model, start, flip).mean())
+    return state, f"Only b{flips.index(state)} was flipped, from {start.code} to {state.code}; every real stays."
+
+
+def other_hand(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> View:
+    """The reals of the example with the same code whose picture differs most."""
+    alike = [replace(start, z=view.z) for view in content.starts if view.b == start.b and view.z != start.z]
+    if not alike:
+        return start, f"No other example has the code {start.code}; walk to one that shares its code."
+    state = max(alike, key=lambda view: change(model, start, view).mean())
+    return state, (f"Both have the code {start.code}; the reals alone move a pixel by "
+                   f"{change(model, start, state).mean():.0f} of 255 on average.")
+
+
+def strongest_real(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> View:
+    """The most informative real at the end of its sweep that is further away."""
+    i = next(iter(content.reals), 0)
+    state = start.with_real(i, SWEEP[0] if start.z[i] > 0 else SWEEP[1])
+    return state, f"Only z{i} went from {start.z[i]:+.1f} to {state.z[i]:+.1f}; every other real and every bit stays."
+
+
+def all_at_zero(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> View:
+    """What is left when the reals say nothing."""
+    state = replace(start, z=(0.0,) * model.n_reals)
+    return state, "All reals are at 0, the middle of the prior: this is what is left when they say nothing."
+
+
+def change(model: MRVAE, one: ExplorerState, other: ExplorerState) -> np.ndarray:
+    """How much each pixel differs between two views, 0 to 255."""
+    return np.abs(decode_state(model, one).astype(int) - decode_state(model, other))

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from mrvae_lib.analysis.pictures import enlarged, png_bytes, tile
+from mrvae_lib.analysis.pictures import as_picture, enlarged, png_bytes, tile
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.interactive import explorer_state as views
-from mrvae_lib.interactive.display import BLUE, DARK_ORANGE, as_picture, inline_image
+from mrvae_lib.interactive.display import BLUE, DARK_ORANGE, inline_image
 from mrvae_lib.interactive.explorer_state import ExplorerContent, ExplorerState, Label
 from mrvae_lib.model.vae import MRVAE
 

@@ -1,15 +1,15 @@
-"""One self-contained page: the decoder in plain JavaScript, sliders, bits, picture and codes. No kernel, no network."""
+"""One self-contained page: decoder in plain JavaScript, sliders, bits, picture, codes, card. No kernel, no network."""
 
 from __future__ import annotations
 
 import base64
 import html
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
+from string import Template
 from typing import Any
 from urllib.parse import quote
 
@@ -17,11 +17,12 @@ import numpy as np
 from torch import Tensor, nn
 
 from mrvae_lib.analysis.pictures import data_uri, png_bytes, tile
+from mrvae_lib.analysis.tables import score_rows
 from mrvae_lib.analysis.traversals import SWEEP
+from mrvae_lib.data import DATASETS
 from mrvae_lib.errors import ExportError
 from mrvae_lib.interactive import explorer_state as views
 from mrvae_lib.interactive.explorer_state import ExplorerContent, ExplorerState
-from mrvae_lib.interactive.model_card import card_rows, one_line_summary
 from mrvae_lib.model.frame import POSE_HALF_WIDTH, POSE_REALS, POSE_SHIFT, POSE_SIZE, POSE_STRETCH, PosedDecoder
 from mrvae_lib.model.networks import ConvDecoder
 from mrvae_lib.model.vae import MRVAE
@@ -31,6 +32,11 @@ N_STARTS = 12
 """Starting points with a picture of their own; the others are there for a view that names them."""
 THUMBNAIL_COLUMNS = 4
 MAX_HALF = np.finfo(np.float16).max
+UNITS = {"rotation": "°", "shear": ""}
+"""Of the amounts in T; the others are shares, shown in per cent."""
+FRAMES = {"upright": "the bits do not see place, size and slant",
+          "round": "the bits do not see place, size and stretch"}
+POSED = "z0 to z4 place what the other latents draw: across, down, size and two ways to stretch"
 
 
 def export_html(model: MRVAE, path: str | Path, *, title: str = "MR-VAE",
@@ -95,6 +101,44 @@ def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent |
     return _filled("page.html", title=html.escape(title), page=json.dumps(page).replace("<", "\\u003c"))
 
 
+def card_rows(model: MRVAE) -> list[tuple[str, str]]:
+    """What the card tells, as (term, text), in the order a reader asks; a model without a card tells its size."""
+    config, card, scores = model.config, model.card, model.card.get("scores", {})
+    data, objective = card.get("data"), card.get("run", {}).get("objective", {})
+    hidden = f", hidden {', '.join(map(str, config.hidden))}" if config.network in ("mlp", "conv") else ""
+    licence = f"; {DATASETS[data].licence}" if data in DATASETS and DATASETS[data].licence else ""
+    rows = {
+        "Model": f"{config.n_reals} reals and {config.n_bits} bits; {config.network} network{hidden}; "
+                 f"{config.likelihood} likelihood",
+        "Data": data and f"{data}, used without labels{licence}",
+        "Frame": "; ".join(filter(None, (FRAMES.get(config.frame), POSED if config.posed else ""))),
+        "T, what the code should survive":
+            objective.get("lambda_consistency") and pose_text(objective.get("pose", {})),
+        "Trained with": card.get("command"),
+        "Scored on": scores and f"{scores['n_images']:,} test images",
+    }
+    rows |= {name: f"{value} {note}" for name, value, note in (score_rows(scores) if scores else ())}
+    return [(term, text) for term, text in rows.items() if text]
+
+
+def one_line_summary(model: MRVAE) -> str:
+    """What a gallery says of a model: its size, its data and its best-known score."""
+    scores, data = model.card.get("scores", {}), model.card.get("data")
+    facts = [f"{model.n_bits} bits and {model.n_reals} reals", data and f"trained on {data} without labels"]
+    if scores.get("code_accuracy") is not None:
+        facts.append(f"the code is right about {100 * scores['code_accuracy']:.1f} % of {scores['n_images']:,} images")
+    elif scores:
+        facts.append(f"−ELBO {scores['neg_elbo']:.1f} nats per image")
+    return "; ".join(filter(None, facts)) + "."
+
+
+def pose_text(pose: dict[str, Any]) -> str:
+    """T in words: every amount that is not 0."""
+    amounts = [f"{name} {value:g}{UNITS[name]}" if name in UNITS else f"{name} {100 * value:g} %"
+               for name, value in pose.items() if value and name != "mirror"]
+    return ", ".join(amounts + (["mirror images"] if pose.get("mirror") else [])) or "nothing"
+
+
 def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
     """The decoder as a list of plain operations, and their numbers in the order the operations use them.
 
@@ -155,12 +199,8 @@ def _as_half(weights: list[np.ndarray]) -> np.ndarray:
 
 
 def _filled(template: str, **parts: str) -> str:
-    """A template of `web/` with each __NAME__ replaced by the part, or by the file, of that name.
-
-    One pass: what a part says is never looked into.
-    """
+    """A template of `web/` with each $name replaced by the part, or by the file, of that name."""
     web = resources.files("mrvae_lib") / "interactive" / "web"
-    files = {"style": "style.css", "decoder": "decoder.js", "script": "page.js"}
-    parts |= {name: (web / file).read_text(encoding="utf-8") for name, file in files.items()}
-    text = (web / template).read_text(encoding="utf-8")
-    return re.sub(r"__([A-Z]+)__", lambda match: parts[match[1].lower()], text)
+    for name, file in (("style", "style.css"), ("decoder", "decoder.js"), ("script", "page.js")):
+        parts[name] = (web / file).read_text(encoding="utf-8")
+    return Template((web / template).read_text(encoding="utf-8")).substitute(parts)

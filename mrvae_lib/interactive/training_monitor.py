@@ -42,17 +42,14 @@ class TrainingMonitor(Callback):
         """A row per epoch and per redraw, for `plot_metrics`: each term's mean over the steps since the row before."""
         self.metrics: dict[str, Any] = {}
         """Of the last epoch."""
-        self._sums: dict[str, Tensor] = {}
-        self._n_summed = 0
-        self._started_at = self._next_at = 0.0
-        self._display: Any = None
 
     def on_start(self, run: Run) -> None:
         self.run, self.rows, self.metrics = run, [], {}
-        self._sums, self._n_summed = {}, 0
+        self._sums: dict[str, Tensor] = {}
+        self._n_summed = 0
         self._started_at = time.monotonic()
         self._next_at = self._started_at + self.every
-        self._display = display(self, display_id=True) if in_notebook() else None
+        self._display: Any = display(self, display_id=True) if in_notebook() else None
 
     def on_step(self, run: Run, terms: Terms, weights: Mapping[str, float]) -> None:
         for name, value in terms.values.items():

@@ -50,14 +50,8 @@ def sample_bits(bit_logits: Tensor, generator: torch.Generator | None = None) ->
     return torch.bernoulli(torch.sigmoid(bit_logits.detach()), generator=generator)
 
 
-def expected_loss(
-    loss: CodeLoss,
-    bit_logits: Tensor,
-    *,
-    estimator: Estimator,
-    temperature: float = 2 / 3,
-    generator: torch.Generator | None = None,
-) -> Tensor:
+def expected_loss(loss: CodeLoss, bit_logits: Tensor, *, estimator: Estimator, temperature: float = 2 / 3,
+                  generator: torch.Generator | None = None) -> Tensor:
     """An estimate of E_q(b|x)[loss(b)] per image, whose gradient reaches the bits' logits.
 
     | estimator | decoder passes | gradient |

@@ -27,14 +27,10 @@ LAYERS = {
     "view": (r"([1-9]\d*x[1-9]\d*x[1-9]\d*)", "view CxHxW, as in view 32x4x4"),
     "fit": (_SIZE, "fit SIDE or fit HxW, which pads with zeros or crops, as in fit 32"),
     "resize": (_SIZE, "resize SIDE or resize HxW, which interpolates, as in resize 64"),
-    "meanpool": ("", "meanpool, which averages each channel"),
-    "batchnorm": ("", "batchnorm"),
-    "relu": ("", "relu"),
     "leaky": (r"(\d+(?:\.\d+)?)", "leaky SLOPE, as in leaky 0.05"),
-    "selu": ("", "selu"),
-    "tanh": ("", "tanh"),
+    **{name: ("", f"{name}, and nothing more") for name in ("meanpool", "batchnorm", "relu", "selu", "tanh")},
 }
-"""Every kind of layer: the pattern of what follows its name, and how it is written."""
+"""Every kind of layer: the pattern of what follows its name, and how it is written; `meanpool` is the mean of a map."""
 
 
 def layered_encoder(lines: Sequence[str], image_shape: Shape, n_stats: int) -> nn.Sequential:
@@ -154,13 +150,13 @@ def _convolution(kind: str, parts: tuple[str | None, ...], shape: Shape) -> tupl
     sides = zip(shape[1:] or (1, 1), kernel, stride, padding, extra, strict=True)
     if kind == "conv":
         new = tuple((n + 2 * p - k) // s + 1 for n, k, s, p, _ in sides)
+        layer: nn.Module = nn.Conv2d(shape[0], channels, kernel, stride, padding)
     else:
         new = tuple((n - 1) * s - 2 * p + k + e for n, k, s, p, e in sides)
+        layer = nn.ConvTranspose2d(shape[0], channels, kernel, stride, padding, extra)
     if min(new) < 1:
         raise ValueError(f"reaches {as_text((channels, *new))} from {as_text(shape)}")
-    if kind == "conv":
-        return [*unflatten, nn.Conv2d(shape[0], channels, kernel, stride, padding)], (channels, *new)
-    return [*unflatten, nn.ConvTranspose2d(shape[0], channels, kernel, stride, padding, extra)], (channels, *new)
+    return [*unflatten, layer], (channels, *new)
 
 
 def _pair(text: str | None) -> tuple[int, int]:

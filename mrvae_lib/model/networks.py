@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch.nn.functional as F
@@ -73,11 +74,11 @@ class ConvEncoder(nn.Module):
 
     def __init__(self, image_shape: ImageShape, n_stats: int, hidden: tuple[int, ...]) -> None:
         super().__init__()
-        plan = _ConvPlan(image_shape, hidden)
-        self.padding = plan.padding
-        maps = [(nn.Conv2d(a, b, kernel_size=4, stride=2, padding=1), nn.ReLU()) for a, b in pairwise(plan.channels)]
-        self.maps = nn.Sequential(*[layer for pair in maps for layer in pair], nn.Flatten())
-        self.dense = nn.Sequential(*_dense((plan.flat, plan.width, n_stats)))
+        channels, self.padding, smallest, width = _conv_plan(image_shape, hidden)
+        maps = [layer for a, b in pairwise(channels)
+                for layer in (nn.Conv2d(a, b, kernel_size=4, stride=2, padding=1), nn.ReLU())]
+        self.maps = nn.Sequential(*maps, nn.Flatten())
+        self.dense = nn.Sequential(*_dense((math.prod(smallest), width, n_stats)))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.dense(self.maps(F.pad(x, self.padding)))
@@ -88,39 +89,31 @@ class ConvDecoder(nn.Module):
 
     def __init__(self, image_shape: ImageShape, n_latents: int, hidden: tuple[int, ...]) -> None:
         super().__init__()
-        plan = _ConvPlan(image_shape, hidden)
-        self.padding = plan.padding
-        dense = _dense((n_latents, plan.width, plan.flat))
-        self.dense = nn.Sequential(*dense, nn.ReLU(), nn.Unflatten(1, plan.smallest))
-        layers: list[nn.Module] = []
-        for a, b in pairwise(reversed(plan.channels)):
-            layers += [nn.ConvTranspose2d(a, b, kernel_size=4, stride=2, padding=1), nn.ReLU()]
-        self.maps = nn.Sequential(*layers[:-1])
+        channels, self.padding, smallest, width = _conv_plan(image_shape, hidden)
+        dense = _dense((n_latents, width, math.prod(smallest)))
+        self.dense = nn.Sequential(*dense, nn.ReLU(), nn.Unflatten(1, smallest))
+        maps = [layer for a, b in pairwise(reversed(channels))
+                for layer in (nn.ConvTranspose2d(a, b, kernel_size=4, stride=2, padding=1), nn.ReLU())]
+        self.maps = nn.Sequential(*maps[:-1])
 
     def forward(self, latents: Tensor) -> Tensor:
         return F.pad(self.maps(self.dense(latents)), [-amount for amount in self.padding])
 
 
-class _ConvPlan:
-    """Channels, padding and sizes that the encoder and the decoder share."""
-
-    def __init__(self, image_shape: ImageShape, hidden: tuple[int, ...]) -> None:
-        if len(hidden) < 2:
-            raise ConfigError(f"model.hidden of a conv network must be [channels, ..., dense width], two or more, "
-                              f"got {list(hidden)}")
-        depth = math.ceil(math.log2(max(image_shape[1:]) / 4))
-        *widths, self.width = hidden
-        widths = (widths + widths[-1:] * depth)[:depth]
-        self.channels = (image_shape[0], *widths)
-        step = 2**depth
-        height, width = (math.ceil(side / step) * step for side in image_shape[1:])
-        self.padding = centred_padding(image_shape, height, width)
-        self.smallest = (widths[-1], height // step, width // step)
-        self.flat = math.prod(self.smallest)
+def _conv_plan(image_shape: ImageShape, hidden: tuple[int, ...]
+               ) -> tuple[list[int], tuple[int, int, int, int], ImageShape, int]:
+    """What encoder and decoder share: channels from the image on, padding, the smallest map, the dense width."""
+    if len(hidden) < 2:
+        raise ConfigError(f"model.hidden of a conv network must be [channels, ..., dense width], two or more, "
+                          f"got {list(hidden)}")
+    depth = math.ceil(math.log2(max(image_shape[1:]) / 4))
+    *widths, dense_width = hidden
+    channels = [image_shape[0], *(widths + widths[-1:] * depth)[:depth]]
+    step = 2**depth
+    height, width = (math.ceil(side / step) * step for side in image_shape[1:])
+    smallest = (channels[-1], height // step, width // step)
+    return channels, centred_padding(image_shape, height, width), smallest, dense_width
 
 
-def _dense(widths: tuple[int, ...]) -> list[nn.Module]:
-    layers: list[nn.Module] = []
-    for a, b in pairwise(widths):
-        layers += [nn.Linear(a, b), nn.ReLU()]
-    return layers[:-1]
+def _dense(widths: tuple[int, ...]) -> Sequence[nn.Module]:
+    return [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), nn.ReLU())][:-1]

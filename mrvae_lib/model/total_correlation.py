@@ -52,9 +52,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, n_reals: int, hidden: tuple[int, ...]) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        for a, b in pairwise((n_reals, *hidden)):
-            layers += [nn.Linear(a, b), nn.LeakyReLU(0.2)]
+        layers = [layer for a, b in pairwise((n_reals, *hidden)) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2))]
         self.layers = nn.Sequential(*layers, nn.Linear(hidden[-1], 1))
 
     def forward(self, z: Tensor) -> Tensor:

@@ -1,10 +1,8 @@
-"""Callbacks that write a run down: a progress bar, held-out losses, JSON lines, TensorBoard, Weights & Biases."""
+"""Callbacks that write a run down: a progress bar, held-out losses, JSON lines, TensorBoard."""
 
 from __future__ import annotations
 
-import importlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from mrvae_lib.config import RunConfig
 from mrvae_lib.data import ImageSet
-from mrvae_lib.errors import ConfigError
 from mrvae_lib.objective import Terms
 from mrvae_lib.training.checkpoints import atomic_write
 from mrvae_lib.training.loop import Callback
@@ -74,13 +70,28 @@ class JsonLines(Callback):
         self.path = path
 
     def on_start(self, run: Run) -> None:
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
-        kept = [line for line in lines if _step_of(line) <= run.step]
-        atomic_write(self.path, "".join(line + "\n" for line in kept))
+        kept = [row for row in read_metrics(self.path) if row["step"] <= run.step]
+        atomic_write(self.path, "".join(json.dumps(row) + "\n" for row in kept))
 
     def on_epoch(self, run: Run, metrics: dict[str, Any]) -> None:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(metrics) + "\n")
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The epochs in a `metrics.jsonl`, oldest first; none where there is no such file.
+
+    A damaged line is left out, as is a number that an older version wrote under a name such as `kl_of_real/0`.
+    """
+    rows = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(row, dict) and {"epoch", "step"} <= row.keys():
+            rows.append({key: value for key, value in row.items() if "/" not in key})
+    return rows
 
 
 class TensorBoard(Callback):
@@ -117,27 +128,6 @@ class TensorBoard(Callback):
             self.writer.add_scalar(name, value, step)
 
 
-def track(name: str, folder: Path, config: RunConfig) -> None:
-    """Copy what TensorBoard is told from now on to another service; call it before training.
-
-    Weights & Biases keeps a run offline unless WANDB_MODE says otherwise; `wandb sync` uploads it later.
-
-    Raises:
-        ConfigError: an unknown name, or its package is not installed.
-    """
-    if name != "wandb":
-        raise ConfigError(f"--track {name}: no such tracker; there is wandb (TensorBoard is always on; neptune ended "
-                          f"on 2026-03-05)")
-    try:
-        wandb = importlib.import_module("wandb")
-    except ImportError:
-        raise ConfigError("tracking with wandb needs its package: pip install wandb; without it, a run is in "
-                          "metrics.jsonl and TensorBoard all the same") from None
-    folder.mkdir(parents=True, exist_ok=True)
-    wandb.init(project="mrvae", name=folder.name, dir=str(folder), mode=os.environ.get("WANDB_MODE", "offline"),
-               config=config.model_dump(mode="json", exclude_none=True), sync_tensorboard=True)
-
-
 def _flat(values: Mapping[str, Any] | Sequence[float], prefix: str = "") -> Iterator[tuple[str, float]]:
     """Every number of nested tables and lists, with its path as TensorBoard groups them: `epoch/kl_of_real/0`."""
     for key, value in values.items() if isinstance(values, Mapping) else enumerate(values):
@@ -145,11 +135,3 @@ def _flat(values: Mapping[str, Any] | Sequence[float], prefix: str = "") -> Iter
             yield from _flat(value, f"{prefix}{key}/")
         else:
             yield f"{prefix}{key}", value
-
-
-def _step_of(line: str) -> float:
-    """The step a line was written at; a line cut short by a crash is one to drop."""
-    try:
-        return json.loads(line)["step"]
-    except (json.JSONDecodeError, KeyError, TypeError):
-        return float("inf")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import torch
+from torch.utils.benchmark import Timer
 
 from mrvae_lib.errors import ConfigError
 
 MEASURED_SECONDS = 0.6
-"""How long the two precisions are tried in all, beyond one step of each to warm up."""
+"""How long the two precisions are tried in all, beyond a few steps of each to warm up."""
 CLEARLY_FASTER = 0.97
 """bf16 is taken where its step lasts less than this share of the step in fp32, so that noise does not choose it."""
 
@@ -36,28 +36,16 @@ def multiplies_bf16(device: torch.device) -> bool:
     return False
 
 
-def seconds_per_step(step: Callable[[bool], None], device: torch.device) -> dict[str, float]:
-    """How long the forward and backward pass of a training step take in each precision, by the clock.
+def seconds_per_step(step: Callable[[bool], None]) -> dict[str, float]:
+    """How long the forward and backward pass of a training step take in each precision, by torch's benchmark timer.
 
     Args:
         step: runs one step, in bf16 if told so; it must leave the run as it was.
     Returns:
-        Seconds under `fp32` and `bf16`, the shortest of the steps tried.
+        Median seconds under `fp32` and `bf16`.
     """
-    seconds = {"fp32": float("inf"), "bf16": float("inf")}
-    for bf16 in (False, True):
-        step(bf16)  # the first step of each also prepares its kernels
-    end = time.perf_counter() + MEASURED_SECONDS
-    while time.perf_counter() < end:
-        for name in seconds:
-            _synchronise(device)
-            begin = time.perf_counter()
-            step(name == "bf16")
-            _synchronise(device)
-            seconds[name] = min(seconds[name], time.perf_counter() - begin)
-    return seconds
+    def median(bf16: bool) -> float:
+        timer = Timer("step(bf16)", globals={"step": step, "bf16": bf16}, num_threads=torch.get_num_threads())
+        return timer.blocked_autorange(min_run_time=MEASURED_SECONDS / 2).median
 
-
-def _synchronise(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    return {"fp32": median(False), "bf16": median(True)}

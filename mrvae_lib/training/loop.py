@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,8 @@ class Callback:
         """Called when the run is finished, stopped or failed."""
 
 
-def train(
-    config: RunConfig,
-    folder: str | Path | None = None,
-    *,
-    callbacks: Sequence[Callback] = (),
-    images: ImageSet | None = None,
-) -> MRVAE:
+def train(config: RunConfig, folder: str | Path | None = None, *, callbacks: Sequence[Callback] = (),
+          images: ImageSet | None = None) -> MRVAE:
     """Train a model; with a folder, leave checkpoints there and go on from the newest one.
 
     Ctrl-C, a notebook's interrupt, or a callback that calls `run.stop.set()` ends the run after the current step with a
@@ -166,10 +162,7 @@ def epoch_metrics(run: Run) -> dict[str, Any]:
 def batches_left(run: Run) -> Iterator[Tensor]:
     """The batches of the current epoch that have not been used. An epoch's order depends on seed and epoch only."""
     generator = torch.Generator().manual_seed(run.config.train.seed * 1_000_003 + run.epoch)
-    done = run.step % run.steps_per_epoch
-    for i, indices in enumerate(shuffled_batches(len(run.images), run.batch_size, generator)):
-        if i >= done:
-            yield indices
+    return islice(shuffled_batches(len(run.images), run.batch_size, generator), run.step % run.steps_per_epoch, None)
 
 
 @contextmanager

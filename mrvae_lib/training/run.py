@@ -202,7 +202,7 @@ def _faster_in_bf16(run: Run) -> bool:
             terms = loss_terms(model, x, objective, weights, generator=noise)
             total_loss(terms, weights).backward()
 
-    seconds = seconds_per_step(step, run.device)
+    seconds = seconds_per_step(step)
     return seconds["bf16"] < CLEARLY_FASTER * seconds["fp32"]
 
 

@@ -30,12 +30,10 @@ class MetricResult:
     matrix: Sequence[Sequence[float]] = ()
     """(D, F) what the score is computed from: mutual information, votes, accuracies or importances."""
 
-
-def mean_result(name: str, values: Array, settings: dict[str, Any], per_factor: Sequence[float] = (),
-                matrix: Sequence[Sequence[float]] = ()) -> MetricResult:
-    """The mean of a number per independent image or vote, (N,), with its standard error."""
-    return MetricResult(name, float(values.mean()), settings, float(values.std() / np.sqrt(len(values))), per_factor,
-                        matrix)
+    @classmethod
+    def of_mean(cls, name: str, values: Array, settings: dict[str, Any], *parts: Sequence[Any]) -> MetricResult:
+        """The mean of a number per independent image or vote, (N,), with its standard error; then the other fields."""
+        return cls(name, float(values.mean()), settings, float(values.std() / np.sqrt(len(values))), *parts)
 
 
 def checked(codes: Array, factors: Array) -> tuple[Array, Array]:
