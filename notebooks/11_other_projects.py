@@ -157,6 +157,9 @@ def mrvae(*arguments):
 shown = mrvae("presets", "xys-stacked")
 print(shown[shown.index("What beta means"):])
 
+# %% [markdown]
+# As predicted, 5000 / 16:
+
 # %% tags=["nbval-check-output"]
 print("5000 became 312.5:", "312.5" in shown[shown.index("What beta means"):])
 
@@ -250,10 +253,13 @@ print("B-VAE has the larger reconstruction:", b_vae[-1]["reconstruction"] > vae[
 
 # %% [markdown]
 # Had beta not reached the loss, the two runs would be equal to the last digit, because they have one seed. The library
-# draws curves from such lines, those of unseen images dashed. First the VAE, then the B-VAE:
+# draws curves from such lines, those of unseen images dashed. First the VAE:
 
 # %%
 _ = figures.plot_metrics(vae, ("loss", "what latents carry", "KL of each real")).suptitle("VAE: beta 1")
+
+# %% [markdown]
+# And the B-VAE, from the same file and the same seed:
 
 # %%
 _ = figures.plot_metrics(b_vae, ("loss", "what latents carry", "KL of each real")).suptitle("B-VAE: beta 8")
@@ -307,6 +313,9 @@ print({name: round(max(0.0, float(value)), 2) for name, value in zip(faces.facto
 
 # %% tags=["nbval-check-output"]
 print("gaze is not found in five epochs:", bool((r2[:2] < 0.3).all()))
+
+# %% [markdown]
+# A number of that size should show in the pictures, and it does. The eyes of the lower row do not follow the upper:
 
 # %%
 figures.plot_reconstructions(small, stack)
