@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import jupytext
 import pytest
@@ -68,3 +69,25 @@ def test_it_opens_with_a_question_and_a_badge(script):
 
 def test_it_fits_a_repository(script):
     assert script.with_suffix(".ipynb").stat().st_size < 1_000_000
+
+
+NOT_PROSE = re.compile(r"\$\$.*?\$\$|\$[^$]*\$|`[^`]*`|\]\([^)]*\)|<[^>]+>|\*\*References\.\*\*.*", re.DOTALL)
+MEASURED = re.compile(r"(?<![\w.,-])(?:\d{1,3}(?:,\d{3})+|\d+\.\d+|\d{3,})(?![\w]|\.\d)")
+"""A decimal or a number of three digits and more; smaller whole numbers count things and name notebooks."""
+FROM_ELSEWHERE: dict[str, dict[str, str]] = {}
+"""By notebook, numbers that no cell computes, each with where it comes from."""
+
+
+def test_a_number_in_prose_stands_in_a_compared_output_in_code_or_in_the_document_that_is_cited(script):
+    shown = [source for kind, source, _ in cells(script) if kind == "code"]
+    for cell in saved(script)["cells"]:
+        if {"nbval-check-output", "check"} & set(cell["metadata"].get("tags", [])):
+            shown += ["".join(output.get("text", output.get("data", {}).get("text/plain", ""))) for output in cell["outputs"]]
+    known = {number.replace(",", "").replace("_", "") for text in shown for number in re.findall(r"\d[\d,_]*(?:\.\d+)?", text)}
+    for kind, source, _ in cells(script):
+        for paragraph in source.split("\n\n") if kind == "markdown" else ():
+            cited = "".join((ROOT / "docs" / name).read_text() for name in re.findall(r"docs/(\w+\.md)", paragraph))
+            for number in MEASURED.findall(NOT_PROSE.sub(" ", paragraph)):
+                year = re.fullmatch(r"(19|20)\d\d", number)
+                assert (year or number.replace(",", "") in known or number in cited
+                        or number in FROM_ELSEWHERE.get(script.stem, {})), f"{number} in: {paragraph}"
