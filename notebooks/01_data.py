@@ -80,7 +80,7 @@ print(f"{'together':12} {len(sprites):,} images of {sprites.image_shape}")
 # Below is a slider for each factor. It is what a perfect code of these pictures would feel like: five numbers, each
 # moves one thing, no two move the same thing, and nothing in the picture is left unsaid.
 #
-# **Predict** before you drag: choose the square. Which slider can you then move to another place and get the very same
+# **Predict** before you drag: keep the square. Which slider can you then move to another place and get the very same
 # picture back, and in how many places? Does it work with the heart?
 
 # %%
