@@ -19,7 +19,12 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mr-vae/mr-vae/blob/main/notebooks/01_data.ipynb)
 #
-# About 30 minutes, CPU, nothing to download.
+# [Previous: 00 start here](00_start_here.ipynb) · [Next: 02 write one](02_write_one.ipynb)
+#
+# About 45 minutes worked through with its three exercises, of which the computer needs ten seconds on two CPU cores.
+# A GPU does not help, and nothing has to be downloaded.
+#
+# You need: notebook 00, and enough Python to read a loop.
 #
 # You will
 #
@@ -38,6 +43,8 @@ if "google.colab" in sys.modules:  # Colab starts empty; elsewhere the library i
 
 # %%
 import math
+import tempfile
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
@@ -51,8 +58,8 @@ from mrvae_lib import check, figures, load_dataset, widgets
 # In photographs the factors are unknown. In **dSprites** they are all there is: each image is one white shape on
 # black, and five numbers say which. The set has every combination once.
 #
-# The published file is 26 MB to download and 3 GB in memory. We draw the images instead: a short recipe gives the
-# published pixels, with one pixel of one image wrong among 4,096 real ones that we compared.
+# The published file fills gigabytes of memory once it is unpacked. The library draws the images instead, from a short
+# recipe that was compared with the published ones pixel by pixel ([sources](../docs/sources.md)).
 
 # %%
 sprites = load_dataset("dsprites")
@@ -73,21 +80,29 @@ print(f"{'together':12} {len(sprites):,} images of {sprites.image_shape}")
 # Below is a slider for each factor. It is what a perfect code of these pictures would feel like: five numbers, each
 # moves one thing, no two move the same thing, and nothing in the picture is left unsaid.
 #
-# **Predict** before you drag: which slider can you move without changing anything, if you choose the others well?
+# **Predict** before you drag: keep the square. Which slider can you then move to another place and get the very same
+# picture back, and in how many places? Does it work with the heart?
 
 # %%
-def picture(**factors):
-    """The image that has these values."""
-    figure, ax = plt.subplots(figsize=(3, 3))
-    ax.imshow(sprites.at([list(factors.values())])[0, 0], cmap="gray")
-    ax.axis("off")
+def picture(shape, scale, orientation, posX, posY):
+    """The image that has these values, and its number."""
+    factors = [[shape, scale, orientation, posX, posY]]
+    figure, ax = plt.subplots(figsize=(4, 4.2), layout="constrained")
+    ax.imshow(sprites.at(factors)[0, 0], cmap="gray")
+    ax.set_title(f"image {int(sprites.index(factors)):,}, turned by {360 * orientation / 39:.0f} degrees", fontsize=11)
+    ax.set(xticks=[0, 31, 63], yticks=[0, 31, 63], xlabel="pixel column", ylabel="pixel row")
     return figure
 
 
-widgets.Panel(picture, **{name: (0, size - 1) for name, size in zip(sprites.factor_names, sprites.factor_sizes, strict=True)})
+names = {name: number for number, name in enumerate(sprites.label_names)}
+widgets.Panel(picture, shape=names, scale=(0, 5), orientation=(0, 39), posX=(0, 31), posY=(0, 31))
 
 # %% [markdown]
-# The same as a figure. There is one row per factor; all other factors stay as they are in the last shape at its largest
+# The orientation is the one. A square turned by a quarter looks as before; a heart comes back only after a full turn.
+# Below we count how exact this is.
+
+# %% [markdown]
+# All five sliders as a figure. There is one row per factor; all other factors stay as they are in the last shape at its largest
 # size, a heart near the middle of the picture.
 
 # %%
@@ -168,7 +183,8 @@ plt.show()
 # that, so a square is never turned by *exactly* a quarter. Does the rim of the shape give it away?
 
 # %% tags=["nbval-check-output"]
-quarter = [10, 20, 29]  # 92, 185 and 268 degrees
+quarter = [10, 20, 29]
+print("turned by", [round(360 * t / 39) for t in quarter], "degrees")
 white = (pictures[:, 0] > 0).sum(dim=1)
 for shape in (0, 2):
     print(f"{sprites.label_names[shape]:6} {distance[shape, quarter].tolist()} pixels differ, {white[shape]} are white")
@@ -189,11 +205,19 @@ def twins():
 
 
 # %% tags=["check"]
+def two_rows(pair):
+    return [len(row) for row in pair] == [5, 5]
+
+
+def different(pair):
+    return list(pair[0]) != list(pair[1])
+
+
 def same_picture(pair):
-    return pair[0] != pair[1] and bool((sprites.at([pair[0]]) == sprites.at([pair[1]])).all())
+    return bool((sprites.at([pair[0]]) == sprites.at([pair[1]])).all())
 
 
-check(twins, ((), same_picture), hint="what do the first and the last orientation have in common?")
+check(twins, ((), two_rows), ((), different), ((), same_picture), hint="which shape looks the same after a turn?")
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["solution"]
 # @title Solution
@@ -290,23 +314,18 @@ print("S beside X and Y in the full image:", (loudness[2, 0] / loudness[:2, 0]).
 # array `images`. Here we write a few pictures to a folder and read them back; put your own path in its place.
 
 # %%
-import tempfile
-from pathlib import Path
-
-from PIL import Image
-
 folder = Path(tempfile.mkdtemp())
 for i, place in enumerate(torch.arange(0, len(sprites), 20_011)):
     label = sprites.label_names[int(sprites.labels[place])]
     (folder / label).mkdir(exist_ok=True)
-    Image.fromarray(sprites.take(place[None])[0, 0].numpy()).save(folder / label / f"{i}.png")
+    plt.imsave(folder / label / f"{i}.png", sprites.take(place[None])[0, 0], cmap="gray")
 
 # %% tags=["nbval-check-output"]
 mine = load_dataset(str(folder))
 print(f"{len(mine)} training images of {mine.image_shape}, classes {', '.join(mine.label_names)}")
 
 # %% [markdown]
-# Nothing else changes: `mrvae train digits --set data.name=path/to/folder` trains on them.
+# Three channels, because matplotlib writes its files in colour. Nothing else changes: `mrvae train digits --set data.name=path/to/folder` trains on them.
 #
 # **Exercise 3, predict.** One bit can tell at most $\ln 2$ nats. How many bits does a code need at least to name each
 # of dSprites' three shapes by a different code?
@@ -336,7 +355,7 @@ def bits_needed(n_classes):
 # **New words.** *Generative factor*: a cause of a picture that can be set on its own. *Ambiguous*: two settings of a
 # factor that give (nearly) the same picture. *Patch*: a part of an image shown as an image of its own.
 #
-# **Next.** Notebook 00 if you came here first; the [glossary](../GLOSSARY.md) for symbols.
+# **Next.** Notebook 02: write a model that finds such a description. The [glossary](../GLOSSARY.md) has the symbols.
 #
 # **References.** Matthey, Higgins, Hassabis and Lerchner, *dSprites* (2017): read it for the set everyone measures on.
 # Locatello et al., *Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations*

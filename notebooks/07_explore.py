@@ -19,7 +19,12 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mr-vae/mr-vae/blob/main/notebooks/07_explore.ipynb)
 #
-# About 30 minutes, CPU, nothing to download, nothing to train.
+# [Previous: 06 training](06_training.ipynb) · [Next: 08 disentanglement](08_disentanglement.ipynb)
+#
+# About 60 minutes worked through with its three exercises, of which the computer needs less than twenty seconds on two CPU
+# cores. A GPU does not help, and nothing has to be downloaded or trained.
+#
+# You need: notebook 00; for the last comparison also what a KL is, from notebook 03.
 #
 # You will
 #
@@ -170,6 +175,7 @@ def dead_bit(model, z, b):
 
 # %% tags=["check"]
 check(dead_bit, *(((with_bit_cut(bit), mu[:20], bits[:20]), bit) for bit in range(model.n_bits)),
+      ((with_bit_cut(2), mu[:1], bits[:1]), 2),  # a single start
       hint="how far is a picture with the bit on from the one with it off, on average?")
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["solution"]
@@ -292,19 +298,23 @@ for i in wrong:
 
 # %% [markdown]
 # **Predict** before you run: will the decoder draw what the label says, or what the code says? Beside it we draw the same
-# reals with a code that does stand for the label. The original comes first if MNIST is in your data folder.
+# reals with a code that does stand for the label. What does the image itself look like? We may not ship MNIST's images, but
+# a plain VAE, which has no code that could be wrong, copies it faithfully. That copy comes first. The original comes before it
+# if MNIST is in your data folder.
 
 # %%
 place = wrong[0]
 better = next(bits[i] for i, label in enumerate(labels) if label == majority[i] == labels[place])
 with torch.inference_mode():
     pictures = model.decode(mu[[place, place]], torch.stack([bits[place], better]))
-names = ["its own code", f"a code of {labels[place]}"]
+    plain = load_model("mnist-vae")
+    copy = plain.decode(plain.examples["mu"][[place]].float(), plain.examples["bits"][[place]].float())
+pictures, names = torch.cat([copy, pictures]), ["a plain VAE's copy", "its own code", f"a code of {labels[place]}"]
 try:
     pictures = torch.cat([load_dataset("mnist", "test").floats(slice(place, place + 1)), pictures])
-    names = ["original", *names]
+    names = ["the original", *names]
 except ValueError:
-    print("MNIST is not here, so there is no original to show.")
+    print("MNIST is not here, so the original itself cannot be shown.")
 figure, ax = plt.subplots(figsize=(2 * len(names), 2.2))
 figures.show_pictures(pictures, columns=len(names), ax=ax, captions=names)
 plt.show()
@@ -336,7 +346,8 @@ print(f"P(z > 2.5) = {float(tail):.4f}; one corner of two reals: 1 image in {1 /
 #
 # A **plain VAE** has no bits and pays a price of 1 for each nat of its reals. A **beta-VAE** pays four times that price, so
 # it keeps fewer and, the hope is, cleaner reals. **MR-VAE** moves the *what* into bits. All three saw the same images, have
-# ten reals, and draw by the same layers. The rest differs, so this is a look at three models and not a contest:
+# ten reals, and draw by the same layers. The first two differ in one thing only, the price. MR-VAE differs from both in
+# several, so put beside them it is a look at another kind of model and not a contest:
 
 # %% tags=["nbval-check-output"]
 three = {"plain VAE": load_model("mnist-vae"), "beta-VAE": load_model("mnist-beta-vae"), "MR-VAE": model}
@@ -368,14 +379,18 @@ ax = figures.show_pictures(torch.cat(sweeps), columns=9, row_names=list(three), 
 for name, other in three.items():
     scores = other.card["scores"]
     active = sum(nats >= 0.1 for nats in scores["kl_of_real"])
-    print(f"{name:9} reconstruction {scores['reconstruction']:6.1f} nats, KL of z {scores['kl_z']:5.2f}, {active} reals in use")
+    print(f"{name:9} reconstruction {scores['reconstruction']:6.1f} nats, KL of z {scores['kl_z']:5.2f} in {active} reals, "
+          f"of b {scores['kl_b']:.2f}")
 
 # %% [markdown]
 # In this figure the strongest real of the plain VAE, and of the beta-VAE, turns the 7 into a 0: the digit hides inside the
 # reals, so a slider that looked harmless changes it. MR-VAE's strongest real leans the 7 and it stays a 7. The price
-# stands in the table: the plain VAE spends two thirds more nats on its reals and draws best. MR-VAE lies between the two,
-# and has two and a half nats more in its bits. It was also trained twice as long. One image proves nothing about the rest:
-# walk through others above, and try to break the claim.
+# stands in the table: the plain VAE spends most nats on its reals and draws best. Between the plain VAE and the beta-VAE the price is
+# the whole difference: fewer nats, fewer reals in use, worse pictures, and the 7 still becomes a 0. MR-VAE lies between the
+# two. It has a few nats in its bits, another price, a reader, bits that see a straightened image, and twice the epochs. So
+# this table cannot say which of these keeps the 7 a 7. Notebook 05 can, for it takes out one at a time, and notebook 09
+# gives every model the same budget. One image proves nothing about the rest, either: walk through others above, and try to
+# break the claim.
 #
 # ## Your own page
 #
@@ -405,7 +420,7 @@ print(explorer.state.to_json())
 # does not use or the decoder does not hear. *Permutation symmetry*: the reals can be renumbered without changing the
 # model.
 #
-# **Next.** Notebook 01 asks what a perfect code would be; the [glossary](../GLOSSARY.md) has the symbols.
+# **Next.** Notebook 08 puts numbers on what you have seen. The [glossary](../GLOSSARY.md) has the symbols.
 #
 # **References.** Higgins et al., *beta-VAE* (2017): read it for traversals as evidence. Chen, Li, Grosse and Duvenaud,
 # *Isolating Sources of Disentanglement* (2018): read it for what beta really presses on. Locatello et al.,

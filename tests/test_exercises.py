@@ -73,8 +73,10 @@ def test_a_predicate_may_stand_for_the_expected_value(capsys):
 
 NEAR_MISSES = {
     "image_number": ["lambda shape, scale, orientation, pos_x, pos_y: (shape * 6 + scale) * 40960 + 32 * pos_x + pos_y",
-                     "lambda *factors: int(sprites.index([factors])) + 1"],
-    "twins": ["lambda: ([0, 0, 0, 0, 0], [0, 0, 0, 0, 0])", "lambda: ([0, 0, 0, 0, 0], [0, 0, 1, 0, 0])"],
+                     "lambda *factors: int(sprites.index([factors])) + 1",
+                     "lambda *factors: int(sprites.index([factors[::-1]]))"],
+    "twins": ["lambda: ([0, 0, 0, 0, 0], [0, 0, 0, 0, 0])", "lambda: ([0, 0, 0, 0, 0], [0, 0, 1, 0, 0])",
+              "lambda: ([2, 5, 0, 0, 0], [2, 5, 10, 0, 0])"],
     "bits_needed": ["lambda n: n - 1", "lambda n: math.ceil(n / 2)", "lambda n: n.bit_length()"],
     "draw": ["lambda mu, logvar, noise: mu + logvar.exp() * noise", "lambda mu, logvar, noise: mu + logvar * noise",
              "lambda mu, logvar, noise: mu + (0.5 * logvar).exp()"],
@@ -107,13 +109,15 @@ NEAR_MISSES = {
                 "lambda norm, n_reals, image_shape: norm * image_shape[1] * image_shape[2] / n_reals",
                 "lambda norm, n_reals, image_shape: norm * math.prod(image_shape)"],
     "interaction": ["lambda low_off, low_on, high_off, high_on: (high_on - low_off).abs().mean()",
-                    "lambda low_off, low_on, high_off, high_on: (high_on - high_off - low_on + low_off).mean()"],
+                    "lambda low_off, low_on, high_off, high_on: (high_on - high_off - low_on + low_off).mean()",
+                    "lambda low_off, low_on, high_off, high_on: (high_on - high_off).abs().mean()"],
     "dead_bit": ["lambda model, z, b: 0", "lambda model, z, b: 3", "lambda model, z, b: int(b.mean(0).argmax())"],
-    "leaning_real": ["lambda model, z, b: 0", "lambda model, z, b: 5"],
+    "leaning_real": ["lambda model, z, b: 0", "lambda model, z, b: 5",
+                     "lambda model, z, b: max(range(10), key=model.card['scores']['kl_of_real'].__getitem__)"],
     "gap": ["lambda told, entropy: sorted(told)[-1] - sorted(told)[-2]",
             "lambda told, entropy: (max(told) - min(told)) / entropy", "lambda told, entropy: (told[0] - told[1]) / entropy"],
     "most_told": ["lambda n_bits: n_bits * np.log(n_bits)", "lambda n_bits: n_bits", "lambda n_bits: np.log(n_bits)"],
-    "mixed": ["lambda mu, q: mu[:, ::-1]", "lambda mu, q: mu @ q.T", "lambda mu, q: mu"],
+    "mixed": ["lambda mu, q: mu.flip(1)", "lambda mu, q: mu @ q.T", "lambda mu, q: mu"],
 }
 """Wrong answers that a learner may well give, by exercise; each must fail its check."""
 
