@@ -118,6 +118,13 @@ NEAR_MISSES = {
             "lambda told, entropy: (max(told) - min(told)) / entropy", "lambda told, entropy: (told[0] - told[1]) / entropy"],
     "most_told": ["lambda n_bits: n_bits * np.log(n_bits)", "lambda n_bits: n_bits", "lambda n_bits: np.log(n_bits)"],
     "mixed": ["lambda mu, q: mu.flip(1)", "lambda mu, q: mu @ q.T", "lambda mu, q: mu"],
+    "code_accuracy": ["lambda codes, labels, test_codes, test_labels: 0.75",
+                      "lambda c, l, tc, tl: sum(dict(zip(c, l)).get(a) == b for a, b in zip(tc, tl)) / len(tc)",
+                      "lambda c, l, tc, tl: sum(max(set(tl), key=tl.count) == b for b in tl) / len(tl)"],
+    "codes_kept": ["lambda before, after: sum(x == y for a, b in zip(before, after) for x, y in zip(a, b)) / sum(map(len, before))",
+                   "lambda before, after: sum(a == b for a, b in zip(before, after))",
+                   "lambda before, after: sum(a != b for a, b in zip(before, after)) / len(before)"],
+    "mixed": ["lambda mu, q: mu[:, ::-1]", "lambda mu, q: mu @ q.T", "lambda mu, q: mu"],
 }
 """Wrong answers that a learner may well give, by exercise; each must fail its check."""
 
