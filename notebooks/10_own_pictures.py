@@ -91,7 +91,8 @@ def example_folder():
     """The folder of drawings: beside this notebook's folder, or fetched with the project."""
     places = [Path("../examples"), Path("examples"), Path("mr-vae/examples")]
     if not any(place.is_dir() for place in places):
-        subprocess.run(["git", "clone", "--quiet", "--depth", "1", "https://github.com/mr-vae/mr-vae"], check=True)
+        clone = ["git", "clone", "--quiet", "--depth", "1", "https://github.com/mr-vae/mr-vae", "mr-vae"]
+        subprocess.run(clone, check=True)
     return next(place for place in places if place.is_dir())
 
 
@@ -167,7 +168,7 @@ def price(model, x):
 
 
 # %% [markdown]
-# For this measurement a plain VAE is enough: ten reals, no bits. Every model gets 600 steps of at most 32 pictures. (An
+# For this measurement a plain VAE is enough: ten reals, no bits. Every model gets 500 steps of at most 32 pictures. (An
 # *epoch* is one pass over the pictures, so a smaller set needs more epochs for as many steps.)
 
 # %%
@@ -176,7 +177,7 @@ plain = ["model.n_bits=0", "objective.beta_z=1", "objective.lambda_information=0
          "objective.lambda_consistency=0"]
 
 
-def plain_vae(some, steps=600):
+def plain_vae(some, steps=500):
     """A plain VAE after so many steps on these pictures."""
     batch = min(32, len(some))
     epochs = max(1, steps // (len(some) // batch))
@@ -238,7 +239,7 @@ def look_at_pose(strength):
                                  columns=4, title="the picture itself, then three draws of T")
 
 
-widgets.Panel(look_at_pose, strength=(0.0, 6.0, 0.5))
+widgets.Panel(look_at_pose, strength=(0.0, 4.0, 0.5))
 
 # %% [markdown]
 # At strength 1 each of our drawings stays what it is, so we keep this $T$. For your own pictures ask what may change.
@@ -258,7 +259,7 @@ def with_copies(some, n):
 more = with_copies(images, 8)
 
 # %% [markdown]
-# **Predict:** the same network, again 600 steps, on the larger set. Will the price of the held-out pictures fall? Will the
+# **Predict:** the same network, again 500 steps, on the larger set. Will the price of the held-out pictures fall? Will the
 # price of the training pictures fall?
 
 # %%

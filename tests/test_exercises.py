@@ -80,6 +80,13 @@ NEAR_MISSES = {
     "gap": ["lambda told, entropy: sorted(told)[-1] - sorted(told)[-2]",
             "lambda told, entropy: (max(told) - min(told)) / entropy", "lambda told, entropy: (told[0] - told[1]) / entropy"],
     "most_told": ["lambda n_bits: n_bits * np.log(n_bits)", "lambda n_bits: n_bits", "lambda n_bits: np.log(n_bits)"],
+    "held_out": ["lambda n: n // 5", "lambda n: round(n / 5) or 1", "lambda n: n / 5", "lambda n: -(-n // 5)"],
+    "agreement": ["lambda codes, labels: max(map(labels.count, labels)) / len(labels)",
+                  "lambda codes, labels: len(set(codes)) / len(codes)",
+                  "lambda codes, labels: max(Counter(zip(codes, labels)).values()) / len(codes)",
+                  "lambda codes, labels: sum(Counter(zip(codes, labels)).values()) / len(codes)",
+                  "lambda codes, labels: sum(Counter(labels[i] for i, c in enumerate(codes) if c == code).most_common(1)"
+                  "[0][1] / codes.count(code) for code in set(codes)) / len(set(codes))"],
     "mixed": ["lambda mu, q: mu[:, ::-1]", "lambda mu, q: mu @ q.T", "lambda mu, q: mu"],
 }
 """Wrong answers that a learner may well give, by exercise; each must fail its check."""
