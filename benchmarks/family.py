@@ -33,11 +33,11 @@ BITS = ("model.n_bits=2", "objective.lambda_information=[[0, 10], [0.3, 60], [1,
         "objective.pose={rotation=0, shear=0, scale=0.3, shift=0.3}")
 METHODS: dict[str, tuple[str, tuple[str, ...], tuple[float, ...]]] = {
     "VAE": ("objective.beta_z", (), (1,)),
-    "beta-VAE": ("objective.beta_z", (), (2, 4, 8)),
-    "beta-TCVAE": ("objective.lambda_tc", (), (1, 3, 7)),
-    "FactorVAE": ("objective.lambda_tc", FACTOR, (2, 5, 10)),
-    "MR-VAE": ("objective.beta_z", BITS, (1, 2, 4)),
-    "MR-VAE, framed": ("objective.beta_z", (*BITS, "model.frame=round"), (1, 2, 4)),
+    "beta-VAE": ("objective.beta_z", (), (2, 4)),
+    "beta-TCVAE": ("objective.lambda_tc", (), (1, 3)),
+    "FactorVAE": ("objective.lambda_tc", FACTOR, (2, 5)),
+    "MR-VAE": ("objective.beta_z", BITS, (1, 2)),
+    "MR-VAE, framed": ("objective.beta_z", (*BITS, "model.frame=round"), (1, 2)),
 }
 """Per method: the setting that is varied, what else it takes beside `PLAIN`, and the values."""
 SCORED = ("MIG", "SAP", "FactorVAE score", "DCI-histogram")

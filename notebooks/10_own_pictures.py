@@ -151,7 +151,7 @@ def held_out(n):
 # %% [markdown]
 # ## How many are enough?
 #
-# A network with 200,000 weights can learn eight pictures by heart. It then draws these eight perfectly and everything
+# A network with a few hundred thousand weights can learn eight pictures by heart. It then draws these eight perfectly and everything
 # else badly. This is **overfitting**, and the measure of it is the difference between two prices: $-$ELBO on the pictures
 # that were trained on, and $-$ELBO on those held out. We write the price by hand, as in notebook 03:
 #
