@@ -308,9 +308,9 @@ rows = [torch.cat([images.floats()[[i for i, c in enumerate(codes) if c == code]
 ax = figures.show_pictures(torch.cat(rows), columns=10, row_names=[f"{code}: {n}" for code, n in used])
 
 # %% [markdown]
-# With the examples, no row mixes boats, faces, houses and trees, or one row does and you have found it. Some kinds fill
-# several rows: there are eight codes for four kinds, and the rest of the room goes to what else is different at a glance,
-# such as one sail or two. Bits name what the model can tell apart; nobody told it which differences *you* care about.
+# With the examples, no row mixes boats, faces, houses and trees, or one row does and you have found it. A kind may
+# fill several rows: there are eight codes for four kinds, and the rest of the room goes to what else is different at a
+# glance, such as one sail or two. Bits name what the model can tell apart; nobody told it which differences *you* care about.
 #
 # ## Does the code agree with the folders?
 #
