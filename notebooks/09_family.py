@@ -368,7 +368,7 @@ print("+ every run above every run of the VAE, - below, nothing: they do not sep
 # wide margin.
 #
 # But is this a victory of MR-VAE? Look at the rows of MR-VAE without the frame. The same loss with the same bits, which see
-# the image as it is, does no such thing. What do the bits of each of the two know about the shape? A guess is right once in
+# the image as it is, comes nowhere near it. What do the bits of each of the two know about the shape? A guess is right once in
 # three.
 
 # %% tags=["nbval-check-output"]
