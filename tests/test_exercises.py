@@ -124,6 +124,19 @@ NEAR_MISSES = {
     "codes_kept": ["lambda before, after: sum(x == y for a, b in zip(before, after) for x, y in zip(a, b)) / sum(map(len, before))",
                    "lambda before, after: sum(a == b for a, b in zip(before, after))",
                    "lambda before, after: sum(a != b for a, b in zip(before, after)) / len(before)"],
+    "held_out": ["lambda n: n // 5", "lambda n: round(n / 5) or 1", "lambda n: n / 5", "lambda n: -(-n // 5)"],
+    "agreement": ["lambda codes, labels: max(map(labels.count, labels)) / len(labels)",
+                  "lambda codes, labels: len(set(codes)) / len(codes)",
+                  "lambda codes, labels: max(Counter(zip(codes, labels)).values()) / len(codes)",
+                  "lambda codes, labels: sum(Counter(zip(codes, labels)).values()) / len(codes)",
+                  "lambda codes, labels: sum(Counter(labels[i] for i, c in enumerate(codes) if c == code).most_common(1)"
+                  "[0][1] / codes.count(code) for code in set(codes)) / len(set(codes))"],
+    "three_parts": ["lambda q, joint, alone, p: ((q - joint).mean(), (joint - alone.sum(1)).mean(), (alone - p).mean())",
+                    "lambda q, joint, alone, p: ((q - joint).sum(), (joint - alone.sum(1)).sum(), (alone - p).sum())",
+                    "lambda q, joint, alone, p: ((q - joint).mean(), (alone.sum(1) - joint).mean(), (alone - p).sum(1).mean())",
+                    "lambda q, joint, alone, p: ((q - p.sum(1)).mean(), (joint - alone.sum(1)).mean(), (alone - p).sum(1).mean())"],
+    "separate": ["lambda a, b: min(a) > max(b)", "lambda a, b: mean(a) != mean(b)", "lambda a, b: min(a) >= max(b) or min(b) >= max(a)",
+                 "lambda a, b: max(a) < max(b) or max(b) < max(a)"],
     "mixed": ["lambda mu, q: mu[:, ::-1]", "lambda mu, q: mu @ q.T", "lambda mu, q: mu"],
 }
 """Wrong answers that a learner may well give, by exercise; each must fail its check."""
