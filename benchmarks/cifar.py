@@ -23,14 +23,14 @@ def looks(images: ImageSet) -> dict[str, torch.Tensor]:
     """Simple properties of each image, (N,)."""
     x = images.floats()
     grey = x.mean(dim=1)
-    half = grey.shape[1] // 2
+    half, quarter = grey.shape[1] // 2, grey.shape[1] // 4
     return {
         "upper less lower half": grey[:, :half].mean((1, 2)) - grey[:, half:].mean((1, 2)),
         "red less blue": x[:, 0].mean((1, 2)) - x[:, 2].mean((1, 2)),
         "brightness": grey.mean((1, 2)),
         "contrast": grey.flatten(1).std(dim=1),
         "left less right half": grey[:, :, :half].mean((1, 2)) - grey[:, :, half:].mean((1, 2)),
-        "centre less all": grey[:, half // 2 : -half // 2, half // 2 : -half // 2].mean((1, 2)) - grey.mean((1, 2)),
+        "centre less all": grey[:, quarter:-quarter, quarter:-quarter].mean((1, 2)) - grey.mean((1, 2)),
     }
 
 
@@ -52,7 +52,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
     images, test = load_dataset(arguments.set).first(N_TRAIN), load_dataset(arguments.set, "test")
-    print(f"{len(images):,} training and {len(test):,} test images; commonest label {int(test.labels.bincount().max())}")
+    commonest = int(test.labels.bincount().max())
+    print(f"{len(images):,} training and {len(test):,} test images; commonest label {commonest}")
 
     def say(name: str, of_train: torch.Tensor, of_test: torch.Tensor) -> None:
         found = ", ".join(f"{look} {share_explained(of_test, values):.2f}" for look, values in looks(test).items())

@@ -370,7 +370,7 @@ widgets.Panel(at, z0=(-3.0, 3.0, 0.25), z1=(-3.0, 3.0, 0.25))
 #
 # A bit that is certain costs $\ln 2 \approx 0.69$ nats; a bit that says nothing, $\pi = 1/2$, costs 0.
 #
-# **Exercise 3, compute.** Write it for a batch. Mind the ends: a certain bit has a logit of 100 or so, where $\pi$ is
+# **Exercise 3, compute.** Write it for a batch. Mind the ends: a certain bit has a logit of a hundred or so, where $\pi$ is
 # rounded to 1 and $\ln(1 - \pi)$ is minus infinity. `F.logsigmoid(l)` is $\ln \sigma(l)$ without that trouble, and
 # $1 - \sigma(l) = \sigma(-l)$.
 

@@ -181,7 +181,7 @@ plt.show()
 # The first line is Bayes' rule under an average that changes nothing, and the second multiplies and divides by $q$. The
 # last term is never negative, so the **ELBO** (evidence lower bound) is a lower bound, and it is the better the better the
 # encoder guesses. Its negative is the loss that you wrote in notebook 02. **Predict:** after training, will the gap be
-# nearer to 0.1, to 4 or to 30 nats, of about 385 in all?
+# nearer to 0.1, to 4 or to 30 nats, of several hundred in all?
 
 # %%
 with torch.no_grad():

@@ -137,7 +137,7 @@ def interaction(low_off, low_on, high_off, high_on):
 
 
 # %% [markdown]
-# A pixel differs by 0.07 on average, so in pixels "lean" and "which digit" are tangled: a leaning stroke lights up other
+# A pixel differs by 7 % of its range on average, so in pixels "lean" and "which digit" are tangled: a leaning stroke lights up other
 # pixels. Only as *causes* are they apart. This is why a score for disentanglement looks at codes and factors and not at
 # pixel differences.
 #

@@ -137,7 +137,6 @@ NEAR_MISSES = {
                     "lambda q, joint, alone, p: ((q - p.sum(1)).mean(), (joint - alone.sum(1)).mean(), (alone - p).sum(1).mean())"],
     "separate": ["lambda a, b: min(a) > max(b)", "lambda a, b: mean(a) != mean(b)", "lambda a, b: min(a) >= max(b) or min(b) >= max(a)",
                  "lambda a, b: max(a) < max(b) or max(b) < max(a)"],
-    "mixed": ["lambda mu, q: mu[:, ::-1]", "lambda mu, q: mu @ q.T", "lambda mu, q: mu"],
 }
 """Wrong answers that a learner may well give, by exercise; each must fail its check."""
 
