@@ -406,7 +406,7 @@ for name in names[4:]:
 #
 # - **You want sharp pictures or a good density.** Take the plain VAE, and a larger network. Every other member pays for
 #   something else.
-# - **You want few, strong sliders.** Take beta-VAE with $\beta$ from 2 to 8, and watch the distortion.
+# - **You want few, strong sliders.** Take beta-VAE with $\beta$ from 2 to 4, and watch the distortion.
 # - **You believe that your factors are independent** and do not want to lose information: beta-TCVAE. It costs little more
 #   than a VAE and has no second network to tune. FactorVAE does the same job with a discriminator.
 # - **You want a class, a kind or a part as a code** that can be counted and flipped: MR-VAE, if you can say a true $T$ or frame.
