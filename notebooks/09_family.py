@@ -121,6 +121,9 @@ with torch.no_grad():
 for name, (rate, distortion) in live.items():
     print(f"{name:10}  rate {rate:5.1f}   distortion {distortion:5.1f}   -ELBO {rate + distortion:5.1f}")
 
+# %% [markdown]
+# Is it as you predicted? Two of the differences are so large that we can rely on them:
+
 # %% tags=["nbval-check-output"]
 print("beta-VAE spends least:", live["beta-VAE"][0] < min(live["VAE"][0], live["beta-TCVAE"][0]))
 print("and draws worst:", live["beta-VAE"][1] > max(live["VAE"][1], live["beta-TCVAE"][1]))
@@ -248,6 +251,9 @@ def committed(name):
 runs = [json.loads(line) for line in committed("family.jsonl").read_text().splitlines()]
 names = ["VAE", "beta-VAE", "beta-TCVAE", "FactorVAE", "MR-VAE", "MR-VAE, framed"]
 
+# %% [markdown]
+# How many runs are there of each?
+
 # %% tags=["nbval-check-output"]
 for name in names:
     own = [run for run in runs if run["method"] == name]
@@ -274,6 +280,9 @@ for total in (36, 38, 40, 42, 44):
 ax.set(xlabel="rate: KL of z and b, nats per image", ylabel="distortion, nats per image", xlim=(5, 13.5), ylim=(24, 41))
 ax.legend(frameon=False, fontsize=8)
 plt.show()
+
+# %% [markdown]
+# How far apart are the dashed lines on which they lie?
 
 # %% tags=["nbval-check-output"]
 for name in names:
@@ -397,7 +406,7 @@ for name in names[4:]:
 #
 # - **You want sharp pictures or a good density.** Take the plain VAE, and a larger network. Every other member pays for
 #   something else.
-# - **You want few, strong sliders.** Take beta-VAE with $\beta$ from 2 to 8, and watch the distortion.
+# - **You want few, strong sliders.** Take beta-VAE with $\beta$ from 2 to 4, and watch the distortion.
 # - **You believe that your factors are independent** and do not want to lose information: beta-TCVAE. It costs little more
 #   than a VAE and has no second network to tune. FactorVAE does the same job with a discriminator.
 # - **You want a class, a kind or a part as a code** that can be counted and flipped: MR-VAE, if you can say a true $T$ or frame.
