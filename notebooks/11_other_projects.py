@@ -269,8 +269,8 @@ _ = figures.plot_metrics(b_vae, ("loss", "what latents carry", "KL of each real"
 #
 # **TensorBoard** shows the same numbers and pictures for many runs side by side. Each run of the command line has a folder
 # `tensorboard`. In a terminal it is `tensorboard --logdir FOLDER`; in Colab, a cell with `%load_ext tensorboard` and
-# another with `%tensorboard --logdir FOLDER` open it in the notebook. `--track wandb` keeps a copy for Weights & Biases,
-# which stays on your computer unless you log in.
+# another with `%tensorboard --logdir FOLDER` open it in the notebook. Weights & Biases reads the same
+# files, as [docs/outputs.md](../docs/outputs.md) says.
 
 # %% tags=["nbval-check-output"]
 for run in ("VAE", "B-VAE"):
