@@ -21,10 +21,11 @@
 #
 # [Previous: 01 data](01_data.ipynb) · [Next: 03 bound](03_bound.ipynb)
 #
-# About 75 minutes if you type the exercises, of which the computer needs half a minute (two CPU cores; a GPU is no faster
-# here). Nothing to download.
+# About 75 minutes if you type the exercises, of which the computer needs half a minute (two CPU cores; a GPU is no
+# faster here). Nothing to download.
 #
-# You need: Python, arrays and the chain rule. You have seen a class in Python; you need not have trained a network before.
+# You need: Python, arrays and the chain rule. You have seen a class in Python; you need not have trained a network
+# before.
 #
 # You will
 #
@@ -52,16 +53,16 @@ from torch.nn import functional as F
 from mrvae_lib import MRVAE, check, figures, load_config, load_dataset, loss_terms, total_loss, widgets
 
 # %% [markdown]
-# From `mrvae_lib` we take the images, the drawing of a row of pictures and the checks of your answers. Everything that
-# learns is written here, until the last section compares it with the library.
+# From `mrvae_lib` we take the images, the drawing of pictures, the sliders and the checks of your answers. Everything
+# that learns is written here. At the end we compare it with the library.
 #
-# **MR** stands for *mixed representation*: reals beside bits. (A *Multi-Rate VAE*, Bae et al. 2023, shares the letters and
-# is another model.)
+# **MR** stands for *mixed representation*: reals beside bits. (A *Multi-Rate VAE*, Bae et al. 2023, shares the letters
+# and is another model.)
 #
 # ## The images
 #
-# A batch of images is one array of shape $(B, C, H, W)$: images, channels, rows, columns. A pixel is a number between 0,
-# black, and 1, white. We train on `x` and look at `held_out`, which no model here ever trains on.
+# A batch of images is one array of shape $(B, C, H, W)$: images, channels, rows, columns. A pixel is a number between
+# 0, black, and 1, white. We train on `x` and look at `held_out`, which no model here ever trains on.
 
 # %% tags=["nbval-check-output"]
 train_set, test_set = load_dataset("digits"), load_dataset("digits", "test")
@@ -77,12 +78,13 @@ plt.show()
 # ## An autoencoder
 #
 # An **autoencoder** is two functions. The *encoder* takes an image to a few numbers, its **latent** $z$. The *decoder*
-# takes $z$ back to an image. Both are learned together, so that the image that comes out is the image that went in. We give
-# $z$ two numbers, so that we can draw it.
+# takes $z$ back to an image. Both are learned together, so that the image that comes out is the image that went in. We
+# give $z$ two numbers, so that we can draw it.
 #
-# In PyTorch a function with numbers to be learned is an `nn.Module`. `nn.Linear(m, n)` is such a function: it multiplies a
-# vector of $m$ numbers by a matrix and adds a vector, and it owns both. `nn.ReLU` replaces negative numbers by 0, without
-# which two linear functions in a row would be one. `nn.Sequential` applies one after the other.
+# In PyTorch a function with numbers to be learned is an `nn.Module`. `nn.Linear(m, n)` is such a function: it
+# multiplies a vector of $m$ numbers by a matrix and adds a vector of $n$ numbers, and the entries of both are learned.
+# `nn.ReLU` replaces negative numbers by 0. Without it, two linear functions in a row would be a single linear function.
+# `nn.Sequential` applies one function after the other.
 
 # %%
 def encoder_network(n_out):
@@ -96,14 +98,15 @@ def decoder_network(n_latents):
 
 
 # %% [markdown]
-# The decoder's output may be any real number. The sigmoid $\sigma(a) = 1 / (1 + e^{-a})$ turns it into a pixel between 0
-# and 1, and we read the result as the probability that the pixel is white. The **reconstruction** error of a pixel $x$
-# whose probability is $\hat x$ is then
+# The decoder's output may be any real number. The sigmoid $\sigma(a) = 1 / (1 + e^{-a})$ turns it into a pixel between
+# 0 and 1, and we read the result as the probability that the pixel is white. The **reconstruction** error of a pixel
+# $x$ whose probability is $\hat x$ is then
 #
 # $$-\big(x \ln \hat x + (1 - x) \ln (1 - \hat x)\big),$$
 #
-# the *binary cross-entropy*, in **nats**. We add it up over the pixels of an image. PyTorch has this function; given the
-# number before the sigmoid, it computes both steps at once and without rounding errors.
+# the *binary cross-entropy*, in **nats**, the unit that belongs to the natural logarithm. We add it up over the pixels
+# of an image. PyTorch has this function; given the number before the sigmoid, it computes both steps at once and
+# without rounding errors.
 
 # %%
 def reconstruction(x, logits):
@@ -123,9 +126,9 @@ class Autoencoder(nn.Module):
 # %% [markdown]
 # ## The loop that learns
 #
-# The loss is one number, computed from all the matrices by additions, products and the like. PyTorch has recorded each of
-# these operations, so `loss.backward()` can apply the chain rule from the loss back to every matrix. It leaves in each the
-# **gradient**: how much the loss would change if an entry were raised a little.
+# The loss is one number, computed from all the matrices by additions, products and the like. PyTorch has recorded each
+# of these operations, so `loss.backward()` can apply the chain rule from the loss back to every matrix. It leaves in
+# each the **gradient**: how much the loss would change if an entry were raised a little.
 #
 # `Adam` is the rule that then changes the entries. It takes a step against the gradient, and it scales the step of each
 # entry by how large that entry's gradients have been lately. An **epoch** is one pass over all images, in a new order.
@@ -147,7 +150,7 @@ def fit(model, epochs=25):
 
 
 # %% [markdown]
-# **Predict:** a decoder that does not know anything gives every pixel the probability one half. How many nats does it pay
+# **Predict:** a decoder that has learned nothing gives every pixel the probability one half. How many nats does it pay
 # for an image of 1,024 pixels? Training starts near there.
 
 # %% tags=["nbval-check-output"]
@@ -158,8 +161,9 @@ curve = fit(autoencoder)
 print("pays less than 400 nats on images it has not seen:", curve[-1] < 400)
 
 # %% [markdown]
-# The reconstruction can never reach 0 here. Many pixels are grey, and a grey pixel costs something even when its value is
-# guessed exactly: at $x = \hat x = 1/2$ it costs $\ln 2$. What matters is how the number falls, and how pictures look.
+# The reconstruction can never reach 0 here. Many pixels are grey, and a grey pixel costs something even when its value
+# is guessed exactly: at $x = \hat x = 1/2$ it costs $\ln 2$. What matters is how far the number falls, and how the
+# pictures look.
 
 # %%
 def show_reconstructions(model, decode, title):
@@ -173,8 +177,8 @@ def show_reconstructions(model, decode, title):
 show_reconstructions(autoencoder, lambda model, x: model.decoder(model.encoder(x)), "autoencoder, two reals")
 
 # %% [markdown]
-# Two numbers are enough for many digits, and some are confused. Where does the encoder put the images? Each point is one
-# image of the training set, and its colour is the digit it shows. The model has not seen the labels.
+# Two numbers are enough for many digits, and some are confused. Where does the encoder put the images? Each point is
+# one image of the training set, and its colour is the digit it shows. The model has not seen the labels.
 
 # %%
 def show_plane(ax, z, title, reach):
@@ -193,11 +197,11 @@ plt.show()
 # %% [markdown]
 # ## Can it draw a new digit?
 #
-# A model that has understood digits should also draw digits that it has not been shown. We take a point of the plane at
+# A good model of digits should also draw digits that it has not been shown. We take a point of the plane at
 # random and decode it.
 #
-# **Predict:** we draw twenty points, evenly spread over the square of the picture above. How many of them will be digits
-# that you would accept from a person?
+# **Predict:** we draw twenty points at random, each place in the square of the picture above being equally likely. How
+# many of them will be decoded to a digit that you would accept from a person?
 
 # %%
 def decoded(model, z):
@@ -212,25 +216,28 @@ figures.show_pictures(decoded(autoencoder, anywhere), columns=10, title="autoenc
 plt.show()
 
 # %% [markdown]
-# Few are. The loss says nothing about points where no image was encoded, so the decoder may do there what it likes. Nor
-# does anything say where the images should be, so we do not know which points to ask for. An autoencoder is a way to store
-# images. To *draw* with it we need to know how latents are spread.
+# Fewer than half are, and many are only blots. The loss says nothing about points where no image was encoded, so the
+# picture there can be anything. Nor does anything say where the images should be, so we do not know which points to ask
+# for. An autoencoder is a way to store images. To *draw* with it we need to know how latents are spread.
 #
 # ## From a point to a cloud
 #
 # A **variational autoencoder** (VAE) changes two things.
 #
-# 1. The encoder does not say *where* an image is. It says *about where*: a mean $\mu$ and a standard deviation $\sigma$ for
-#    each latent. The decoder is given a random draw from there. So points near an image must be decoded to that image too.
-# 2. There is a fixed rule for how latents should be spread over all, the **prior**: independent standard normal numbers. An
-#    encoder that says something else than the prior must pay for the difference.
+# 1. The encoder does not say *where* an image is. It says *about where*: a mean $\mu$ and a standard deviation $\sigma$
+#    for each latent. The decoder is given a random draw from the normal distribution with these two numbers. So points
+#    near an image must be decoded to that image too.
+# 2. There is a fixed rule for how the latents of all images together should be spread, the **prior**: independent
+#    standard normal numbers. What the encoder says of an image costs the more, the further it is from the prior.
 #
-# A random draw has no derivative. But a normal number with mean $\mu$ and deviation $\sigma$ is the same thing as
+# A random draw has no derivative. But a draw from the normal distribution with mean $\mu$ and deviation $\sigma$ is the
+# same thing as
 #
 # $$z = \mu + \sigma\, \epsilon, \qquad \epsilon \sim N(0, 1),$$
 #
 # and in this formula $\mu$ and $\sigma$ are only added and multiplied, so gradients reach them. The network gives the
 # logarithm of the variance, `logvar`, because a logarithm may be any real number: $\sigma = e^{\texttt{logvar} / 2}$.
+# (With an argument, as in $\sigma(a)$, the letter still means the sigmoid.)
 #
 # **Exercise 1, compute.** Write the draw. Here the noise is handed in, so that the answer can be checked.
 
@@ -283,9 +290,9 @@ def kl_reals(mu, logvar):
 
 
 # %% [markdown]
-# The loss of a VAE is the reconstruction plus this price, both in nats per image. The class is the autoencoder's with two
-# changes: the encoder has twice as many outputs, and the loss has a draw and a price. (`chunk(2, dim=1)` cuts the outputs
-# into two halves.)
+# The loss of a VAE is the reconstruction plus this price, both in nats per image. The class is the autoencoder's with
+# two changes: the encoder has twice as many outputs, and the loss has a draw and a price. (`chunk(2, dim=1)` cuts the
+# outputs into two halves.)
 
 # %%
 class VAE(nn.Module):
@@ -300,8 +307,8 @@ class VAE(nn.Module):
 
 
 # %% [markdown]
-# **Predict:** the VAE pays a price that the autoencoder does not pay, and its decoder is given noisy latents. Which of the
-# two reconstructs better? And which one draws better digits from random points?
+# **Predict:** the VAE pays a price that the autoencoder does not pay, and its decoder is given noisy latents. Which of
+# the two will have the lower loss on held-out images? And which one will draw better digits from random points?
 
 # %% tags=["nbval-check-output"]
 torch.manual_seed(1)
@@ -318,6 +325,9 @@ ax.legend(frameon=False)
 plt.show()
 
 # %% [markdown]
+# The VAE's curve contains the price, the autoencoder's has none. So the two curves do not say which of them
+# reconstructs better.
+#
 # Where are the images now? The circle holds about nine tenths of the prior's draws.
 
 # %%
@@ -330,8 +340,8 @@ plt.show()
 
 # %% [markdown]
 # They lie around 0, and at the scale of the prior: compare the numbers on the axes with those of the autoencoder. The
-# regions of neighbouring digits touch. Some images lie outside the circle. For them the better reconstruction is worth the
-# price of being far out. So now we know which points to ask for: draws of the prior.
+# regions of neighbouring digits touch. Many images lie outside the circle. For them a better reconstruction is worth
+# the price of being far out. So now we know which points to ask for: draws of the prior.
 
 # %%
 torch.manual_seed(0)
@@ -341,7 +351,8 @@ plt.show()
 # %% [markdown]
 # More of these are digits, and the others lie between two digits. Move through the plane yourself.
 #
-# **Predict:** on a straight way from one digit to another, does the picture jump at some point, or does it change slowly?
+# **Predict:** on a straight way from one digit to another, does the picture jump at some point, or does it change
+# slowly?
 
 # %%
 def at(z0, z1):
@@ -357,22 +368,23 @@ def at(z0, z1):
 widgets.Panel(at, z0=(-3.0, 3.0, 0.25), z1=(-3.0, 3.0, 0.25))
 
 # %% [markdown]
-# It changes slowly, and half-way it is neither digit. Reals have no edges: between any two values there is a third. For
+# It changes slowly, and half-way it is neither digit. Between any two values of a real there is a third. For
 # slant and thickness this is right. For *which digit* it is not, as nobody writes half a seven and half a one.
 #
 # ## Four bits
 #
-# A **bit** $b$ is 0 or 1 and nothing between. The encoder gives a third group of outputs, `bit_logits`: the log-odds of each
-# bit being 1, so that the probability is $\sigma(\texttt{bit\_logits})$. The prior of a bit is a fair coin. The price is
-# again a KL: a bit that is 1 with probability $\pi$ costs
+# A **bit** $b$ is 0 or 1 and nothing between. The encoder gives a third group of outputs, `bit_logits`: the log-odds of
+# each bit being 1, so that the probability is $\sigma(\texttt{bit\_logits})$. The prior of a bit is a fair coin. The
+# price is again a KL: a bit that is 1 with probability $\pi$ costs
 #
 # $$\mathrm{KL} = \pi \ln \pi + (1 - \pi) \ln (1 - \pi) + \ln 2.$$
 #
-# A bit that is certain costs $\ln 2 \approx 0.69$ nats; a bit that says nothing, $\pi = 1/2$, costs 0.
+# A bit that is certain costs $\ln 2 \approx 0.69$ nats; a bit that says nothing, $\pi = 1/2$, costs 0. Four bits
+# together are a **code**, and there are sixteen codes.
 #
-# **Exercise 3, compute.** Write it for a batch. Mind the ends: a certain bit has a logit of a hundred or so, where $\pi$ is
-# rounded to 1 and $\ln(1 - \pi)$ is minus infinity. `F.logsigmoid(l)` is $\ln \sigma(l)$ without that trouble, and
-# $1 - \sigma(l) = \sigma(-l)$.
+# **Exercise 3, compute.** Write it for a batch. Mind the ends: a certain bit has a logit of a hundred or so, where
+# $\pi$ is rounded to 1 and $\ln(1 - \pi)$ is minus infinity. `F.logsigmoid(l)` is $\ln \sigma(l)$ without that trouble,
+# and $1 - \sigma(l) = \sigma(-l)$.
 
 # %% tags=["exercise"]
 def kl_bits(bit_logits):
@@ -393,11 +405,11 @@ def kl_bits(bit_logits):
 
 
 # %% [markdown]
-# One problem is left. The decoder must see real bits, drawn like coins, and a coin has no derivative; this time no formula
-# like $\mu + \sigma \epsilon$ helps, as a bit jumps. We use the oldest trick, **straight-through**: the value is the drawn
-# bit, but in the backward pass it is treated as if it were the probability $\pi$. In code this is `coin + probs -
-# probs.detach()`, where `detach` means: take the number, forget how it was made. Notebook 04 asks what this costs, and shows
-# better ways.
+# One problem is left. The decoder must be given bits that are 0 or 1, drawn like coins, and such a draw has no
+# derivative. This time no formula like $\mu + \sigma \epsilon$ helps, as a bit jumps. We use the simplest trick,
+# **straight-through**: the value is the drawn bit, but in the backward pass it is treated as if it were the probability
+# $\pi$. In code this is `coin + probs - probs.detach()`, where `detach` means: take the number, forget how it was made.
+# Notebook 04 measures what this costs, and shows three other ways.
 
 # %%
 class MixedVAE(nn.Module):
@@ -417,7 +429,7 @@ class MixedVAE(nn.Module):
 
 # %% [markdown]
 # This is a whole MR-VAE. **Predict:** it has four more latents, and pays for what they say. Is its loss lower than the
-# VAE's? And if we look at the sixteen codes, will they be the ten digits?
+# VAE's? And if we draw the sixteen codes, will we see the ten digits?
 
 # %% tags=["nbval-check-output"]
 torch.manual_seed(1)
@@ -438,9 +450,9 @@ codes_at(0.0, 0.0)
 plt.show()
 
 # %% [markdown]
-# A bit is worth its price: it saves the decoder more nats than it costs. But the sixteen pictures are not the ten digits.
-# Some codes draw no digit, and some digits are missing. Do the codes at least tell digits apart? We give each code the
-# digit that most of its images show and count how often that is right.
+# The bits are worth their price: they save more nats of reconstruction than they cost. But the sixteen pictures are not
+# the ten digits. Some codes draw no digit, and some digits are missing. Do the codes at least tell digits apart? We
+# give each code the digit that most of its held-out images show, and count how often that is right.
 
 # %% tags=["nbval-check-output"]
 with torch.no_grad():
@@ -451,18 +463,21 @@ print("the code is right about more than a tenth of the images:", right > 0.2 * 
 print("and wrong about more than a quarter:", right < 0.75 * len(code))
 
 # %% [markdown]
-# By chance it would be about a tenth. So the bits say something about the digit, and not enough. Nothing in the loss asks
-# for it: a bit is used for whatever saves most nats, and a thick stroke or a lean covers more pixels than the small
-# difference between a 3 and an 8. Move the reals and look at how the codes change.
+# A tenth is little: sixteen codes that have nothing to do with the digit would be right about a fifth, if all were used
+# equally often, because each is given its commonest digit on the very images that we count. The pictures above show
+# that the bits say something about the digit, and the count shows that it is not enough. Nothing in the loss asks for
+# it: a bit is used for whatever saves most nats, and a thick stroke or a slant changes more pixels than the small
+# difference between a 3 and an 8. Below, move the reals and look at how the pictures of the codes change.
 #
-# **Predict:** if bits were *which digit* and reals were *how it is written*, what would a slider change in each picture?
+# **Predict:** if the bits said *which digit* and the reals *how it is written*, what would a slider change in each
+# picture, and what would it leave?
 
 # %%
 widgets.Panel(codes_at, z0=(-2.0, 2.0, 0.5), z1=(-2.0, 2.0, 0.5))
 
 # %% [markdown]
-# It would change the writing and leave the digit. Here a slider changes both. **What makes bits mean something** is the
-# question of notebook 05.
+# It would change how the digit is written and leave which digit it is. Here a slider changes both. **What makes bits
+# mean something** is the question of notebook 05.
 #
 # ## The same numbers from the library
 #
@@ -485,26 +500,28 @@ print("equal, from", list(terms.values))
 #
 # | it adds | because | notebook |
 # | --- | --- | --- |
-# | exact terms, each checked against a slow formula | a sign error in a loss still trains | 03 |
-# | gradients through a bit with less noise or no error | straight-through is biased | 04 |
-# | a frame, T, a reward for information | bits should say *which* and not *how* | 05 |
-# | schedules, checkpoints, resuming, a monitor | a long run fails in its last hour | 06 |
+# | exact terms, each checked against a slow formula | a loss with a wrong sign trains without any error message | 03 |
+# | gradients through a bit with less noise or no error | straight-through is wrong on average | 04 |
+# | a frame, a change of pose T, a reward for information | bits should say *which* and not *how* | 05 |
+# | schedules, checkpoints, resuming, a monitor | a long run may fail in its last hour | 06 |
 # | an explorer with sliders and buttons | one picture says more than a loss | 07 |
 # | scores against true factors | "looks disentangled" is no measurement | 08 |
-# | convolutions, colour, bf16, your own folders | digits of 32 by 32 pixels are the beginning | 10 |
+# | convolutions, colour, bf16, your own folders | digits of 32 by 32 pixels are the beginning | 06, 10 |
 #
 # ## What we saw
 #
-# An autoencoder stores images, and nothing says where. One random draw and one price turn it into a model that can draw new
-# ones from a known distribution. A bit needs its own price and a way for the gradient. All of it fits on two screens. What
-# the bits then say is whatever saves most nats.
+# An autoencoder stores images, and nothing in its loss says where in the latent space. One random draw and one price
+# turn it into a model that can draw new ones from a known distribution. A bit needs its own price and a way for the
+# gradient. All of it fits on two screens. The bits then say whatever saves most nats.
 #
-# **New words.** *Encoder, decoder*: the two learned functions. *Latent*: what is between them. *Prior*: how latents should
-# be spread. *Kullback-Leibler divergence*: the price of differing from it. *Straight-through*: draw a coin, differentiate
-# its probability. *Epoch*: one pass over the images.
+# **New words.** *Encoder, decoder*: the two learned functions. *Latent*: what is between them. *Prior*: how latents
+# should be spread. *Kullback-Leibler divergence*: the price of differing from it. *Straight-through*: draw a coin,
+# differentiate its probability. *Code*: all bits together. *Epoch*: one pass over the images.
 #
-# **Next.** [Notebook 03](03_bound.ipynb) says what the sum of these two terms is: a bound on the probability of the images.
+# **Next.** [Notebook 03](03_bound.ipynb) says what the sum of reconstruction and price is: a bound on the probability
+# of the images.
 #
-# **References.** Kingma and Welling, *Auto-Encoding Variational Bayes* (2014): read section 2.4 for the draw that gradients
-# pass. Bengio, Léonard and Courville, *Estimating or Propagating Gradients Through Stochastic Neurons* (2013): read it for
-# straight-through. Bae et al., *Multi-Rate VAE* (2023): read it for another model with these letters.
+# **References.** Kingma and Welling, *Auto-Encoding Variational Bayes* (2014): read section 2.4 for the draw that
+# gradients pass. Bengio, Léonard and Courville, *Estimating or Propagating Gradients Through Stochastic Neurons*
+# (2013): read it for straight-through. Bae et al., *Multi-Rate VAE* (2023): read it for another model with these
+# letters.

@@ -24,13 +24,13 @@
 # About 75 minutes worked through. The computer needs less than a minute on two CPU cores, and a T4 is no faster on
 # networks this small. Nothing to download.
 #
-# You need: the loss of notebook 03 and the soft coin of notebook 04.
+# You need: the loss of notebook 03, and from notebook 04 what a code tells, $I(x; b)$.
 #
 # You will
 #
 # - **write** the frame, the score of a code and a fair rival by hand,
 # - **take out** four helps of the library's model, one at a time, and predict what breaks,
-# - **say** which help buys what, and where five seeds do not show it.
+# - **say** what each help changes, and which of these changes five seeds do not show.
 
 # %%
 import sys
@@ -50,15 +50,18 @@ from mrvae_lib import CodeTable, check, encode_set, figures, load_config, load_d
 # %% [markdown]
 # ## When does a code mean something?
 #
-# A code $b$ of four bits can say many things of a digit: which digit it is, how large it is, where it stands. We want the
-# first. Nobody tells the model so, and we measure three things after training.
+# A code $b$ of four bits can say many things of a digit: which digit it is, how large it is, where it stands. We want
+# the first. Nobody tells the model so, and we measure three things after training.
 #
-# - **Label accuracy.** Give each code the label that it most often has on the training images. The share of test images
-#   whose label this is, is the accuracy of the code. Labels are used here and never in training.
-# - **Information** $I(x; b)$, in nats: how much the code tells of the image, whatever it tells. It is at most $K \ln 2$.
-# - **Survival.** The share of bits that stay when the image is turned, stretched or moved a little.
+# - **Label accuracy.** Give each code the label that it most often has on the training images. The accuracy is the
+#   share of test images whose own label is the label of their code. Labels are used here and never in training.
+# - **Information** $I(x; b)$, in nats: how much the code tells of the image, whatever it tells. With $K$ bits it is at
+#   most $K \ln 2$.
+# - **Survival.** The share of bits that stay what they were when the image is turned, sheared, scaled or moved a
+#   little.
 #
-# A code can score high on one and low on another, so we look at all three. The images are real digits from scikit-learn.
+# A code can score high on one and low on another, so we look at all three. The images are real digits from
+# scikit-learn.
 
 # %% tags=["nbval-check-output"]
 images, test = load_dataset("digits"), load_dataset("digits", "test")
@@ -93,9 +96,11 @@ def code_accuracy(codes, labels, test_codes, test_labels):
 # ## Help 1: T, a change that the code should survive
 #
 # $T$ draws a small random turn, shear, scale and shift for each image. The model pays $\lambda_T$ times the difference
-# between $q(b \mid x)$ and $q(b \mid Tx)$, as `lambda_consistency`. What changes under $T$ is then dear to put into bits.
+# between $q(b \mid x)$ and $q(b \mid Tx)$, measured by the KL in both directions. In the settings $\lambda_T$ is
+# `lambda_consistency`. What changes under $T$ is then dear to put into bits.
 #
-# **Predict:** move `amount`. At which amount would you no longer call the pictures the same digit?
+# **Predict:** move `amount`. At which amount would you no longer call the pictures the same digit? (At 1 the turn is at
+# most 25 degrees. The $T$ that we train with below turns by at most 10. At 0 a small scaling and a slight warp remain.)
 
 # %%
 pose = load_config("digits").objective.pose
@@ -114,9 +119,10 @@ widgets.Panel(changed, amount=(0.0, 3.0, 0.25))
 #
 # ## Help 2: the frame
 #
-# The bits do not see the image itself. They see it centred, at one height, and without slant. All three come from moments:
-# the mean place of the ink $(\bar x, \bar y)$, its variance down the image, and $\mathrm{Cov}(x, y)$. A shear by
-# $a = \mathrm{Cov}(x, y) / \mathrm{Var}(y)$ removes the slant. By hand, for one digit:
+# The bits do not see the image itself. They see it centred, at one height, and without slant. All three come from
+# moments of the ink, that is, of the brightness: its mean place $(\bar x, \bar y)$, its variance down the image, and
+# $\mathrm{Cov}(x, y)$. A shear by $a = \mathrm{Cov}(x, y) / \mathrm{Var}(y)$ removes the slant. Here is this shear by
+# hand, for one digit:
 
 # %% tags=["nbval-check-output"]
 def slant(image):
@@ -144,14 +150,15 @@ print("the slant is less than a quarter of what it was:", abs(slant(deskew(leani
 ax = figures.show_pictures(torch.stack([leaning, deskew(leaning)])[:, None], columns=2, captions=["as it is", "deskewed"])
 
 # %% [markdown]
-# The frame makes place, size and slant unreadable for the bits; $T$ only makes them dear. What the frame removes is left
-# to the reals $z$, which see the image as it is.
+# With the frame the bits cannot say place, size and slant; with $T$ they could, at a price. What the frame removes is
+# left to the reals $z$, which see the image as it is.
 #
 # ## Helps 3 and 4: the reward and the reader
 #
-# `lambda_information` rewards $I(x; b)$ itself. `lambda_reading` is the **reader**: a random code $b'$ is drawn with
-# some image's $z$, and the encoder must read $b'$ back from that picture. It stops the decoder from taking the digit from
-# $z$ and passing over the bits. Its success is the share of codes read correctly.
+# `lambda_information` rewards $I(x; b)$ itself. `lambda_reading` is the price of the **reader**. The decoder draws a
+# picture from a random code $b'$ and the $z$ of some image, and it pays if the encoder does not read $b'$ back from
+# that picture. So the decoder cannot take the digit from $z$ and pass over the bits. The reader's score is the share of
+# codes that are read correctly.
 #
 # Now the model with all four helps, small enough to train in seconds. It is a much shorter run than the preset's.
 
@@ -223,7 +230,7 @@ ax = without("without the frame", "model.frame=image")
 # ## Without T's price
 #
 # **Predict:** `lambda_consistency` is 0 and the frame stays. Will the code tell more nats, or fewer? (The reader still
-# sees its pictures in any pose; the rows of the project's table switch that off too.)
+# looks at its pictures under $T$. In the rows *without T* of the table further down that is switched off, too.)
 
 # %%
 ax = without("without T", "objective.lambda_consistency=0")
@@ -231,7 +238,7 @@ ax = without("without T", "objective.lambda_consistency=0")
 # %% [markdown]
 # ## Without the reward for information
 #
-# **Predict:** $T$ stays and nothing rewards a code that tells. Which code survives every pose?
+# **Predict:** $T$ stays and nothing rewards information. Which code would stay the same under every $T$, at no cost?
 
 # %%
 ax = without("without information", "objective.lambda_information=0")
@@ -239,7 +246,8 @@ ax = without("without information", "objective.lambda_information=0")
 # %% [markdown]
 # ## Without the reader, and without any help
 #
-# **Predict:** on this small set $z$ is dear ($\beta_z$ is large). Has the decoder a reason to pass over the bits?
+# **Predict:** in these short trainings $z$ is dear, because $\beta_z$ is 16. Can the decoder take the digit from $z$
+# and pass over the bits?
 
 # %%
 ax = without("without the reader", "objective.lambda_reading=0")
@@ -247,7 +255,7 @@ ax = without("without any", "model.frame=image", *[f"objective.lambda_{name}=0"
                                                    for name in ("information", "consistency", "reading")])
 
 # %% [markdown]
-# All six side by side, on your own training.
+# All six side by side, from your own trainings.
 
 # %%
 scores = {name: score(model) for name, model in models.items()}
@@ -260,9 +268,10 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown]
-# Without the reward, one code for every image survives best and tells nothing. The other fifteen codes never occurred in
-# training, and so the decoder has learned nothing to draw for them. Without any help the code tells little of anything.
-# The smaller differences could be chance; five seeds, below, will tell.
+# Without the reward, practically every image gets the same code. That code survives best and tells nothing. It is
+# always read correctly, because there is no other code to mistake it for. The other fifteen codes have no images, so
+# the decoder has not learned to draw a digit for them. Without any help the code tells little of anything. The smaller
+# differences could be chance. The five seeds below will tell.
 
 # %% tags=["nbval-check-output"]
 print("the code tells nothing without the reward:", scores["without information"]["information"] < 0.1)
@@ -273,7 +282,7 @@ print("with all helps, more accurate than with none:",
 # %% [markdown]
 # ## Five seeds
 #
-# One training proves little. These accuracies were recorded with the settings above and seeds counted from zero.
+# One training proves little. These accuracies were recorded with the settings above and the seeds 0 to 4.
 
 # %% tags=["nbval-check-output"]
 recorded = {"all helps": [0.76, 0.71, 0.66, 0.73, 0.73], "without the frame": [0.56, 0.47, 0.37, 0.47, 0.57],
@@ -285,13 +294,14 @@ nats, nats_without_t = [2.36, 2.19, 1.96, 2.22, 2.23], [2.58, 2.45, 2.34, 2.30, 
 print("without T the code tells more nats, on every seed:", all(a < b for a, b in zip(nats, nats_without_t, strict=True)))
 
 # %% [markdown]
-# Every seed with all helps is better than every seed without the frame, without the reward, or without any help. For $T$
-# the ranges overlap: each single seed is better with it, one of them by hardly anything. The frame has already taken
-# away most of what this small $T$ would change. What the code tells more without $T$ is not the digit. And the reader does not raise the accuracy here: $z$ is dear, so nearly
-# every code is read without it, too. The small set does not show what those two are for.
+# Every seed with all helps is better than every seed without the frame, without the reward, or without any help. For
+# $T$ the ranges overlap: each single seed is better with it, one of them by hardly anything. The frame has already
+# taken away most of what this small $T$ would change. Without $T$ the code tells more nats, but not more of the digit.
+# The reader does not raise the accuracy here: $z$ is dear, so nearly every code is read without it, too. The small set
+# does not show what $T$ and the reader are for.
 #
-# The full sets do. From `docs/results.md`, copied, not computed here (mean and spread over five seeds where a spread is
-# given, else one seed):
+# The full sets do. These figures are copied from [docs/results.md](../docs/results.md) and not computed here. Where a
+# spread is given, they are the mean and the spread of five seeds; the others are one seed:
 #
 # | run | accuracy of the code | code decides |
 # | --- | --- | --- |
@@ -304,16 +314,19 @@ print("without T the code tells more nats, on every seed:", all(a < b for a, b i
 # | FashionMNIST, 4 bits | `0.698 ± 0.028` | `0.735 ± 0.078` |
 # | without T | `0.579 ± 0.015` | `0.434 ± 0.036` |
 #
-# *Code decides*: a classifier of real images sees in a picture what its code stands for. There T matters most. The reader
-# hardly moves the accuracy, but without it the code no longer decides what is drawn.
+# *Code decides*: a picture is drawn from one image's $z$ and another image's code, and this is the share of pictures in
+# which a classifier, trained on real images, sees what the code stands for. On MNIST $T$ matters more than the frame,
+# and only the reward matters more than $T$. The reader hardly moves the accuracy, but without it the code decides
+# little more than half of the pictures.
 #
 # ## The fair rival
 #
-# K-means sorts images into groups of similar pixels, without a network. It alternates two steps: each image joins the
-# nearest centre, and each centre becomes the mean of its images. Our bits see images in their frame, so k-means must be
-# allowed the same.
+# **K-means** sorts images into groups with similar pixels, without a network. It alternates two steps: each image joins
+# the nearest centre, and each centre becomes the mean of its images. Our bits see images in their frame, so k-means
+# must be allowed the same.
 #
-# **Predict:** sixteen groups, raw pixels or in the frame: which is better on this set?
+# **Predict:** we make sixteen groups, once of raw pixels and once of the images in the frame. Which are more accurate
+# on this set?
 
 # %%
 def kmeans(known, asked, k=16, seed=0):
@@ -344,25 +357,26 @@ print(f"our code, all helps    {scores['all helps']['accuracy']:.2f}")
 print("the code reaches the fair floor:", scores["all helps"]["accuracy"] >= max(floors.values()))
 
 # %% [markdown]
-# It does not, and that must be said: on this small set, after so few steps, four helps and two networks sort digits worse
-# than k-means in the frame. What helps k-means is again the frame.
+# It does not, and that must be said. On this small set, after so few steps, our code sorts digits worse than k-means
+# does, even on raw pixels. The frame makes k-means better, too.
 #
-# On full sets the table in the [README](../README.md) has both floors (20,000 training images, three starts): MNIST raw 0.68
-# and in the frame 0.79 with 16 groups; FashionMNIST raw 0.65 and in the frame 0.59. The table's 0.973 on MNIST passes its
-# floor by much, and 0.698 on clothes passes it by little.
+# For the full sets the table in the [README](../README.md) has both k-means (16 groups, 20,000 training images, three
+# starts). On MNIST it is 0.68 on raw pixels and 0.79 in the frame; on FashionMNIST 0.65 on raw pixels and 0.59 in the
+# frame. The code's 0.973 on MNIST is far above its fair floor, and the code's 0.698 on FashionMNIST is a little above.
 #
 # ## What we saw
 #
-# On these five seeds, the **reward** buys that the code tells anything at all, and the **frame** buys most of the label
-# accuracy. **T** buys a little accuracy on every seed, with ranges that overlap; on full MNIST it buys most of it. The
-# **reader** buys nothing visible here; on full MNIST it buys that the code decides what is drawn. Without any help,
-# nothing asks the bits for the digit: they describe whatever saves most nats, and here that is little and hardly the digit.
+# On these five seeds, without the **reward** the code tells nothing at all, and of the other three helps the **frame**
+# raises the label accuracy most. **T** raises it a little on every seed, with ranges that overlap; on full MNIST it
+# raises it by more than the frame does. The **reader** changes nothing visible here; on full MNIST it makes the code
+# decide what is drawn. Without any help, nothing in the loss asks the bits for the digit: they say whatever saves most
+# nats, and here that is little, and hardly the digit.
 #
 # **New words.** *Label accuracy*: how often a code's commonest label is right. *Survival*: the share of bits that stay
-# under $T$. *Reader*: the demand that every code be read back from its picture. *Fair floor*: the better of k-means on
-# raw pixels and in the frame.
+# under $T$. *Frame*: the image centred, at one height and without slant, as the bits see it. *Reader*: the demand that
+# every code be read back from its picture. *Fair floor*: the better of k-means on raw pixels and in the frame.
 #
-# **Next.** Notebook 06 trains for real: the loop, a monitor, stopping and going on.
+# **Next.** [Notebook 06](06_training.ipynb) shows a training from inside: the loop, a monitor, stopping and going on.
 #
 # **References.** LeCun et al., *Gradient-Based Learning Applied to Document Recognition* (1998): read it for deskewing.
 # Chen et al., *InfoGAN* (2016): read it for the reader. Locatello et al., *Challenging Common Assumptions in the
