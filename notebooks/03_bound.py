@@ -21,7 +21,7 @@
 #
 # [Previous: 02 write one](02_write_one.ipynb) · [Next: 04 coin](04_coin.ipynb)
 #
-# About 60 minutes, of which the computer needs a quarter of one (two CPU cores; a GPU is no faster here). Nothing to
+# About 60 minutes, of which the computer needs about half a minute (two CPU cores; a GPU is no faster here). Nothing to
 # download.
 #
 # You need: notebook 02, and the rules of probability for two random numbers.
@@ -30,7 +30,7 @@
 #
 # - **see** each word of the theory as a picture and a number, in a world small enough to be counted,
 # - **check** that what a VAE minimises is a bound, and what it loses,
-# - **compute** what a real and a bit cost, and what a price or a target for that cost changes.
+# - **compute** what a real and a bit cost, and see what changes when this cost gets a price or a target.
 #
 # Everything is in **nats per image**: summed over pixels and latents, averaged over images at the very end.
 
@@ -80,9 +80,9 @@ x = load_dataset("digits", "test").floats(slice(0, 120))
 # says how likely each code is before an image is seen, and here all 64 are equally likely, so each has
 # $-\ln p(b) = 6 \ln 2 \approx 4.16$ nats.
 #
-# The decoder makes of each code a picture, and the picture's pixels are probabilities. The **likelihood** $p(x \mid b)$ is
-# the probability that these give to an image $x$. It is tiny for every image, because it is a product over 1,024 pixels, so
-# we speak of $-\ln p(x \mid b)$ in nats: small means that the picture fits the image.
+# The decoder makes of each code a picture, and the picture's pixels are probabilities. The **likelihood** $p(x \mid b)$
+# is the probability that these give to an image $x$. It is tiny for every image, because it is a product over 1,024
+# pixels, so we speak of $-\ln p(x \mid b)$ in nats: small means that the picture fits the image.
 
 # %% tags=["nbval-check-output"]
 codes = all_codes(6)
@@ -102,11 +102,11 @@ plt.show()
 #
 # $$p(b \mid x) = \frac{p(b)\, p(x \mid b)}{p(x)}, \qquad p(x) = \sum_b p(b)\, p(x \mid b).$$
 #
-# The sum runs over 64 codes, and we can compute it. $p(x)$ is the probability that the model gives to the image by any of
-# its codes.
+# The sum runs over 64 codes, and we can compute it. $p(x)$ is the probability that the model gives to the image by any
+# of its codes.
 #
-# **Predict:** the picture of the best code fits a few nats better than the second best. How much of the posterior does the
-# best code get: a little more than half, or nearly all?
+# **Predict:** the picture of the best code fits a few nats better than the second best. How much of the posterior does
+# the best code get: a little more than half, or nearly all?
 
 # %%
 log_joint = log_px_given_b - 6 * math.log(2)  # log p(b) p(x | b)
@@ -140,12 +140,13 @@ print("the best code has more than nine tenths of the posterior for more than ha
 # The **entropy** of a distribution is the mean of $-\ln p$: the nats that are missing, on average, until one knows the
 # outcome. A certain outcome has 0, and 64 equally likely ones have $\ln 64$.
 #
-# The **Kullback-Leibler divergence** $\mathrm{KL}(q \Vert p) = E_q[\ln q - \ln p]$ is what it costs to expect $p$ where $q$
-# is true. It is 0 if they are equal and never negative. From equally likely codes it is $\ln 64$ minus the entropy.
+# The **Kullback-Leibler divergence** $\mathrm{KL}(q \Vert p) = E_q[\ln q - \ln p]$ is what it costs to expect $p$ where
+# $q$ is true. It is 0 if they are equal and never negative. If $p$ is 64 equally likely codes, it is $\ln 64$ minus the
+# entropy of $q$.
 #
-# The **mutual information** $I(x; b)$ is what knowing the image tells of the code, and equally what the code tells of the
-# image: the mean KL of each image's posterior from the average of all posteriors. If every image has the same posterior,
-# the code tells nothing.
+# The **mutual information** $I(x; b)$ is what knowing the image tells of the code, and equally what the code tells of
+# the image: the mean KL of each image's posterior from the average of all posteriors. If every image has the same
+# posterior, the code tells nothing.
 
 # %% tags=["nbval-check-output"]
 entropy = -(log_true.exp() * log_true).sum(dim=1)
@@ -166,10 +167,13 @@ ax.invert_yaxis()
 plt.show()
 
 # %% [markdown]
+# The code tells less than its mean KL. Notebook 04 shows what the rest of this KL is.
+#
 # ## The bound
 #
-# Training wants $\ln p(x)$ large. With 64 codes we can compute the sum; with 64 *reals* nobody could. The way out is a
-# second network that guesses, for each image, which codes matter: the encoder $q(b \mid x)$. In three lines:
+# Training should make $\ln p(x)$ large. With 64 codes we can compute the sum; with 64 *reals* it is an integral that
+# nobody can compute. The way out is a second network that guesses, for each image, which codes are likely: the encoder
+# $q(b \mid x)$. In three lines:
 #
 # $$\begin{aligned}
 # \ln p(x) &= E_q\bigl[\ln p(x)\bigr] = E_q\left[\ln \frac{p(b)\, p(x \mid b)}{p(b \mid x)}\right] \\
@@ -178,10 +182,12 @@ plt.show()
 #   + \mathrm{KL}(q(b \mid x) \Vert p(b \mid x)).
 # \end{aligned}$$
 #
-# The first line is Bayes' rule under an average that changes nothing, and the second multiplies and divides by $q$. The
-# last term is never negative, so the **ELBO** (evidence lower bound) is a lower bound, and it is the better the better the
-# encoder guesses. Its negative is the loss that you wrote in notebook 02. **Predict:** after training, will the gap be
-# nearer to 0.1, to 4 or to 30 nats, of several hundred in all?
+# The first line takes an average that changes nothing, because $\ln p(x)$ does not depend on $b$, and uses Bayes' rule.
+# The second multiplies and divides by $q$. The last term is never negative, so the **ELBO** (evidence lower bound; the
+# *evidence* is $\ln p(x)$) is a lower bound. The better the encoder guesses, the smaller is the gap between the two.
+# The negative of the ELBO is the loss that you wrote in notebook 02.
+#
+# **Predict:** after training, will the gap be nearer to 0.1, to 4 or to 30 nats, of several hundred in all?
 
 # %%
 with torch.no_grad():
@@ -215,8 +221,9 @@ print(f"gap: {float((log_px - elbo).mean()):.1f} nats per image on {len(x)} test
       f"{float((log_px - elbo).median()):.1f}")
 
 # %% [markdown]
-# The gap can hardly be seen in the picture, and of the three guesses 4 is the nearest. Half of the images lose about 3 nats
-# or less. The mean is about 10, because it is raised by a few images whose code the encoder has guessed badly.
+# In most of the ten bars the gap can hardly be seen, and of the three guesses 4 is the nearest. Half of the images lose
+# about 3 nats or less. The mean is about 10, because it is raised by a few images whose code the encoder has guessed
+# badly.
 #
 # ## A draw that can be differentiated
 #
@@ -245,7 +252,9 @@ print(f"by logvar {by_logvar:.2f}, should be {math.exp(-1.2):.2f}")
 #
 # One of the projects this suite rebuilds (AndrewSpano/Disentangled-Variational-Autoencoder) draws
 # $z = \mu + \tfrac{1}{2} s\, \varepsilon$ with $s = \log\sigma^2$: the exponential is missing, so the spread is
-# $\lvert s \rvert / 2$. It trains, and its pictures look fine. **Predict:** at which $s$ is the damage greatest?
+# $\lvert s \rvert / 2$. It trains, and its pictures look fine.
+#
+# **Predict:** at which $s$ is the noise lost altogether, and what will the KL say there?
 
 # %%
 s = torch.linspace(-5, 2, 200)
@@ -260,9 +269,10 @@ ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.45, 1.02))
 plt.show()
 
 # %% [markdown]
-# At $s = 0$. There the KL below is cheapest, because the encoder *claims* to say nothing ($\sigma = 1$), and the draw has
-# no noise, so it says everything. At $s = -5$ the encoder claims to be precise and the draw is noisier than the
-# prior. The loss and the sampler speak of two different posteriors, and the bound is none.
+# At $s = 0$, where $\sigma = 1$ is the spread of the prior. There the KL is smallest: it says that hardly anything is
+# told. But without noise even a small $\mu$ reaches the decoder exactly. At $s = -5$ it is the other way round: the
+# posterior should be narrow, and the draw is noisier than the prior. The KL is computed for one posterior and the
+# reconstruction for another, so their sum is not a bound.
 
 # %% tags=["nbval-check-output"]
 for value in (0.0, -1.0, -5.0):
@@ -273,13 +283,13 @@ for value in (0.0, -1.0, -5.0):
 # %% [markdown]
 # ## What a real costs
 #
-# The KL of a normal to a normal has a closed form. In several dimensions, with $\Delta = m_2 - m_1$,
+# The KL of a normal to a normal has a closed form. In $D$ dimensions, with $\Delta = m_2 - m_1$,
 #
 # $$\mathrm{KL}(N(m_1, S_1) \Vert N(m_2, S_2)) = \tfrac12 \left[ \mathrm{tr}(S_2^{-1} S_1)
 #   + \Delta^\top S_2^{-1} \Delta - D + \ln \tfrac{\det S_2}{\det S_1} \right].$$
 #
-# The trace comes from $E[\Delta^\top A \Delta] = \mathrm{tr}(A\, E[\Delta \Delta^\top])$, which turns an average of a
-# quadratic form into the covariance. Two random three-dimensional normals, our formula against PyTorch's:
+# The trace comes from $E[v^\top A v] = \mathrm{tr}(A\, E[v v^\top])$ with $v = z - m_1$ and $A = S_2^{-1}$: the average
+# on the right is the covariance $S_1$. Two random three-dimensional normals, our formula against PyTorch's:
 
 # %% tags=["nbval-check-output"]
 generator = torch.Generator().manual_seed(3)
@@ -322,8 +332,8 @@ print(f"by mu     {by_mu.item():.4f}, mu itself {mu.item():.4f}")
 print(f"by logvar {by_logvar.item():.4f}, by the formula {(math.exp(-2) - 1) / 2:.4f}")
 
 # %% [markdown]
-# As a map. Nothing is free but the prior itself, the white dot. Moving $\mu$ costs the square of the distance; a small
-# $\sigma$ costs about $\ln(1/\sigma)$ nats: precision is paid for by the digit.
+# The same as a map. Only the prior itself, the white dot, costs nothing. Moving $\mu$ costs half the square of the
+# distance. A small $\sigma$ costs about $\ln(1/\sigma)$ nats, so each further decimal of precision costs $\ln 10$ more.
 
 # %%
 mu_axis, logsigma_axis = torch.linspace(-3, 3, 121), torch.linspace(-4, 1, 101)
@@ -347,7 +357,7 @@ def kl_of_two_normals(m1, s1, m2, s2):
     ...  # one line
 
 # %% tags=["check"]
-cases = [(1.0, 0.5, -0.5, 2.0), (-2.0, 3.0, 0.0, 1.0), (0.7, 0.4, 0.7, 0.4)]  # the last two normals are the same
+cases = [(1.0, 0.5, -0.5, 2.0), (-2.0, 3.0, 0.0, 1.0), (0.7, 0.4, 0.7, 0.4)]  # in the last case both are the same
 check(kl_of_two_normals, *((c, float(D.kl_divergence(D.Normal(*c[:2]), D.Normal(*c[2:])))) for c in cases),
       hint="the matrix formula with D = 1: the trace is a ratio of variances")
 
@@ -359,7 +369,7 @@ def kl_of_two_normals(m1, s1, m2, s2):
 # %% [markdown]
 # ## What a bit costs
 #
-# A bit is a coin with $\pi = q(b = 1 \mid x)$, and a priori a fair one:
+# A bit is a coin with $\pi = q(b = 1 \mid x)$, and its prior is a fair coin. With $H(\pi)$ for the entropy of the coin,
 #
 # $$\mathrm{KL} = \pi \ln 2\pi + (1 - \pi) \ln 2(1 - \pi) = \ln 2 - H(\pi), \qquad 0 \le \mathrm{KL} \le \ln 2.$$
 
@@ -394,9 +404,9 @@ plt.show()
 # $$L_\beta = \text{reconstruction} + \beta\, \mathrm{KL}, \qquad
 #   L_\gamma = \text{reconstruction} + \gamma\, \lvert \mathrm{KL} - C \rvert.$$
 #
-# The whole point of $\beta$ is one line, $L_\beta - L_1 = (\beta - 1)\, \mathrm{KL}$. In the project with the slip above,
+# All that $\beta$ does is one line, $L_\beta - L_1 = (\beta - 1)\, \mathrm{KL}$. In the project with the slip above,
 # $\beta$ never reached the loss, and its comparisons of $\beta = 4$, 80 and 150 are all of $\beta = 1$. One check would
-# have told:
+# have shown it:
 
 # %% tags=["nbval-check-output"]
 with torch.no_grad():
@@ -408,7 +418,10 @@ for beta in (4.0, 150.0):
 
 # %% [markdown]
 # The other trap is *what* $\beta$ multiplies. If pixels are averaged and not summed, the same number is 784 times as
-# strong on a 28x28 image. The presets that rebuild other projects state both, what was written there and what it is here:
+# strong on a 28x28 image. The presets that rebuild other projects state both, what was written there and what it is
+# here. In the output, `kl-batch-mean` stands for a reconstruction that is summed over the batch and a KL that is
+# averaged over it. `dataset-size` stands for a reconstruction averaged over pixels and a KL times the batch size over
+# the number of images.
 
 # %% tags=["nbval-check-output"]
 for name in ("dsprites-beta", "xys-stacked", "fashion-cnn", "fashion-fc"):
@@ -417,9 +430,11 @@ for name in ("dsprites-beta", "xys-stacked", "fashion-cnn", "fashion-fc"):
     print(f"{name:14} beta {stated.beta:6g}, {stated.convention:14} batch {stated.batch_size:3}  ->  beta_z {ours:8.4g}")
 
 # %% [markdown]
-# Numbers from 0.01 to 5000 that are prices between 0.04 and 312.5. Here is what the two forms charge. A beta makes
-# every nat dear; the capacity makes *too few* nats as dear as too many, and $C$ grows during training so that latents
-# open one after the other.
+# The stated numbers run from 0.01 to 5000, and the prices from 0.04 to 312.5. (In the source of `dsprites-beta` white
+# pixels were 1/255 by mistake, which is why its 4 became more and not less.) Notebook 11 does such conversions.
+#
+# Here is what the two forms charge. A beta makes every nat dear. The capacity makes *too few* nats as dear as too many,
+# and $C$ grows during training, so that latents come into use one after the other.
 
 # %%
 nats = torch.linspace(0, 30, 200)
@@ -468,17 +483,18 @@ print("the charge is gamma |KL - C|:", torch.allclose(charge, 30 * (kl_z - 8).ab
 # %% [markdown]
 # ## What we saw
 #
-# A VAE minimises the price of an image under a code, plus the price of the code. The sum is a bound on $-\ln p(x)$ whose
-# slack is the encoder's error, and where all codes can be counted we saw that it is. A real costs a closed formula of its
-# mean and spread; a bit costs at most $\ln 2$. A beta or a capacity changes what a nat costs, and neither asks what the
-# nats say.
+# A VAE minimises the price of an image under a code, plus the price of the code. The sum is an upper bound on
+# $-\ln p(x)$. The gap is the encoder's error, as we saw where all codes can be counted. The cost of a real is a formula
+# of its mean and spread; a bit costs at most $\ln 2$. A beta or a capacity changes what a nat costs, whatever the nats
+# tell.
 #
-# **New words.** *Prior, likelihood, posterior*: what is expected of a latent before, how well a latent explains an image,
-# what is believed after. *Entropy*: nats that are missing. *Mutual information*: nats that are shared. *ELBO*: the bound.
-# *Capacity*: a KL to aim at. The [glossary](../GLOSSARY.md) has the rest.
+# **New words.** *Prior, likelihood, posterior*: what is expected of a latent before, how well a latent explains an
+# image, what is believed after. *Entropy*: nats that are missing. *Mutual information*: nats that are shared. *ELBO*:
+# the bound. *Capacity*: a KL to aim at. The [glossary](../GLOSSARY.md) has the rest.
 #
-# **Next.** The draw of a real passes a gradient. A coin does not: [notebook 04](04_coin.ipynb) finds four ways.
+# **Next.** A gradient passes through the draw of a real, and not through a coin. [Notebook 04](04_coin.ipynb) finds
+# four ways around that.
 #
-# **References.** Kingma and Welling, *Auto-Encoding Variational Bayes* (2014): read it for the bound and the draw. Higgins et
-# al., *beta-VAE* (2017) and Burgess et al., *Understanding disentangling in beta-VAE* (2018): read them for the price and
-# the capacity.
+# **References.** Kingma and Welling, *Auto-Encoding Variational Bayes* (2014): read it for the bound and the draw.
+# Higgins et al., *beta-VAE* (2017) and Burgess et al., *Understanding disentangling in beta-VAE* (2018): read them for
+# the price and the capacity.

@@ -21,7 +21,7 @@
 #
 # [Previous: 03 bound](03_bound.ipynb) · [Next: 05 meaning](05_meaning.ipynb)
 #
-# About 50 minutes, of which the computer needs a quarter of one (two CPU cores; a GPU is no faster here). Nothing to
+# About 50 minutes, of which the computer needs about half a minute (two CPU cores; a GPU is no faster here). Nothing to
 # download.
 #
 # You need: notebooks 02 and 03.
@@ -65,13 +65,14 @@ x = load_dataset("digits", "test").floats()
 # %% [markdown]
 # ## Why a coin has no gradient
 #
-# A bit is drawn by $b = [u < \pi]$ with $u$ uniform. Nudge $\pi$ and, for almost every $u$, the bit stays what it was:
-# the derivative of the draw is 0 wherever it exists. Yet the *average* loss depends on $\pi$ smoothly,
+# A bit is drawn by $b = [u < \pi]$ with $u$ uniform between 0 and 1; the bracket is 1 if its condition holds, and
+# else 0. Change $\pi$ a little and, for almost every $u$, the bit stays what it was: the derivative of the draw is 0
+# wherever it exists. Yet the *average* loss depends on $\pi$ smoothly,
 #
 # $$E_b[f(b)] = \pi f(1) + (1 - \pi) f(0), \qquad
 #   \frac{d}{d \ell} E_b[f(b)] = \pi (1 - \pi)\, \bigl(f(1) - f(0)\bigr),$$
 #
-# with $\ell$ the logit. So the gradient exists; what is missing is a cheap way to it from one draw.
+# with $\ell$ the logit. So the gradient exists; what is missing is a cheap way to compute it from one draw.
 
 # %% tags=["nbval-check-output"]
 def f(codes):
@@ -106,13 +107,14 @@ def coin_gradient(logit, f0, f1):
 # %% [markdown]
 # ## The loss of forty digits
 #
-# From here on $f(b)$ is the reconstruction of forty digits by the decoder above, with their reals held fixed. There are four
-# bits for each digit, so the gradient is a table of 40 by 4 numbers. The logits are halved, so that the coins are coins.
+# From here on $f(b)$ is the reconstruction of forty digits by the decoder above, with their reals held fixed. There are
+# four bits for each digit, so the gradient is a table of 40 by 4 numbers. The logits are halved, so that fewer of the
+# bits are nearly certain.
 #
 # ### Count all codes
 #
-# With $K$ bits there are $2^K$ codes. List them, weigh each by its probability $q(b \mid x)$, and the average is **exact**,
-# so PyTorch's gradient of it is, too.
+# With $K$ bits there are $2^K$ codes. List them, weigh each by its probability $q(b \mid x)$, and the average is
+# **exact**, so PyTorch's gradient of it is, too.
 
 # %%
 few = x[:40]
@@ -136,8 +138,8 @@ def exact(logits, generator=None):
 #
 # ### Pretend
 #
-# **Straight-through**: draw the coin, and on the way back behave as if the drawn bit had been the probability. You wrote it in
-# notebook 02. It takes one pass, and the pretence is wrong wherever $f$ is not a straight line between 0 and 1.
+# **Straight-through**: draw the coin, and on the way back behave as if the drawn bit had been the probability. You
+# wrote it in notebook 02. It takes one pass. The gradient is wrong wherever $f$ is not a straight line between 0 and 1.
 
 # %%
 def straight_through(logits, generator):
@@ -148,9 +150,9 @@ def straight_through(logits, generator):
 # ### Soften
 #
 # A coin with logit $\ell$ can be made from outside noise, like a normal draw. Take $u$ uniform between 0 and 1. Then
-# $\ln u - \ln (1 - u)$ is **logistic noise**, and $b = [\ell + \text{noise} > 0]$ is 1 with probability $\sigma(\ell)$. The only
-# step without a derivative is the bracket $[\cdot > 0]$. The **concrete** distribution replaces it by a sigmoid that is the
-# steeper the lower the **temperature** $\tau$:
+# $\ln u - \ln (1 - u)$ is **logistic noise**, and $b = [\ell + \text{noise} > 0]$ is 1 with probability $\sigma(\ell)$.
+# The only step without a derivative is the bracket $[\cdot > 0]$. The **concrete** distribution replaces it by a
+# sigmoid that is the steeper the lower the **temperature** $\tau$:
 #
 # $$\tilde b = \sigma\left(\frac{\ell + \ln u - \ln(1 - u)}{\tau}\right).$$
 #
@@ -173,7 +175,8 @@ def soft_bit(logit, u, temperature):
     return torch.sigmoid((logit + u.log() - (1 - u).log()) / temperature)
 
 # %% [markdown]
-# What does the decoder get to see? **Predict:** where do ten thousand soft bits lie at a temperature of 0.1, and where at 2?
+# What does the decoder get to see? **Predict:** where do ten thousand soft bits lie at a temperature of 0.1, and where
+# at 2?
 
 # %%
 u = torch.rand(10_000, generator=torch.Generator().manual_seed(0)).clamp(1e-6, 1 - 1e-6)
@@ -191,9 +194,9 @@ def soft_bits(temperature, logit):
 widgets.Panel(soft_bits, temperature=(0.1, 2.0, 0.1), logit=(-3.0, 3.0, 0.5))
 
 # %% [markdown]
-# At a low temperature nearly all lie at 0 and 1, like a coin's. At a high one most lie between, where the decoder will never
-# be asked again when training is over. But the lower the temperature, the steeper the sigmoid, and the larger the few
-# gradients that get through.
+# With a fair coin, as the panel starts, they are evenly spread at a temperature of 1. At 0.1 most lie close to 0 or 1,
+# like a coin's. At 2 nearly all lie between, and after training the decoder gets no such values. But the lower the
+# temperature, the steeper the sigmoid: most gradients are close to 0 then, and the few others are large.
 
 # %%
 def concrete(logits, generator, temperature=2 / 3):
@@ -203,9 +206,9 @@ def concrete(logits, generator, temperature=2 / 3):
 # %% [markdown]
 # ### Flip
 #
-# The formula for one coin needs $f(1) - f(0)$. With several bits: draw a code, then flip each bit by itself and see what
-# changes. This costs $K + 1$ passes and gives every bit its own difference, at the other bits' draw. The last line adds a
-# number that is 0, whose gradient is the difference we want.
+# The formula for one coin needs $f(1) - f(0)$. With several bits: draw a code, then flip each bit by itself and see
+# what changes. This costs $K + 1$ passes and gives every bit its own difference, with the other bits as they were
+# drawn. The last line adds a number that is 0, and its derivative by each probability is the difference we want.
 
 # %%
 def bit_flip(logits, generator):
@@ -217,7 +220,7 @@ def bit_flip(logits, generator):
     return value + ((probs - probs.detach()) * difference.T).sum(dim=1)
 
 # %% [markdown]
-# All four are in the library as `expected_loss`. With the same noise it gives the same values and the same gradients:
+# All four are in the library as `expected_loss`. With the same noise it gives the same gradients:
 
 # %% tags=["nbval-check-output"]
 def gradient_of(way, *settings):
@@ -234,14 +237,14 @@ for name, way in {"exact": exact, "bit-flip": bit_flip, "concrete": concrete, "s
 # %% [markdown]
 # ## Wrong or noisy?
 #
-# Two numbers say how good an estimator $g$ of a gradient $g^*$ is: its squared **bias**, which no number of draws removes, and
-# its **variance**, which averaging many draws reduces. Both are given as shares of $\lVert g^* \rVert^2$,
+# Two numbers say how good an estimator $g$ of a gradient $g^*$ is: its squared **bias**, which no number of draws
+# removes, and its **variance**, which averaging many draws reduces. Both are given as shares of $\lVert g^* \rVert^2$,
 #
 # $$\text{bias}^2 = \frac{\lVert E[g] - g^* \rVert^2}{\lVert g^* \rVert^2}, \qquad
 #   \text{variance} = \frac{E \lVert g - E[g] \rVert^2}{\lVert g^* \rVert^2}.$$
 #
-# **Predict** on paper, before you run the next two cells: draw two axes, bias to the right and variance upwards, and place
-# bit-flip, straight-through, and concrete at the temperatures 0.1, 0.67 and 2.
+# **Predict** on paper, before you run the next two cells: draw two axes, bias to the right and variance upwards, and
+# place bit-flip, straight-through, and concrete at the temperatures 0.1, 0.67 and 2.
 
 # %%
 truth = gradient_of(exact)
@@ -272,8 +275,9 @@ print("and more variance:               ", measured["concrete 0.10"][1] > measur
 print("bit-flip has hardly any bias:    ", measured["bit-flip"][0] < 0.02)
 
 # %% [markdown]
-# Bit-flip is right on average and the least noisy, and pays for it with $K + 1$ passes. A concrete bit trades: a low
-# temperature is nearly right and noisy, a high one is calm and wrong. Straight-through takes no setting, and has both.
+# Bit-flip is right on average and the least noisy, at the cost of $K + 1$ passes. With a concrete bit one is traded for
+# the other: a low temperature gives little bias and much variance, a high one the reverse. Straight-through has no
+# setting to choose, and it has both bias and variance.
 #
 # One bit of one image, closer. Each histogram is 200 draws of the same derivative; the black line is the truth, and the
 # dashed one the mean of the draws.
@@ -294,19 +298,20 @@ axes[-1].set(xlabel=f"derivative of image {image}'s loss by the logit of bit {bi
 plt.show()
 
 # %% [markdown]
-# The library counts codes up to $K = 4$, flips up to $K = 12$, and softens only beyond. It does not follow that a biased
-# gradient trains worse: a soft coin lets the decoder feel *between* two codes early on, and our shipped models were trained
-# with it.
+# Where a run does not name a way, the library counts codes up to $K = 4$, flips up to $K = 12$, and softens only
+# beyond. But a biased gradient need not train worse: with soft bits the decoder also gets values *between* two codes,
+# and our shipped models were trained with them.
 
 # %% [markdown]
 # ## What a code tells, and what it only costs
 #
 # A bit that is 1 for *every* image has KL $\ln 2$: it pays the full price and tells nothing. So a KL is no measure of
-# information. But it splits, exactly. With the aggregate $q(b) = E_x\, q(b \mid x)$,
+# information. But it can be split exactly. With the **aggregate** $q(b) = E_x\, q(b \mid x)$, the mean over all images,
 #
 # $$E_x\, \mathrm{KL}(q(b \mid x) \Vert p(b)) = I(x; b) + \mathrm{KL}(q(b) \Vert p(b)).$$
 #
-# For $K$ bits $q(b)$ is a table of $2^K$ numbers, so both terms can be computed. Three one-bit codes, over 1,000 images:
+# For $K$ bits $q(b)$ is a table of $2^K$ numbers, so both terms can be computed. Three one-bit codes, over 1,000
+# images:
 
 # %% tags=["nbval-check-output"]
 def kl_bits(bit_logits):
@@ -322,9 +327,9 @@ for name, bit_logits in halves.items():
     print(f"{name:24} KL {kl:.3f} = information {table.information:.3f} + aggregate {abs(table.aggregate_kl):.3f}")
 
 # %% [markdown]
-# Only the third bit says anything. This is why MR-VAE rewards $I(x; b)$ itself and does not reward KL. Now the same split
-# for the four bits that we trained. A table of 16 codes needs images enough: with few of them the codes look less even than
-# they are. Our rule is at least four images for each code, and we take all 360 test images.
+# Only the third bit says anything. This is why MR-VAE rewards $I(x; b)$ itself and does not reward KL. Now the same
+# split for the four bits that we trained. A table of 16 codes needs images enough: with few of them the codes look less
+# even than they are. Our rule is at least four images for each code, and we take all 360 test images.
 
 # %%
 with torch.no_grad():
@@ -342,8 +347,10 @@ ax.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
 plt.show()
 
 # %% [markdown]
-# **Exercise 3, predict.** A perfect code for ten equally frequent digits uses ten of the sixteen codes of four bits, each
-# for one digit, without doubt. What is its aggregate term $\mathrm{KL}(q(b) \Vert p(b))$?
+# The two parts add up to the KL, the black line. Most of it is information here, and the rest is unevenness.
+#
+# **Exercise 3, predict.** A perfect code for ten equally frequent digits uses ten of the sixteen codes of four bits,
+# one for each digit, and is certain for every image. What is its aggregate term $\mathrm{KL}(q(b) \Vert p(b))$?
 
 # %% tags=["exercise"]
 def waste_of_a_perfect_code():
@@ -360,14 +367,15 @@ def waste_of_a_perfect_code():
     return 4 * math.log(2) - math.log(10)
 
 # %% [markdown]
-# So a perfect code *must* use codes unevenly, and a penalty on the aggregate term would spoil it.
+# So a perfect code *must* use codes unevenly, and a lasting penalty on the aggregate term would spoil it. The presets
+# have one only in the first tenth of a run.
 #
 # ## Telling the same thing twice
 #
-# **Total correlation** is what latents share: the KL of their joint distribution to the product of the single ones. For
-# bits, $\sum_k I(x; b_k) = I(x; b) + TC(b)$: adding up single bits counts what they share more than once. A copied bit
-# shows it. Of reals, two normals with correlation $\rho$ share $-\tfrac12 \ln(1 - \rho^2)$ nats; we draw many pairs, count
-# them in a table of 40 by 40 cells, and compute what the table's rows and columns share.
+# **Total correlation** is what latents share: the KL of their joint distribution from the product of the single ones.
+# For bits, $\sum_k I(x; b_k) = I(x; b) + TC(b)$: adding up single bits counts what they share more than once. A copied
+# bit shows it. Of reals, two normals with correlation $\rho$ share $-\tfrac12 \ln(1 - \rho^2)$ nats; we draw many
+# pairs, count them in a table of 40 by 40 cells, and compute what the table's rows and columns share.
 
 # %% tags=["nbval-check-output"]
 copied = CodeTable.from_logits(halves["1 for every other image"].expand(-1, 2))
@@ -381,22 +389,27 @@ tc = (joint * (joint / (joint.sum(dim=1, keepdim=True) * joint.sum(dim=0))).log(
 print(f"normals of correlation {rho}: counted {tc:.2f} nats, by the formula {-math.log(1 - rho**2) / 2:.2f}")
 
 # %% [markdown]
-# beta-TCVAE and FactorVAE charge for $TC(z)$ and leave the rest of the KL at its price: `objective.lambda_tc`.
+# The beta-TCVAE and the FactorVAE of notebook 09 charge for $TC(z)$ and leave the rest of the KL at its price. The
+# setting for this is `objective.lambda_tc`.
 
 # %% [markdown]
 # ## What we saw
 #
-# The average over a coin has a gradient, and a draw of the coin has none. We counted all codes, flipped single bits,
-# softened the coin and pretended, and measured what each costs in bias, variance and passes. And the price of a code is not
-# what it tells: part of it is information, the rest is unevenness.
+# The average over a coin has a gradient, and a draw of the coin has none. There are four ways: count all codes, pretend
+# that the draw was the probability, soften the coin, or flip single bits. We measured their bias and variance and
+# counted their passes. And the KL of a code is not what it tells: part of it is information, and the rest is
+# unevenness.
 #
-# **New words.** *Logistic noise*: what makes a coin from its logit. *Concrete*: a coin with a soft edge. *Temperature*: how soft.
-# *Bias, variance*: wrong on average, and spread around it. *Aggregate*: the posterior averaged over images. *Total
-# correlation*: what latents share. The [glossary](../GLOSSARY.md) has the rest.
+# **New words.** *Logistic noise*: noise that, added to a logit, gives a coin by its sign. *Concrete*: a bit softened by
+# a sigmoid. *Temperature*: how soft it is. *Bias*: how wrong an estimate is on average. *Variance*: how much it varies
+# around that. *Aggregate*: the posterior averaged over images. *Total correlation*: what latents share. The
+# [glossary](../GLOSSARY.md) has the rest.
 #
-# **Next.** Nothing so far says *what* a code should tell. [Notebook 05](05_meaning.ipynb) asks what makes bits mean something.
+# **Next.** Nothing so far says *what* a code should tell. [Notebook 05](05_meaning.ipynb) asks what makes bits mean
+# something.
 #
-# **References.** Maddison, Mnih and Teh, *The Concrete Distribution* (2017): read it for the soft coin. Bengio, Léonard and
-# Courville, *Estimating or Propagating Gradients Through Stochastic Neurons* (2013): read it for straight-through. Titsias and
-# Lázaro-Gredilla, *Local Expectation Gradients* (2015): read it for the bit-flip. Hoffman and Johnson, *ELBO surgery* (2016):
-# read it for the split. Chen et al., *Isolating Sources of Disentanglement* (2018): read it for total correlation.
+# **References.** Maddison, Mnih and Teh, *The Concrete Distribution* (2017): read it for the soft coin. Bengio, Léonard
+# and Courville, *Estimating or Propagating Gradients Through Stochastic Neurons* (2013): read it for straight-through.
+# Titsias and Lázaro-Gredilla, *Local Expectation Gradients* (2015): read it for the bit-flip. Hoffman and Johnson,
+# *ELBO surgery* (2016): read it for the split. Chen et al., *Isolating Sources of Disentanglement* (2018): read it for
+# total correlation.

@@ -21,8 +21,9 @@
 #
 # [Previous: 05 meaning](05_meaning.ipynb) · [Next: 07 explore](07_explore.ipynb)
 #
-# About 60 minutes, of which the computer needs about one (on two CPU cores; these models are too small to gain from a
-# GPU); nothing to download. You need: notebook 02, whose loop we meet again, and the KL of notebook 03.
+# About 60 minutes, of which the computer needs about two (on two CPU cores; a GPU is not needed). Nothing to download.
+#
+# You need: notebook 02, whose loop we meet again, and the KL and the mutual information of notebook 03.
 #
 # You will
 #
@@ -66,8 +67,9 @@ config = load_config("digits", overrides=[f"data.name={NAME}", "train.epochs=25"
 print(f"{len(images):,} training images, {len(test)} test images, batches of {config.train.batch_size}")
 
 # %% [markdown]
-# One pass over the images is an **epoch**; within it, every batch is one step of the optimiser. Images that do not fill
-# a last batch wait for the next epoch, which shuffles anew.
+# One pass over the images is an **epoch**; within it, every batch is one step of the optimiser. In notebook 02 the last
+# batch of an epoch was a smaller one. The library leaves it out: images that do not fill a last batch wait for the next
+# epoch, which has another order.
 #
 # **Exercise 1, compute.** How many steps does a run take?
 
@@ -90,30 +92,32 @@ def n_steps(n_images, batch_size, epochs):
 # %% [markdown]
 # ## The loop, read together
 #
-# In notebook 02 you wrote a training loop: draw a batch, compute the loss, `backward`, one step of Adam, and again. The
-# library's loop is the same with more around it. This is one step of it, printed from the library itself:
+# Notebook 02 has a training loop, the function `fit`: take a batch, compute its loss, forget the old gradients,
+# `backward`, one step of Adam, and again. The library's loop is the same with more around it. This is one step of it,
+# printed from the library itself:
 
 # %%
 loop = inspect.getmodule(train)
 print(inspect.getsource(loop.train_step))
 
 # %% [markdown]
-# | the library's line | in your loop of notebook 02 |
-# | --- | --- |
-# | `run.images.floats(...)` | picking the images of one batch, as numbers between 0 and 1 |
-# | `loss_terms(...)` | encoder, a drawn latent, decoder, cross entropy and KL: the forward pass |
-# | `total_loss(terms, weights)` | the sum of the terms, each times its weight, averaged over the batch |
-# | `run.optimizer.zero_grad(...)` | forgetting the gradients of the step before |
-# | `loss.backward()` | the gradient of the loss for every weight of both networks |
-# | `run.optimizer.step()` | one step of Adam |
+# | the library's line | in notebook 02 | what it does |
+# | --- | --- | --- |
+# | `run.images.floats(...)` | `x[indices]` | takes the images of one batch, as numbers between 0 and 1 |
+# | `loss_terms(...)` | start of `model.loss` | encoder, draw, decoder, then reconstruction and KL of each image |
+# | `total_loss(terms, weights)` | end of `model.loss` | adds the terms, each times a weight; averages over the batch |
+# | `run.optimizer.zero_grad(...)` | `optimizer.zero_grad()` | forgets the gradients of the step before |
+# | `loss.backward()` | `loss.backward()` | computes the gradient of the loss by all parameters of both networks |
+# | `run.optimizer.step()` | `optimizer.step()` | takes one step of Adam |
 #
 # The other lines are what a loop needs when it runs for hours and nobody is watching. The learning rate and the weights
-# may change during the run, so both are looked up again at each step. `autocast` computes in 16-bit numbers where these
-# are faster. A loss that is not a finite number stops the run with a message, before it can spoil the weights.
-# `add_gradients` adds the gradients of several computers, if there are several. `_remember` keeps the sums for the curves.
+# of the terms may change during the run, so both are looked up again at each step. `autocast` computes in 16-bit
+# numbers where these are faster. A loss that is not a finite number stops the run with a message, before it can spoil
+# the networks. `add_gradients` adds the gradients of several computers, if there are several. `run.adversary` is a
+# third network that only the FactorVAE of notebook 09 has. `_remember` keeps the sums for the curves.
 #
-# Around the step are two loops, over epochs and over batches, as in yours. A **callback** is an object whose methods the
-# loop calls at fixed moments: `on_start`, `on_step` after each step, `on_epoch` after each epoch, and `on_end`.
+# Around the step are two loops, over epochs and over batches, as in `fit`. A **callback** is an object whose methods
+# the loop calls at fixed moments: `on_start`, `on_step` after each step, `on_epoch` after each epoch, and `on_end`.
 
 # %%
 print(inspect.getsource(loop._train))
@@ -134,9 +138,9 @@ print("fits on a screen of 40 lines:", inspect.getsource(loop.train_step).count(
 #
 # $$\mathcal{L} = -\log p(x \mid z) + \mathrm{KL}(q(z \mid x) \Vert p(z)),$$
 #
-# in nats per image. The loop knows nothing about pictures: what should happen on the way, callbacks do. One of
-# them we write ourselves: after each epoch `KeepTest` measures what unseen images cost. The other comes with
-# the library: `TrainingMonitor` shows the run.
+# in nats per image. The loop itself draws no pictures. What should happen on the way is done by callbacks. One of them
+# we write ourselves: after each epoch `KeepTest` measures what unseen images cost. The other comes with the library:
+# `TrainingMonitor` shows the run.
 
 # %%
 class KeepTest(Callback):
@@ -154,7 +158,7 @@ class KeepTest(Callback):
 
 
 # %% [markdown]
-# **Predict:** the left chart falls. What will the chart of the KL do: fall, rise, or both?
+# **Predict:** the left chart, the loss, falls. What will the middle chart, the KL, do: fall, rise, or both?
 
 # %%
 no_bits = ["model.n_bits=0", "objective.lambda_information=0", "objective.lambda_consistency=0"]
@@ -170,9 +174,10 @@ vae_test = KeepTest()
 vae = train(variant(*no_bits, "objective.beta_z=1"), callbacks=[vae_test, widgets.TrainingMonitor(test)])
 
 # %% [markdown]
-# It does both. At first the untrained encoder's reals differ between images in ways that help the decoder with nothing, and
-# the KL removes this: by epoch 3 the reals carry almost nothing. Then they begin to carry what helps, and the KL rises to more than ten nats while the left chart goes on falling.
-# Training moves nats from the reconstruction to the KL for as long as one nat of KL saves more than a nat of reconstruction.
+# It does both. At first the reals differ between images in ways that do not help the decoder, and training removes this
+# because it costs KL: by epoch 3 the reals carry almost nothing. Then they begin to carry what helps, and the KL rises
+# to more than ten nats while the left chart goes on falling. Training moves nats from the reconstruction to the KL for
+# as long as one nat of KL saves more than a nat of reconstruction.
 
 # %% [markdown]
 # ## A price on information
@@ -182,8 +187,8 @@ vae = train(variant(*no_bits, "objective.beta_z=1"), callbacks=[vae_test, widget
 #
 # $$\mathcal{L}(\beta) - \mathcal{L}(1) = (\beta - 1)\, \mathrm{KL}.$$
 #
-# This sounds too simple to check. One of the projects in notebook 11 took a $\beta$ that never reached its loss, and all
-# its beta-VAEs were VAEs. So we check.
+# This sounds too simple to check. One of the projects in notebook 11 took a $\beta$ that never reached its loss, and
+# all its beta-VAEs were VAEs. So we check.
 
 # %% tags=["nbval-check-output"]
 x = images.first(64).floats()
@@ -201,8 +206,9 @@ beta_test = KeepTest()
 beta_vae = train(variant(*no_bits, "objective.beta_z=8"), callbacks=[beta_test, widgets.TrainingMonitor(test)])
 
 # %% [markdown]
-# Fewer nats are carried and more nats of error are left: a price was raised, and less was bought. Some reals now carry
-# next to nothing, and the monitor says which. On unseen images:
+# The price was raised, and less was bought: the reals carry fewer nats, and the reconstruction is worse. The strokes
+# are blurred, and some digits are drawn as others. Some reals carry next to nothing, and the monitor says which. On
+# unseen images:
 
 # %% tags=["nbval-check-output"]
 cheap, dear = vae_test.rows[-1], beta_test.rows[-1]
@@ -225,8 +231,9 @@ model = train(variant("train.epochs=30"), callbacks=[widgets.TrainingMonitor(tes
 #
 # ## What a run leaves behind
 #
-# The command line trains the same way and keeps everything in a folder. Here it is called from the notebook; in a terminal
-# it is `mrvae train digits --quick --out FOLDER`. `--quick` takes 5 epochs and not 150, so expect no good pictures.
+# The command line trains the same way and keeps everything in a folder. Here it is called from the notebook; in a
+# terminal it is `mrvae train digits --quick --out FOLDER`. `--quick` takes 5 epochs and not 150, so expect no good
+# pictures.
 
 # %%
 folder = Path(tempfile.mkdtemp()) / "quick"
@@ -235,7 +242,7 @@ subprocess.run(command, check=True, capture_output=True)
 print(", ".join(sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))))
 
 # %% [markdown]
-# How the same test images looked after epochs 1, 2 and 5 is in `pictures/history.png`:
+# How the same test images were reconstructed after epochs 1, 2 and 5 is in `pictures/history.png`:
 
 # %%
 figure, ax = plt.subplots(figsize=(9, 4))
@@ -245,8 +252,8 @@ plt.show()
 
 # %% [markdown]
 # All of it is on one page, `report.html`, with a slider over the epochs. It opens in any browser, with or without a
-# network. The trained model is in `model/`, and `load_model` reads it. The numbers of each epoch are in `metrics.jsonl`,
-# which notebook 11 reads.
+# network. The trained model is in `model/`, and `load_model` reads it. The numbers of each epoch are in
+# `metrics.jsonl`, which notebook 11 reads.
 
 # %% tags=["nbval-check-output"]
 print("report.html is there:", (folder / "report.html").stat().st_size > 100_000)
@@ -259,7 +266,8 @@ print("model:", quick.n_reals, "reals,", quick.n_bits, "bits")
 # The notebook's own interrupt (the square button, or the key I pressed twice) ends a run after its current step. With a
 # folder, a checkpoint is written first. A callback can do the same by `run.stop.set()`.
 #
-# For *Run all*, the cell below has a callback that stops the run at step 30. Leave it out and interrupt yourself.
+# For *Run all*, the cell below has a callback that stops the run at step 30. To interrupt by hand, leave it out and
+# write 50 epochs in place of 5, so that there is time.
 
 # %%
 class StopEarly(Callback):
@@ -286,17 +294,18 @@ pairs = zip(resumed.parameters(), whole.parameters(), strict=True)
 print("the same in every weight:", all(torch.equal(one, other) for one, other in pairs))
 
 # %% [markdown]
-# It is the same, bit for bit, because a checkpoint holds the state of the optimiser and of the random numbers, too. The
-# order of the images depends only on the seed and the epoch, so the second half of the epoch is the half not yet seen.
+# It is the same in every bit, because a checkpoint holds the state of the optimiser and of the random numbers, too. The
+# order of the images depends only on the seed and the epoch, so the rest of the epoch has just the batches not yet
+# seen.
 
 # %% [markdown]
 # ## Collapse
 #
-# A latent has **collapsed** when it is the same for every image: the decoder has learned to do without it. It is the
-# most reported failure of VAEs. Provoking it is easy: make information dear. At $\beta = 100$ for reals and bits alike,
-# no nat that a latent could carry saves a hundred nats of reconstruction.
+# A latent has **collapsed** when it is the same for every image: the decoder has learned to do without it. This is a
+# much reported failure of VAEs. It is easily provoked: make information dear. At $\beta = 100$ for reals and bits
+# alike, no nat that a latent could carry saves a hundred nats of reconstruction.
 #
-# **Predict:** what does the decoder draw when it is told nothing?
+# **Predict:** what does the decoder draw when the latents carry nothing?
 
 # %%
 collapsed = widgets.TrainingMonitor(test)
@@ -336,9 +345,10 @@ def empty_latents(carried):
 # ## Two cures
 #
 # The first cure is the obvious one, a smaller beta: the plain VAE above. The second leaves the reals as dear as they
-# are and **rewards the information** of the code, $-\lambda_I\, I(x; b)$, with the weights that the preset gives this
-# reward and the code's stability under a small change of pose. A capacity on the bits' KL would not do: a bit that is 1
-# for every image has a KL of $\ln 2$ and tells nothing.
+# are, makes the bits free, and **rewards the information** of the code: the loss gets a term $-\lambda_I\, I(x; b)$.
+# The preset also has a term for a code that stays the same under a small change of pose, as notebook 05 explains. The
+# weights of both are left as they are in the preset. A capacity on the bits' KL would not do: a bit that is 1 for every
+# image has a KL of $\ln 2$ and tells nothing.
 #
 # **Predict:** a nat of z still costs a hundred nats. What will the monitor say about z, and what about b?
 
@@ -348,9 +358,9 @@ reward = ["objective.beta_z=100", "objective.beta_b=0"]
 rescued = train(variant(*reward), callbacks=[cured])
 
 # %% [markdown]
-# The network and the price on z are the same, and z stays empty. In the first epochs the curve of $I(x; b)$ is flat; it
-# rises at epochs 3 to 5, and the reconstruction falls from then on, because the decoder now uses the code. There are at most 16
-# different pictures now, one per code, and similar digits share one.
+# The network and the price on z are the same, and z stays empty. In the first epochs the curve of $I(x; b)$ is flat. It
+# rises from epoch 3 on, and the reconstruction falls below that of the collapsed model, because the decoder now uses
+# the code. There are hardly more than 16 different pictures now, one per code, and similar digits share one.
 
 # %% tags=["nbval-check-output"]
 bits = cured.metrics
@@ -372,15 +382,16 @@ else:
     print(f"no GPU; {os.cpu_count()} processor cores, of which torch uses {torch.get_num_threads()}")
 
 # %% [markdown]
-# **We have measured no GPU**, so this notebook gives no figure for one. What to expect can be reasoned out. A step costs a
-# fixed time to send its work to the GPU, however small the network is, and a time that grows with the network and the
-# batch. The 8x8 digits here are so few and the network so small that the fixed time may be the larger part. Wide
-# convolutions on 64x64 pictures and large batches are where a GPU should gain most.
+# **We have measured no GPU**, so this notebook gives no figure for one. What to expect can be reasoned out. A step
+# costs a fixed time to send its work to the GPU, however small the network is, and a time that grows with the network
+# and the batch. The 8x8 digits here are so few and the network so small that the fixed time may be the larger part.
+# Wide convolutions on 64x64 pictures and large batches are where a GPU should gain most.
 #
-# Measure it yourself. In Colab choose *Runtime*, *Change runtime type*, *T4 GPU*, *Save*, and run the notebook again from
-# the top. The cell below takes the time of one epoch, after a first one in which everything is prepared.
+# Measure it yourself. In Colab choose *Runtime*, *Change runtime type*, *T4 GPU*, *Save*, and run the notebook again
+# from the top. The cells below take the time of one epoch, after a first one in which everything is prepared.
 #
-# **Predict:** with batches four times as large an epoch has a quarter of the steps. Does it take a quarter of the time?
+# **Predict:** with batches four times as large an epoch has about a quarter of the steps. Does it take a quarter of the
+# time?
 
 # %%
 class Clock(Callback):
@@ -402,9 +413,9 @@ for batch_size in (64, 256):
     print(f"batches of {batch_size:3}: {seconds_per_epoch(batch_size):.2f} s per epoch")
 
 # %% [markdown]
-# Your numbers are your computer's own; run the cell twice to see how far they can be trusted. An epoch with larger batches
-# is faster, but usually by less than the number of steps says, because each step has more to compute. It is not a better
-# epoch: there are fewer steps in which to learn.
+# Your numbers are your computer's own; run the cell twice to see how far they can be trusted. An epoch with larger
+# batches is faster, but usually by less than the number of steps says, because each step has more to compute. It is not
+# a better epoch: there are fewer steps in which to learn.
 #
 # ## Full MNIST
 #
@@ -425,11 +436,12 @@ if FULL_MNIST:
 #
 # ## Colour: what do bits find in CIFAR-10?
 #
-# CIFAR-10 has 60,000 colour photographs, 32 pixels wide, of ten kinds of things from aeroplanes to lorries. One would like
-# four bits to say which thing it is. A photograph is background for the most part, however, and the loss counts pixels.
+# CIFAR-10 has 60,000 colour photographs, 32 pixels wide, of ten kinds of things from aeroplanes to lorries. One would
+# like four bits to say which thing it is. A photograph is background for the most part, however, and the loss counts
+# pixels.
 #
-# To see what a code is about we need a measure. Sort the images by code. The **share explained** of some value $v$, such
-# as brightness, is the part of its variance that lies between the groups and not within them:
+# To see what a code is about we need a measure. Sort the images by code. The **share explained** of some value $v$,
+# such as brightness, is the part of its variance that lies between the groups and not within them:
 #
 # $$R^2 = 1 - \frac{\sum_x (v(x) - \bar v_{b(x)})^2}{\sum_x (v(x) - \bar v)^2},$$
 #
@@ -458,7 +470,8 @@ def share_explained(code, value):
 
 
 # %% [markdown]
-# On the digits of this notebook, with the MR-VAE trained above and beside it a code that is drawn by chance:
+# On the digits of this notebook, take as value the **ink**, the mean of an image's pixels. We compare the code of the
+# MR-VAE trained above with a code that is drawn by chance:
 
 # %% tags=["nbval-check-output"]
 def hard_code(model, x):
@@ -474,8 +487,8 @@ by_chance = torch.randint(16, code.shape, generator=torch.Generator().manual_see
 print("the code explains more of the ink than chance does:", share_explained(code, ink) > share_explained(by_chance, ink))
 
 # %% [markdown]
-# **Predict:** for CIFAR-10, order these by the share that a code of four bits explains: brightness, how much redder than
-# blue the picture is, brightness of the upper half less that of the lower, and the label.
+# **Predict:** for CIFAR-10, order these by the share that a code of four bits explains: brightness, how much redder
+# than blue the picture is, brightness of the upper half less that of the lower, and the label.
 #
 # The next cell is switched off for the same reason as MNIST. `cifar10` may be replaced by the path of an `.npz` file.
 
@@ -492,23 +505,25 @@ if COLOUR:
     print({name: round(share_explained(code, value), 2) for name, value in values.items()})
 
 # %% [markdown]
-# In our runs on part of CIFAR-10, three seeds, the code explained most of where the light is (upper against lower half),
-# less of the colour, and less again of the brightness. As a name for the label it was twice as good as guessing, no more,
-# and sixteen clusters of k-means were slightly better at it. Some of its sixteen values were unused. Bits find what moves most pixels: the label of a photograph moves few. The section on CIFAR-10
-# in [docs/results.md](../docs/results.md) has the figures.
+# In our runs on part of CIFAR-10, three seeds, the code explained most of where the light is (upper against lower
+# half), less of the colour, and less again of the brightness. As a name for the label it was about twice as good as
+# always naming the commonest, no more, and sixteen clusters of k-means were slightly better at it. Some of the sixteen
+# codes were unused. Nothing in the loss asks for the label of a photograph, and most of its pixels have little to do
+# with it. The section on CIFAR-10 in [docs/results.md](../docs/results.md) has the figures.
 #
 # ## What we saw
 #
-# Training moves nats from the reconstruction into the latents for as long as the price allows. A latent that is too dear
-# collapses. What cures it is a lower price, or a reward for what it tells; a target for its KL does not see whether those
-# nats tell anything. Watching a run costs little, and stopping it costs nothing.
+# Training moves nats from the reconstruction into the latents for as long as the price allows. A latent that is too
+# dear collapses. What cures it is a lower price, or a reward for what it tells; a target for its KL can be met by nats
+# that tell nothing. Watching a run costs little, and a run that was stopped goes on as if it had not been.
 #
 # **New words.** *Epoch*: one pass over the images. *Callback*: what the loop calls at fixed moments. *Checkpoint*: all
-# that is needed to go on. *Collapse*: a latent that is the same for every image. *Share explained*: how much of a value's
-# variance lies between codes.
+# that is needed to go on. *Collapse*: a latent that is the same for every image. *Share explained*: how much of a
+# value's variance lies between codes.
 #
-# **Next.** Put sliders on what you trained: `widgets.LatentExplorer(model, test)`. Notebook 07 says what to do with them.
+# **Next.** Put sliders on what you trained: `widgets.LatentExplorer(model, test)`. Notebook 07 says what to do with
+# them.
 #
-# **References.** Higgins et al., *beta-VAE* (2017): read it for the price on information. Burgess et al., *Understanding
-# disentangling in beta-VAE* (2018): read it for the capacity schedule. Lucas et al., *Don't blame the ELBO* (2019): read
-# it for where collapse comes from.
+# **References.** Higgins et al., *beta-VAE* (2017): read it for the price on information. Burgess et al.,
+# *Understanding disentangling in beta-VAE* (2018): read it for the capacity, a target for the KL. Lucas et al., *Don't
+# blame the ELBO* (2019): read it for where collapse comes from.

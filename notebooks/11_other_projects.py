@@ -21,8 +21,9 @@
 #
 # [Previous: 10 own pictures](10_own_pictures.ipynb) · [Back to the start](00_start_here.ipynb)
 #
-# About 40 minutes, of which the computer needs about one (on two CPU cores, or on a T4, which these small models do not
-# need); nothing to download. You need: the beta-VAE of notebook 06.
+# About 40 minutes, of which the computer needs about one (on two CPU cores; a GPU is not needed). Nothing to download.
+#
+# You need: the beta-VAE of notebook 06.
 #
 # You will
 #
@@ -64,13 +65,13 @@ from mrvae_lib import check, figures, load_config, load_dataset, load_model, los
 # | **003** FC and CNN, AxelNathanson | fully connected and convolutional VAEs compared on FashionMNIST | they were compared at different betas; the colours of its scatter were shuffled | `fashion-fc`, `fashion-cnn` |
 # | **004** INI files, AndrewSpano | VAE and B-VAE, each described by one INI file | beta never reached the loss; the spread was half the log variance, without its exponential | `ini-mnist` and others |
 #
-# Not one of these mistakes stopped a program. Each trained, and drew pictures that looked like something. What finds such a
-# mistake is a number that one knows beforehand, as in the checks of this course.
+# Not one of these mistakes stopped a program. Each trained, and drew pictures that looked like something. What finds
+# such a mistake is a number that one knows beforehand, as in the checks of this course.
 #
 # ## Whose beta?
 #
-# Two projects say $\beta = 4$ and mean different things. A project's loss sums or averages over pixels, over latents and over
-# the batch. Whatever it does, written with the sums per image that we use it is
+# Two projects say $\beta = 4$ and mean different things. A project's loss sums or averages over pixels, over latents
+# and over the batch. Whatever it does, in our sums per image the loss reads
 #
 # $$a \cdot \text{reconstruction} + \beta \cdot b \cdot \mathrm{KL},$$
 #
@@ -79,10 +80,10 @@ from mrvae_lib import check, figures, load_config, load_dataset, load_model, los
 # $$\beta_\text{eff} = \beta \, \frac{b}{a}.$$
 #
 # Dividing a loss by a constant does not move its minimum, and Adam, which rescales each gradient by its own size, takes
-# nearly the same steps. So $\beta_\text{eff}$ trains the same model. Try the conventions:
+# nearly the same steps. So $\beta_\text{eff}$ trains the same model.
 #
 # **Predict:** source 001 sums the reconstruction over a batch of 16 images and averages the KL. Is its 5000 larger or
-# smaller in our loss?
+# smaller in our loss? The panel has this and three other conventions; try them.
 
 # %%
 MULTIPLIED = {  # by what a project multiplies its reconstruction and its KL, both per image: P pixels, B per batch, N images
@@ -101,8 +102,8 @@ def our_beta(beta, convention, P, B, N):
 widgets.Panel(our_beta, beta=5000.0, convention=list(MULTIPLIED)[2::-1] + list(MULTIPLIED)[3:], P=196_608, B=16, N=720)
 
 # %% [markdown]
-# It is smaller by the batch size. The number of images plays no part in this convention, and the number of pixels does not
-# either. In the last convention all three matter.
+# It is 16 times smaller, which is the batch size. The number of images and that of pixels do not matter in this
+# convention. In the last one all three matter.
 #
 # **Exercise 1, compute.** Source 003 averages the reconstruction over the $P$ pixels and multiplies the KL by
 # $\beta \cdot B / N$, with $B$ images per batch and $N$ in the training set. What is its $\beta$ in our convention?
@@ -124,8 +125,8 @@ def beta_eff(beta, batch_size, n_images, n_pixels):
 
 
 # %% [markdown]
-# Its two networks were published with 0.01 and 0.1. The same 0.1 with another batch size is another model under the same
-# name:
+# Its two networks were published with 0.01 and 0.1. The same 0.1 with another batch size is another model under the
+# same name:
 
 # %% tags=["nbval-check-output"]
 for stated, batch_size in ((0.01, 256), (0.1, 256), (0.1, 64), (0.1, 1024)):
@@ -144,8 +145,8 @@ ours = total_loss(terms, {"beta_z": beta_eff(0.1, 64, 48_000, 784)})
 print("ours is theirs times the number of pixels:", torch.allclose(ours, theirs * 784, rtol=1e-4))
 
 # %% [markdown]
-# The presets were converted in this way, and the command line says how. `mrvae presets NAME` shows every setting of a run
-# and, in its last lines, what the source called its beta:
+# The presets were converted in this way, and the command line says how. `mrvae presets NAME` shows every setting of a
+# run and, in its last lines, what the source called its beta:
 
 # %%
 def mrvae(*arguments):
@@ -164,12 +165,12 @@ print(shown[shown.index("What beta means"):])
 print("5000 became 312.5:", "312.5" in shown[shown.index("What beta means"):])
 
 # %% [markdown]
-# The last line, **beta_norm**, answers another question. A picture with more pixels has a larger reconstruction, so the same
-# $\beta$ weighs less there. Higgins et al. (2017) therefore multiply by the number of reals $M$ and divide by the number
-# of pixels and channels: $\beta_\text{norm} = \beta_\text{eff}\, M / P$.
+# The last line, **beta_norm**, answers another question. A picture with more pixels has a larger reconstruction, so the
+# same $\beta$ weighs less there. Higgins et al. (2017) therefore multiply by the number of reals $M$ and divide by $P$,
+# the number of pixels times the number of channels: $\beta_\text{norm} = \beta_\text{eff}\, M / P$.
 #
-# **Exercise 2, compute.** Turn it round: which $\beta_\text{eff}$ has a given $\beta_\text{norm}$? Images are
-# (channels, height, width).
+# **Exercise 2, compute.** Now the other way: which $\beta_\text{eff}$ has a given $\beta_\text{norm}$? An `image_shape`
+# is (channels, height, width).
 
 # %% tags=["exercise"]
 def beta_of(norm, n_reals, image_shape):
@@ -189,7 +190,7 @@ def beta_of(norm, n_reals, image_shape):
 
 
 # %% [markdown]
-# So 312.5 at 256 pixels and three channels is less extreme than it looks:
+# So 312.5 on pictures of 256x256 pixels and three channels is less extreme than it looks:
 
 # %% tags=["nbval-check-output"]
 norm = 312.5 * 10 / (3 * 256 * 256)
@@ -198,8 +199,9 @@ print(f"beta_norm {norm:.3f}; the same price on 28x28 grey pixels and ten reals:
 # %% [markdown]
 # ## One INI file, two models
 #
-# Source 004 describes a network by lists: channels, kernel sizes, strides and paddings. The decoder is the encoder's mirror
-# image. We write such a file, smaller than the published ones. It is read as it stands; nothing has to be translated.
+# Source 004 describes a network by lists: channels, kernel sizes, strides and paddings. The decoder is the encoder's
+# mirror image. We write such a file, smaller than the published ones. It is read as it stands; nothing has to be
+# translated.
 
 # %%
 folder = Path(tempfile.mkdtemp())
@@ -222,10 +224,10 @@ beta = 8
 """)
 
 # %% [markdown]
-# So that no download is needed, the digits of scikit-learn stand in for MNIST, cut to 28 pixels. Any setting of a file can be
-# replaced in this way with `--set`. With MNIST on your disk, leave the last two words out.
+# So that no download is needed, the digits of scikit-learn stand in for MNIST, cut to 28 pixels. Any setting of a file
+# can be replaced in this way with `--set`. With MNIST on your disk, leave out `"--set"` and the argument after it.
 #
-# **Predict:** `-v VAE` ignores the file's beta of 8, and `-v B-VAE` takes it. Which model will have the larger KL, and
+# **Predict:** `-v VAE` ignores the file's beta of 8, and `-v B-VAE` uses it. Which model will have the larger KL, and
 # which the larger reconstruction? What would you see if beta did not reach the loss?
 
 # %%
@@ -238,8 +240,8 @@ for variation in ("VAE", "B-VAE"):
 # %% [markdown]
 # ## Reading what a run leaves behind
 #
-# Each run has a file `metrics.jsonl`, one line per epoch and each line a JSON table. No tracker and no data frame is needed
-# to read it. Numbers are in nats per image; `test` holds the same terms for unseen images.
+# Each run has a file `metrics.jsonl`, one line per epoch and each line a JSON table. No tracker and no data frame is
+# needed to read it. Numbers are in nats per image; `test` holds the same terms for unseen images.
 
 # %% tags=["nbval-check-output"]
 def metrics(run):
@@ -267,10 +269,10 @@ _ = figures.plot_metrics(b_vae, ("loss", "what latents carry", "KL of each real"
 # %% [markdown]
 # Compare the vertical axes before the shapes: each chart has its own scale.
 #
-# **TensorBoard** shows the same numbers and pictures for many runs side by side. Each run of the command line has a folder
-# `tensorboard`. In a terminal it is `tensorboard --logdir FOLDER`; in Colab, a cell with `%load_ext tensorboard` and
-# another with `%tensorboard --logdir FOLDER` open it in the notebook. Weights & Biases reads the same
-# files, as [docs/outputs.md](../docs/outputs.md) says.
+# **TensorBoard** shows the same numbers and pictures for many runs side by side. Each run of the command line has a
+# folder `tensorboard`. In a terminal it is `tensorboard --logdir FOLDER`; in Colab, a cell with `%load_ext tensorboard`
+# and another with `%tensorboard --logdir FOLDER` open it in the notebook. Weights & Biases reads the same files, as
+# [docs/outputs.md](../docs/outputs.md) says.
 
 # %% tags=["nbval-check-output"]
 for run in ("VAE", "B-VAE"):
@@ -279,10 +281,10 @@ for run in ("VAE", "B-VAE"):
 # %% [markdown]
 # ## A preset's small form: the face that looks around
 #
-# Source 001's second data set is gone from the web, so this library draws one like it. A face looks at a point $(x, y)$ and
-# comes closer or goes away by a scale $s$. Each picture is a stack of three: the face and both eyes enlarged. Shown as a
-# colour picture, the face is red, and the eyes are green and blue. The question then was whether enlarged eyes help to
-# find the gaze.
+# Source 001's second data set is gone from the web, so this library draws one like it. A face looks at a point $(x, y)$
+# and comes closer or goes away by a scale $s$. Each picture is a stack of three: the face and both eyes enlarged. Shown
+# as a colour picture, the face is red, and the eyes are green and blue. The source's question was whether enlarged eyes
+# help to find the gaze.
 
 # %%
 faces = load_dataset("xys", "test")
@@ -291,11 +293,12 @@ figures.show_pictures(torch.cat([stack, *(stack[:, c:c + 1].expand(-1, 3, -1, -1
                       title="six stacks in colour; below them the face, one eye, the other eye")
 
 # %% [markdown]
-# `quick=True` takes the small form of a preset: here five epochs and not a hundred. Then we ask, on unseen combinations,
-# how well a straight line through the posterior means tells each factor. An $R^2$ of 1 is perfect, and 0 is no better
-# than the mean.
+# `quick=True` takes the small form of a preset: here five epochs and not a hundred. Then we ask how well a linear
+# regression from the posterior means gives each factor, on combinations that were not trained on. An $R^2$ of 1 is
+# perfect, and 0 is no better than the mean.
 #
-# **Predict:** scale moves the outline of the whole face, gaze moves only the pupils. Which is found first?
+# **Predict:** scale moves the outline of the whole face, and gaze moves only the pupils. Which is found first, and is
+# any of them found in five epochs?
 
 # %%
 def told(model, seen, unseen):
@@ -315,37 +318,41 @@ print({name: round(max(0.0, float(value)), 2) for name, value in zip(faces.facto
 print("gaze is not found in five epochs:", bool((r2[:2] < 0.3).all()))
 
 # %% [markdown]
-# A number of that size should show in the pictures, and it does. The eyes of the lower row do not follow the upper:
+# A number of that size should show in the pictures, and it does. In the lower row nothing follows the gaze of the
+# upper:
 
 # %%
 figures.plot_reconstructions(small, stack)
 
 # %% [markdown]
-# Five epochs do not find gaze. Whether they find scale depends on the seed: change `train.seed` and see. A quick run shows
-# that a preset works, and is no finding. With the whole hundred epochs, the two seeds of
-# [docs/results.md](../docs/results.md) find scale with and without the enlarged eyes. Gaze is lost without them. With them
-# one seed finds both of its directions, and the other loses $y$. So the source's idea stands, and two seeds are what it rests on.
+# Five epochs do not find gaze. Whether they find scale depends on the seed: change `train.seed` and see. A quick run
+# shows that a preset works, and is no finding. With the whole hundred epochs, both seeds in
+# [docs/results.md](../docs/results.md) find scale, with the enlarged eyes and without. Gaze is lost without them. With
+# them one seed finds both directions of gaze, and the other loses $y$. So scale is the easier one, as its pixels
+# suggest, and the source's idea stands, though it rests on two seeds.
 #
-# The other findings, measured again in the same place: with equal betas the fully connected network of source 003 is ahead
-# of the convolutional one, and its lead shrinks as beta grows. Source 002's capacity reaches its target of 20 nats even
-# when the pictures stay blank, if the target grows faster than the decoder learns. And bits that are added to source 000's
-# VAE with nothing but the lower bound stay undecided, each on for about half of the images whatever these show.
+# Other findings were measured again in the same place. With equal betas the fully connected network of source 003 is
+# ahead of the convolutional one, and its lead shrinks as beta grows. Source 002's KL reaches its target of 20 nats even
+# when the pictures stay blank, if the target grows faster than the decoder learns. And bits that are added to source
+# 000's VAE, trained on the lower bound alone, stay undecided: each is on for about half of the images, whatever these
+# show.
 #
-# **Question.** Which of the mistakes in the first table could have been found by looking at pictures, and which only by a
-# number? Choose two, and write for each the one line of code that would have found it.
+# **Question.** Which of the mistakes in the first table could have been found by looking at pictures, and which only by
+# a number? Choose two, and write for each the one line of code that would have found it.
 #
 # ## What we saw
 #
-# A stated beta means nothing without its sums and means; $\beta_\text{eff}$ translates it, and $\beta_\text{norm}$ compares
-# it between image sizes. One INI file trained two models, and their KLs showed that beta acts. A run's numbers lie in a text
-# file that two lines read. A short run shows that something works; what is true needs the full run and several seeds.
+# A stated beta means nothing until one knows what is summed and what is averaged. $\beta_\text{eff}$ translates it, and
+# $\beta_\text{norm}$ compares it between image sizes. One INI file trained two models, and their KLs showed that beta
+# acts. A run's numbers lie in a text file that two lines of Python read. A short run shows that a program works; a
+# finding needs the full run and several seeds.
 #
-# **New words.** *beta_eff*: another project's beta in nats per image. *beta_norm*: beta times reals over pixels. *Convention*:
-# what a loss sums and what it averages.
+# **New words.** *beta_eff*: another project's beta in nats per image. *beta_norm*: beta times reals over pixels.
+# *Convention*: what a loss sums and what it averages.
 #
-# **Next.** This is the last notebook. [Notebook 10](10_own_pictures.ipynb) has your own pictures, and
-# [docs/sources.md](../docs/sources.md) every row of the comparison.
+# **Next.** This is the last notebook. [Notebook 10](10_own_pictures.ipynb) is for your own pictures, and
+# [docs/sources.md](../docs/sources.md) has every row of the comparison.
 #
-# **References.** Higgins et al., *beta-VAE* (2017): read it for the price on information and for beta_norm. Burgess et al.,
-# *Understanding disentangling in beta-VAE* (2018): read it for the capacity. Locatello et al., *Challenging common
+# **References.** Higgins et al., *beta-VAE* (2017): read it for the price on information and for beta_norm. Burgess et
+# al., *Understanding disentangling in beta-VAE* (2018): read it for the capacity. Locatello et al., *Challenging common
 # assumptions* (2019): read it for how much a seed decides.
