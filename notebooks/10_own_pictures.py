@@ -21,8 +21,8 @@
 #
 # [Previous: 09 family](09_family.ipynb) · [Next: 11 other projects](11_other_projects.ipynb)
 #
-# About 40 minutes with the example pictures, and as long again with your own. The computer needs about 15 seconds of it
-# on two CPU cores; a GPU does not help with so few pictures. Offline, once the project is cloned.
+# About 40 minutes with the example pictures, and as long again with your own. The computer needs about 15 seconds of
+# it on two CPU cores; a GPU does not help with so few pictures. Offline, once the project is cloned.
 #
 # You need: notebook 00, and from notebook 03 what $-$ELBO is.
 #
@@ -55,14 +55,14 @@ from mrvae_lib import check, encode_set, figures, load_config, load_dataset, mea
 # %% [markdown]
 # ## Which pictures?
 #
-# Run the notebook once as it is: then it uses `examples/`, a folder of small drawings that comes with the project. After
-# that, bring your own pictures in one of two ways and choose *Run All* again.
+# Run the notebook once as it is: then it uses `examples/`, a folder of small drawings that comes with the project.
+# After that, bring your own pictures in one of two ways and choose *Run All* again.
 #
-# - **A folder.** Write its path into `my_folder` below. On Colab you can drop pictures into the *Files* panel on the left;
-#   a folder there has a path such as `/content/cats`. If the pictures are of several kinds, put each kind into a
-#   sub-folder, and its name becomes the label. The model never sees the labels; we use them to judge it.
+# - **A folder.** Write its path into `my_folder` below. On Colab you can drop pictures into the *Files* panel on the
+#   left; a folder there has a path such as `/content/cats`. If the pictures are of several kinds, put each kind into
+#   a sub-folder, and its name becomes the label. The model never sees the labels; we use them to judge it.
 # - **An upload.** Press the button below and choose several files. They are copied into the folder `uploads`, without
-#   labels.
+#   labels. To go back to the examples, delete this folder.
 
 # %%
 my_folder = ""  # @param {type:"string"}
@@ -83,8 +83,8 @@ upload.observe(keep, names="value")
 upload
 
 # %% [markdown]
-# The next cell decides: your folder if you named one, else your uploads if there are any, else the examples. Where the
-# project is not cloned, as on Colab, the examples are fetched.
+# The next cell decides: your folder if you named one, else your uploads if there are any, else the examples. Where
+# the project is not cloned, as on Colab, the examples are fetched.
 
 # %%
 def example_folder():
@@ -103,11 +103,11 @@ images, test = load_dataset(str(folder)), load_dataset(str(folder), "test")
 # ## Look at them first
 #
 # Loading did three things. It made every picture a **square of one side**: squares of one size stay as they are, all
-# others are scaled and cropped at the centre, to at most 64 pixels a side. It made what is transparent black. And it put
-# one picture in five aside: these **held-out** pictures are never trained on, and every judgement below is made on them.
-# If your folder has sub-folders `train` and `test`, these are taken instead.
+# others are scaled and cropped at the centre, to at most 64 pixels a side. It made what is transparent black. And it
+# put one picture in five aside: these **held-out** pictures are never trained on, and every judgement below is made
+# on them. If your folder has sub-folders `train` and `test`, these are taken instead.
 #
-# Find in the picture below what a crop has cut off, and whether the thing is still to be seen at this size. What you
+# Find in the picture below what a crop has cut off, and whether you can still see what it is at this size. What you
 # cannot recognise here, the model cannot learn.
 
 # %%
@@ -121,17 +121,17 @@ print(f"{len(images)} + {len(test)} pictures, shape {images.image_shape}, labels
 print("mostly dark:", bool(whole.mean() < 0.5))
 
 # %% [markdown]
-# **Dark or light?** When $T$ moves a picture, what comes in from outside is black. And the loss is easiest to learn where
+# **Dark or light?** When $T$ moves a picture, what comes in from outside is black. And a model learns most easily where
 # most of the picture is 0. So pencil on white paper should be turned into light on dark. The next cell does this
-# whenever the mean brightness is above one half; for photographs leave it out.
+# whenever the mean brightness is above one half. Do not run it on photographs.
 
 # %%
 if whole.mean() > 0.5:
     images, test = (replace(part, images=255 - part.images) for part in (images, test))
 
 # %% [markdown]
-# **Exercise 1, compute.** A fifth of $n$ pictures is held out. The number is rounded down, but at least one picture must
-# be there to judge by. Write it.
+# **Exercise 1, compute.** A fifth of $n$ pictures is held out. The number is rounded down, but at least one picture
+# must be there to judge by. Write it.
 
 # %% tags=["exercise"]
 def held_out(n):
@@ -140,7 +140,8 @@ def held_out(n):
 
 
 # %% tags=["check"]
-check(held_out, ((96,), 19), ((25,), 5), ((9,), 1), ((3,), 1), hint="what does your rule give for three pictures, and for nine?")
+check(held_out, ((96,), 19), ((25,), 5), ((9,), 1), ((3,), 1),
+      hint="what does your rule give for three pictures, and for nine?")
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["solution"]
 # @title Solution
@@ -151,9 +152,9 @@ def held_out(n):
 # %% [markdown]
 # ## How many are enough?
 #
-# A network with a few hundred thousand weights can learn eight pictures by heart. It then draws these eight perfectly and everything
-# else badly. This is **overfitting**, and the measure of it is the difference between two prices: $-$ELBO on the pictures
-# that were trained on, and $-$ELBO on those held out. We write the price by hand, as in notebook 03:
+# A network with a few hundred thousand weights can learn eight pictures by heart. It then draws these eight well and
+# everything else badly. This is **overfitting**, and the measure of it is the difference between two prices: $-$ELBO
+# on the pictures that were trained on, and $-$ELBO on those held out. We write this price by hand, as in notebook 03:
 #
 # $$-\mathrm{ELBO} = -\log p(x \mid z, b) + \mathrm{KL}(q(z \mid x) \Vert p(z)) + \mathrm{KL}(q(b \mid x) \Vert p(b)).$$
 
@@ -168,8 +169,8 @@ def price(model, x):
 
 
 # %% [markdown]
-# For this measurement a plain VAE is enough: ten reals, no bits. Every model gets 500 steps of at most 32 pictures. (An
-# *epoch* is one pass over the pictures, so a smaller set needs more epochs for as many steps.)
+# For this measurement a plain VAE is enough: ten reals, no bits. Every model gets 500 steps of at most 32 pictures.
+# (An *epoch* is one pass over the pictures, so a smaller set needs more epochs for as many steps.)
 
 # %%
 common = ["model.hidden=[128]", "train.precision=fp32", "train.device=cpu"]
@@ -186,8 +187,8 @@ def plain_vae(some, steps=500):
 
 
 # %% [markdown]
-# **Predict:** we train on 8 pictures, on 24, and on all of them. Which of the three has the lowest price on its own training
-# pictures? Which on the held-out ones? Will the two prices come together?
+# **Predict:** we train on 8 pictures, on 24, and on all of them. Which of the three has the lowest price on its own
+# training pictures? Which on the held-out ones? Will the two prices come together?
 
 # %%
 sizes = [8, 24, len(images)]
@@ -197,8 +198,9 @@ for n, model in zip(sizes, models, strict=True):
     print(f"{n:3} pictures: {seen:5.0f} nats on those it was trained on, {new:5.0f} on new ones, {new - seen:4.0f} apart")
 
 # %% [markdown]
-# The fewer the pictures, the cheaper they are, and the dearer the new ones. The same in pictures: the first row has
-# held-out pictures, and each other row what one of the three models makes of them.
+# The fewer the pictures, the cheaper they are, and the dearer the new ones. The prices come nearer to each other and
+# do not meet. Now look at it: the first row has held-out pictures, and each other row what one of the three models
+# makes of them.
 
 # %%
 few = test.floats(slice(0, 8))
@@ -207,34 +209,37 @@ with torch.no_grad():
 ax = figures.show_pictures(torch.cat(rows), columns=8, row_names=["held out", *(f"after {n}" for n in sizes)])
 
 # %% [markdown]
-# The model of eight answers with one of the eight pictures it knows, or with a mixture of them. A rule of thumb for line
-# drawings is this. Below about 25 pictures a model can only repeat them. With some hundreds it learns what they have in
-# common. And if the two prices lie far apart, then more pictures will help more than more training. We are far apart.
+# The model of eight answers with one of the eight pictures it knows, or with a mixture of them. A rule of thumb for
+# line drawings: from fewer than 25 pictures a model can do little more than repeat them, and from some hundreds it
+# learns what they have in common. If the two prices lie far apart, more pictures will help more than more training.
+# Here they do, even with all of our pictures.
 
 # %% tags=["nbval-check-output"]
-apart = [price(model, test.floats()) - price(model, images.first(n).floats()) for n, model in zip(sizes, models, strict=True)]
+apart = [price(model, test.floats()) - price(model, images.first(n).floats())
+         for n, model in zip(sizes, models, strict=True)]
 print("fewer pictures, a wider gap:", apart[0] > apart[1] > apart[2])
 print("even with all of them over 40 nats:", apart[2] > 40)
 
 # %% [markdown]
 # ## More pictures out of few
 #
-# A boat that is moved a little is still a boat, and it is another picture. So we may make new pictures out of old ones, by a
-# small random change of pose. This is $T$, the same $T$ that the code of an MR-VAE has to survive. But now *you* must
-# say how strong it may be: it should make as much variety as possible and never change what the picture is.
+# A boat that is moved a little is still a boat, and it is another picture. So we may make new pictures out of old
+# ones, by a small random change of pose. This is $T$, the same $T$ that the code of an MR-VAE has to survive. But now
+# *you* must say how strong it may be: it should vary a picture as much as possible and never change what it is.
 #
 # **Predict:** at which strength will the first picture stop being what it is? Then move the slider.
 
 # %%
-pose = load_config("digits", overrides=["objective.pose={rotation=8, shear=0.1, scale=0.1, shift=0.08, elastic=0.03}"])
-pose = pose.objective.pose
+our_t = "objective.pose={rotation=8, shear=0.1, scale=0.1, shift=0.08, elastic=0.03}"
+pose = load_config("digits", overrides=[our_t]).objective.pose
 
 
 def look_at_pose(strength):
     stronger = {name: strength * getattr(pose, name) for name in ("rotation", "shear", "shift", "elastic")}
     scale = min(0.9, strength * pose.scale)
     some = images.floats(slice(0, 4)).repeat(4, 1, 1, 1)
-    changed = random_pose(some[4:], pose.model_copy(update={**stronger, "scale": scale}), torch.Generator().manual_seed(0))
+    moved = pose.model_copy(update={**stronger, "scale": scale})
+    changed = random_pose(some[4:], moved, torch.Generator().manual_seed(0))
     return figures.show_pictures(torch.cat([some[:4], changed]).unflatten(0, (4, 4)).transpose(0, 1).flatten(0, 1),
                                  columns=4, title="the picture itself, then three draws of T")
 
@@ -242,9 +247,9 @@ def look_at_pose(strength):
 widgets.Panel(look_at_pose, strength=(0.0, 4.0, 0.5))
 
 # %% [markdown]
-# At strength 1 each of our drawings stays what it is, so we keep this $T$. For your own pictures ask what may change.
-# Letters must not be turned far. A leaf may be turned all the way round. A mirror image is allowed for a cat and not
-# for a letter (`mirror=true` in the settings above).
+# At strength 1 each of our drawings stays what it is, so we keep this $T$. For your own pictures ask what may change,
+# and change `our_t` above. Letters must not be turned far. A leaf may be turned all the way round (`rotation=180`). A
+# mirror image is allowed for a cat and not for a letter (add `mirror=true`).
 #
 # Now each training picture comes eight times: once as it is and seven times changed.
 
@@ -259,41 +264,42 @@ def with_copies(some, n):
 more = with_copies(images, 8)
 
 # %% [markdown]
-# **Predict:** the same network, again 500 steps, on the larger set. Will the price of the held-out pictures fall? Will the
-# price of the training pictures fall?
+# **Predict:** the same network, again 500 steps, on the larger set. Will the price of the held-out pictures fall?
+# Will the price of the training pictures fall?
 
 # %%
 augmented = plain_vae(more)
 for name, model in (("as they are", models[-1]), ("with copies", augmented)):
-    print(f"{name}: {price(model, images.floats()):4.0f} nats on training pictures, {price(model, test.floats()):4.0f} on new ones")
+    seen, new = price(model, images.floats()), price(model, test.floats())
+    print(f"{name}: {seen:4.0f} nats on training pictures, {new:4.0f} on new ones")
 
 # %% tags=["nbval-check-output"]
 print("new pictures become cheaper:", price(augmented, test.floats()) < price(models[-1], test.floats()))
 print("training pictures become dearer:", price(augmented, images.floats()) > price(models[-1], images.floats()))
 
 # %% [markdown]
-# The training pictures became dearer because they can no longer be learned by heart, and the new ones cheaper. What we
-# added is knowledge: the statement that $T$ does not change what a picture is. It helps as far as it is true.
+# The training pictures became dearer because they can no longer be learned by heart, and the new ones cheaper. What
+# we added is knowledge: that $T$ does not change what a picture is. It helps as far as it is true.
 #
 # ## Train an MR-VAE on them
 #
-# Now the model with bits: three of them, so eight codes, beside ten reals. The settings are those of the small digits, with
-# a smaller network and our $T$. While the reals are dear, what a picture *is* goes into the bits. After that the reals
-# become cheap and take the rest. The bits see each picture centred, of one size and without its slant.
+# Now the model with bits: three of them, so eight codes, beside ten reals. The settings are those of the small
+# digits, with a smaller network and our $T$. During the first half of the training the reals are dear, and what a
+# picture *is* goes into the bits. After that the reals become cheap and take the rest. The bits see each picture
+# centred, of one size and without its slant.
 #
-# **Predict:** the example folder has four kinds of drawings, and the model is told nothing of them. Will each kind get one
-# code, two codes, or will codes mix the kinds?
+# **Predict:** the example folder has four kinds of drawings, and the model is told nothing of them. Will each kind
+# get one code, two codes, or will codes mix the kinds?
 
 # %%
-ours = ["model.n_bits=3", "train.epochs=60", "train.batch_size=32",
-        "objective.pose={rotation=8, shear=0.1, scale=0.1, shift=0.08, elastic=0.03}"]
+ours = ["model.n_bits=3", "train.epochs=60", "train.batch_size=32", our_t]
 model = train(load_config("digits", overrides=[*common, *ours]), images=more)
 
 # %% [markdown]
 # ## What does each code hold?
 #
-# One row per code: the training pictures that have it, the first ten of them. This picture is the most useful one of the
-# notebook. Look for what the pictures of a row share, and give each row a name before you read on.
+# One row per code: the training pictures that have it, the first ten of them. This picture is the most useful one of
+# the notebook. Look for what the pictures of a row share, and give each row a name before you read on.
 
 # %%
 def code_names(some):
@@ -308,14 +314,15 @@ rows = [torch.cat([images.floats()[[i for i, c in enumerate(codes) if c == code]
 ax = figures.show_pictures(torch.cat(rows), columns=10, row_names=[f"{code}: {n}" for code, n in used])
 
 # %% [markdown]
-# With the examples, no row mixes boats, faces, houses and trees, or one row does and you have found it. A kind may
-# fill several rows: there are eight codes for four kinds, and the rest of the room goes to what else is different at a
-# glance, such as one sail or two. Bits name what the model can tell apart; nobody told it which differences *you* care about.
+# In our run with the examples no row mixes boats, faces, houses and trees; on another computer a row may. A kind can
+# fill several rows: there are eight codes for four kinds, and the codes that are left go to what else is different at
+# a glance, such as one sail or two. Bits name what the model can tell apart; nobody told it which differences *you*
+# care about.
 #
 # ## Does the code agree with the folders?
 #
 # Give each code the label that it most often has, and count how often this is right. If your pictures have no
-# sub-folders, go on to the next section.
+# sub-folders, go on to *Your own drawing*.
 #
 # **Exercise 2, compute.** Write this count: the share of pictures whose label is the most frequent one of their code.
 
@@ -341,9 +348,10 @@ def agreement(codes, labels):
 
 
 # %% [markdown]
-# Such a share grows by itself with the number of codes: if each picture had a code of its own, it would be 1. So two things
-# are needed beside it. The majorities must come from the training pictures and the count from the held-out ones. And
-# there must be a rival with as many groups. The library's rival is *k-means*, which sorts raw pixels into eight groups.
+# Such a share grows by itself with the number of codes: if each picture had a code of its own, it would be 1. So two
+# things are needed beside it. The majorities must come from the training pictures and the count from the held-out
+# ones. And there must be a rival with as many groups. The library's rival is *k-means*, which sorts raw pixels into
+# eight groups.
 
 # %%
 if images.labels is not None:
@@ -356,9 +364,9 @@ print("the code is right in over two of three:", images.labels is not None and s
 print("so is k-means:", images.labels is not None and scores["kmeans_accuracy"] > 2 / 3)
 
 # %% [markdown]
-# Be careful with this result. One of 19 pictures is five per cent, so a code that is right one picture more often than
-# k-means is no better. Our drawings are easy: each kind is in the middle, of one size, and unlike the others, so their
-# pixels alone nearly tell them apart. What k-means cannot do comes below: draw.
+# Be careful with this result. One of 19 pictures is five per cent, so one or two pictures more than k-means do not
+# make the code better. Our drawings are easy: each kind is in the middle, of one size, and unlike the others, so
+# their pixels alone nearly tell them apart. What k-means cannot do is draw, and that comes now.
 #
 # ## Your own drawing
 #
@@ -386,7 +394,7 @@ drawing = """
 
 # %% [markdown]
 # The model gives your drawing a code and reals, and draws it again from these. Beside it stand held-out pictures with
-# the same code, if there are any. **Predict** what it will take your drawing for. Then draw something that it cannot know.
+# the same code, if there are any. **Predict:** what will it take your drawing for?
 
 # %%
 rows = [row.ljust(16, ".")[:16] for row in drawing.split()][:16]
@@ -401,8 +409,9 @@ ax = figures.show_pictures(torch.cat([mine, again, like]), columns=6, captions=c
 
 # %% [markdown]
 # The drawing is filled and the training pictures are lines, so it comes back as the nearest thing that the model can
-# draw. A model of this kind has no answer "I do not know this": it always gives the best code it has. How dear the
-# picture is says more. Compare the price of your drawing with that of the held-out pictures.
+# draw. A model of this kind has no answer "I do not know this": it always gives the best code it has. The price of
+# the picture says more. Compare that of your drawing with that of the held-out pictures, then draw something that the
+# model cannot know and look again.
 
 # %% tags=["nbval-check-output"]
 print("this drawing is dearer than a held-out picture:", price(model, mine) > price(model, test.floats()))
@@ -410,8 +419,8 @@ print("this drawing is dearer than a held-out picture:", price(model, mine) > pr
 # %% [markdown]
 # ## Explore it
 #
-# Press the bits and pull the sliders, as in notebook 07, now on your own pictures. Each starting point is a held-out picture,
-# with the original beside it.
+# Press the bits and pull the sliders, as in notebook 07, now on your own pictures. Each starting point is a held-out
+# picture, with the original beside it.
 #
 # **Predict:** which bit turns one kind into another? What will the strongest slider do?
 
@@ -419,11 +428,15 @@ print("this drawing is dearer than a held-out picture:", price(model, mine) > pr
 widgets.LatentExplorer(model, test)
 
 # %% [markdown]
+# In our run the last bit turned a face into a house and the middle one turned it into a tree; in another run it may
+# be other bits. The strongest slider most often changes the size, or how thick the lines are.
+#
 # ## A page to send
 #
-# One line writes a page with the decoder inside. It opens in any browser, on a phone as well, without Python and without a
-# network. The page starts from the examples that a model carries, so we first give it the codes of our held-out pictures.
-# It holds no picture of yours, but the decoder draws pictures much like them: think before you send faces.
+# One line writes a page with the decoder inside. It opens in any browser, on a phone as well, without Python and
+# without a network. The page starts from the examples that a model carries, so we first give it the codes of our
+# held-out pictures. It holds no picture of yours, but the decoder draws pictures much like them: think before you
+# send faces.
 
 # %%
 held = encode_set(model, test)
@@ -434,42 +447,44 @@ page = widgets.export_html(model, "my_pictures.html", title="My pictures")
 print(f"{page.name}: {page.stat().st_size / 1e6:.1f} MB")
 
 # %% [markdown]
-# In JupyterLab the file lies in the list on the left: right-click and *Download*. On Colab it is in the *Files* panel. To
-# keep the model as well, give `train` a folder, `train(config, "my_run", images=more)`, and open it later with
-# `load_model("my_run/model")`.
+# In JupyterLab the file lies in the list on the left: right-click and *Download*. On Colab it is in the *Files*
+# panel. To keep the model as well, give `train` a folder, `train(config, "my_run", images=more)`, and open it later
+# with `load_model("my_run/model")`.
 #
 # ## If it does not work with your pictures
 #
 # | what you see | likely reason | try |
 # | --- | --- | --- |
-# | all pictures have one code | too little information for so few steps | more epochs, more copies |
+# | all pictures have one code | too few steps for a code to form | more epochs, more copies |
 # | codes name place or size | $T$ does not cover it | a larger `shift` or `scale` in $T$ |
 # | codes name brightness | photographs in different light | `contrast=0.4` in $T$ |
 # | reconstructions are blurs | too few pictures, or too varied ones | one kind of thing, drawn alike |
 # | new pictures far dearer | overfitting | more pictures, more copies |
 # | an error about grey and colour | the folder has both | keep one kind |
 #
-# **Photographs are hard.** A model of this size learns what is in the same place in every picture. In photographs of a cat
-# this is hardly anything: the cat is here or there, large or small, before a sofa or a lawn. With some hundreds of photographs it
-# learns the light and the main colours, and the bits name these. Notebook 06 shows it with CIFAR-10. What
-# works are drawings, letters, leaves on white paper, faces cut out alike, or one object before one background.
+# **Photographs are hard.** A model of this size learns what is in the same place in every picture. In photographs of
+# a cat this is hardly anything: the cat is here or there, large or small, before a sofa or a lawn. With some hundreds
+# of photographs it learns the light and the main colours, and the bits name these. Notebook 06 shows it with
+# CIFAR-10. What works are drawings, letters, leaves on white paper, faces that are all cropped in the same way, or
+# one object before one background.
 #
-# **Colour costs.** Three channels are three times the numbers to explain, so what differs in colour outweighs form. If
-# form is what you want, save the pictures in grey.
+# **Colour costs.** Three channels are three times the numbers to explain, so differences in colour outweigh those in
+# form. If form is what you want, save the pictures in grey.
 #
 # ## What we saw
 #
-# A folder became a model in a few seconds. With few pictures the first question is not which model to take but how far
-# training and held-out prices lie apart. A $T$ that is true of your pictures makes many out of few, and it says
-# what the code may ignore. The rows of pictures per code show what the bits found. Whether that is what you had in mind, only
-# labels can tell, and with nineteen held-out pictures only roughly.
+# A folder became a model in a few seconds. With few pictures the first question is not which model to take but how
+# far training and held-out prices lie apart. If it is true that $T$ does not change what your pictures are, $T$ makes
+# many out of few, and it says what the code may ignore. The rows of pictures per code show what the bits found.
+# Whether that is what you had in mind, only labels can tell, and with nineteen held-out pictures only roughly.
 #
-# **New words.** *Held-out*: put aside and never trained on. *Overfitting*: cheap on what was trained on and dear on what
-# is new. *Augmentation*: making more training pictures by changes that do not matter.
+# **New words.** *Held-out*: put aside and never trained on. *Overfitting*: cheap on what was trained on and dear on
+# what is new. *Augmentation*: making more training pictures by changes that do not matter.
 #
 # **Next.** Notebook 11 runs other people's projects with this library. To go on with your own pictures: photograph
 # thirty leaves on white paper, or draw one letter in fifty ways.
 #
 # **References.** Simard, Steinkraus and Platt, *Best Practices for Convolutional Neural Networks* (2003): read it for
-# augmentation by small warps. Shorten and Khoshgoftaar, *A Survey on Image Data Augmentation* (2019): read it for what else may
-# be changed. Ha and Eck, *A Neural Representation of Sketch Drawings* (2017): read it for drawings as strokes.
+# augmentation by small warps. Shorten and Khoshgoftaar, *A Survey on Image Data Augmentation* (2019): read it for
+# what else may be changed. Ha and Eck, *A Neural Representation of Sketch Drawings* (2017): read it for drawings as
+# strokes.

@@ -11,8 +11,7 @@ def test_the_library_examples_run(tmp_path, monkeypatch):
     examples = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(examples[0].strip().splitlines()) <= 12
     monkeypatch.chdir(tmp_path)
-    for example in examples:
-        exec(compile(example, "README.md", "exec"), {"__name__": "readme"})
+    exec(compile("\n".join(examples), "README.md", "exec"), {"__name__": "readme"})
 
 
 def test_every_notebook_is_in_the_table_and_every_local_link_leads_somewhere():
