@@ -459,13 +459,13 @@ with torch.no_grad():
     bit_logits = mixed.encoder(held_out).split(mixed.sizes, dim=1)[2]
 code = ((bit_logits > 0) * torch.tensor([8, 4, 2, 1])).sum(dim=1)
 right = sum(test_set.labels[code == c].bincount().max().item() for c in code.unique())
-print("the code is right about more than a tenth of the images:", right > 0.2 * len(code))
-print("and wrong about more than a quarter:", right < 0.75 * len(code))
+print("the code is right about more than three in ten images:", right > 0.3 * len(code))
+print("and wrong about more than one in four:", right < 0.75 * len(code))
 
 # %% [markdown]
-# A tenth is little: sixteen codes that have nothing to do with the digit would be right about a fifth, if all were used
-# equally often, because each is given its commonest digit on the very images that we count. The pictures above show
-# that the bits say something about the digit, and the count shows that it is not enough. Nothing in the loss asks for
+# Sixteen codes that have nothing to do with the digit would be right about two in ten, if all were used equally often,
+# because each is given its commonest digit on the very images that we count. So the bits say something about the digit,
+# and not enough. Nothing in the loss asks for
 # it: a bit is used for whatever saves most nats, and a thick stroke or a slant changes more pixels than the small
 # difference between a 3 and an 8. Below, move the reals and look at how the pictures of the codes change.
 #

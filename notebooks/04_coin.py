@@ -43,6 +43,7 @@ if "google.colab" in sys.modules:  # Colab starts empty; elsewhere the library i
 
 # %%
 import math
+import warnings
 
 import matplotlib.pyplot as plt
 import torch
@@ -53,13 +54,15 @@ from mrvae_lib import CodeTable, Posterior, check, expected_loss, figures, load_
 BLUE, ORANGE = figures.BLUE, figures.ORANGE
 
 # %% [markdown]
-# We need a decoder whose bits matter: two reals and four bits, trained on real digits in seconds.
+# We need a decoder whose bits matter: four bits and no reals, so that a picture depends on its code alone. It is trained
+# on real digits in seconds.
 
 # %%
-mixed = train(load_config("digits", overrides=[
-    "model.hidden=[128]", "model.n_reals=2", "model.n_bits=4", "train.batch_size=64", "train.epochs=25",
+warnings.filterwarnings("ignore", message="Initializing zero-element")  # torch, about a network without reals
+model = train(load_config("digits", overrides=[
+    "model.hidden=[128]", "model.n_reals=0", "model.n_bits=4", "train.batch_size=64", "train.epochs=25",
     "train.precision=fp32", "train.device=cpu", "objective.beta_z=1", "objective.beta_b=1",
-    "objective.lambda_consistency=0", "objective.lambda_information=10"]))
+    "objective.lambda_consistency=0", "objective.lambda_information=0"]))
 x = load_dataset("digits", "test").floats()
 
 # %% [markdown]
@@ -107,9 +110,8 @@ def coin_gradient(logit, f0, f1):
 # %% [markdown]
 # ## The loss of forty digits
 #
-# From here on $f(b)$ is the reconstruction of forty digits by the decoder above, with their reals held fixed. There are
-# four bits for each digit, so the gradient is a table of 40 by 4 numbers. The logits are halved, so that fewer of the
-# bits are nearly certain.
+# From here on $f(b)$ is the reconstruction of forty digits by the decoder above. There are four bits for each digit, so
+# the gradient is a table of 40 by 4 numbers. The logits are halved, so that fewer of the bits are nearly certain.
 #
 # ### Count all codes
 #
@@ -119,19 +121,22 @@ def coin_gradient(logit, f0, f1):
 # %%
 few = x[:40]
 with torch.no_grad():
-    posterior = mixed.encode(few)
-logits = 0.5 * posterior.bit_logits
+    logits = 0.5 * model.encode(few).bit_logits
+CODES = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 4)[:, None].expand(-1, 40, -1)  # (16, 40, 4)
 
 
 def loss(codes):
     """What the decoder pays for each digit; codes (S, 40, 4) to (S, 40) nats."""
-    return mixed.reconstruction_loss(few, posterior.mu, codes)
+    return model.reconstruction_loss(few, torch.zeros(40, 0), codes)
+
+
+def chance(logits):
+    """The probability q(b | x) of each code for each digit, (16, 40)."""
+    return (CODES * F.logsigmoid(logits) + (1 - CODES) * F.logsigmoid(-logits)).sum(dim=2).exp()
 
 
 def exact(logits, generator=None):
-    codes = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 4)[:, None].expand(-1, len(logits), -1)  # (16, 40, 4)
-    log_q = (codes * F.logsigmoid(logits) + (1 - codes) * F.logsigmoid(-logits)).sum(dim=2)
-    return (log_q.exp() * loss(codes)).sum(dim=0)
+    return (chance(logits) * loss(CODES)).sum(dim=0)
 
 # %% [markdown]
 # The cost doubles with every bit. At 4 bits it is 16 passes through the decoder, and at 12 it would be 4,096.
@@ -142,9 +147,13 @@ def exact(logits, generator=None):
 # wrote it in notebook 02. It takes one pass. The gradient is wrong wherever $f$ is not a straight line between 0 and 1.
 
 # %%
-def straight_through(logits, generator):
+def coins(logits, generator):
+    return torch.bernoulli(torch.sigmoid(logits.detach()), generator=generator)
+
+
+def straight_through(logits, b):
     probs = torch.sigmoid(logits)
-    return loss((torch.bernoulli(probs.detach(), generator=generator) + probs - probs.detach())[None])[0]
+    return loss((b + probs - probs.detach())[None])[0]
 
 # %% [markdown]
 # ### Soften
@@ -211,9 +220,8 @@ def concrete(logits, generator, temperature=2 / 3):
 # drawn. The last line adds a number that is 0, and its derivative by each probability is the difference we want.
 
 # %%
-def bit_flip(logits, generator):
+def bit_flip(logits, b):
     probs = torch.sigmoid(logits)
-    b = torch.bernoulli(probs.detach(), generator=generator)
     value = loss(b[None])[0]
     flipped = torch.stack([loss((b - one).abs()[None])[0] for one in torch.eye(4)])  # (4, 40): each with one bit flipped
     difference = ((flipped - value) * (1 - 2 * b.T)).detach()  # f(1) - f(0), whichever of them was drawn
@@ -228,7 +236,9 @@ def gradient_of(way, *settings):
     return torch.autograd.grad(way(leaf, *settings).sum(), leaf)[0]
 
 
-for name, way in {"exact": exact, "bit-flip": bit_flip, "concrete": concrete, "straight-through": straight_through}.items():
+ways = {"exact": exact, "bit-flip": lambda leaf, generator: bit_flip(leaf, coins(leaf, generator)), "concrete": concrete,
+        "straight-through": lambda leaf, generator: straight_through(leaf, coins(leaf, generator))}
+for name, way in ways.items():
     ours = gradient_of(way, torch.Generator().manual_seed(1))
     library = gradient_of(lambda leaf, name=name: expected_loss(loss, leaf, estimator=name, generator=torch.Generator().manual_seed(1)))
     torch.testing.assert_close(ours, library, atol=1e-3, rtol=1e-3)
@@ -243,16 +253,32 @@ for name, way in {"exact": exact, "bit-flip": bit_flip, "concrete": concrete, "s
 # $$\text{bias}^2 = \frac{\lVert E[g] - g^* \rVert^2}{\lVert g^* \rVert^2}, \qquad
 #   \text{variance} = \frac{E \lVert g - E[g] \rVert^2}{\lVert g^* \rVert^2}.$$
 #
-# **Predict** on paper, before you run the next two cells: draw two axes, bias to the right and variance upwards, and
-# place bit-flip, straight-through, and concrete at the temperatures 0.1, 0.67 and 2.
+# For the two ways that draw hard coins, $E[g]$ can be had without any noise: only sixteen codes can be drawn. Take the
+# gradient at each of them, and weigh it by the chance of that draw. **Predict:** is the average of bit-flip exactly the
+# true gradient? Is that of straight-through?
+
+# %% tags=["nbval-check-output"]
+truth = gradient_of(exact)
+for name, way in {"bit-flip": bit_flip, "straight-through": straight_through}.items():
+    at_each = torch.stack([gradient_of(way, code) for code in CODES])  # (16, 40, 4)
+    mean = (chance(logits)[:, :, None] * at_each).sum(dim=0)
+    distance = (mean - truth).square().sum() / truth.square().sum()
+    print(f"{name:16} squared bias below 0.0001: {bool(distance < 1e-4)}, above 0.1: {bool(distance > 0.1)}")
+
+# %% [markdown]
+# Bit-flip is right on average, exactly, because $E_b[f(b)]$ is a straight line in each $\pi_k$ and the flip measures its
+# slope. Straight-through is wrong however often one draws. How noisy they are, and where concrete stands, we measure with
+# 200 draws of each.
+#
+# **Predict** on paper, before you run the next two cells: draw two axes, bias to the right and variance upwards, and place
+# bit-flip, straight-through, and concrete at the temperatures 0.1, 0.67 and 2.
 
 # %%
-truth = gradient_of(exact)
-ways = {"bit-flip": (bit_flip,), "straight-through": (straight_through,)}
-ways |= {f"concrete {temperature:.2f}": (concrete, temperature) for temperature in (0.1, 0.3, 2 / 3, 1.0, 2.0)}
+TEMPERATURES = (0.1, 0.3, 2 / 3, 1.0, 2.0)
+settings = {"bit-flip": (ways["bit-flip"],), "straight-through": (ways["straight-through"],)}
+settings |= {f"concrete {temperature:.2f}": (concrete, temperature) for temperature in TEMPERATURES}
 generator = torch.Generator().manual_seed(0)
-draws = {name: torch.stack([gradient_of(way, generator, *settings) for _ in range(200)])
-         for name, (way, *settings) in ways.items()}
+draws = {name: torch.stack([gradient_of(way, generator, *more) for _ in range(200)]) for name, (way, *more) in settings.items()}
 size, measured = truth.square().sum(), {}
 for name, g in draws.items():
     variance = (g - g.mean(dim=0)).square().sum(dim=(1, 2)).mean() / size
@@ -260,23 +286,30 @@ for name, g in draws.items():
     measured[name] = (max(float(bias), 0.0), float(variance))
 
 # %%
-figure, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
+figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+ax.plot(*zip(*[measured[f"concrete {t:.2f}"] for t in TEMPERATURES], strict=True), color=ORANGE, linewidth=1)
 for name, (bias, variance) in measured.items():
     ax.plot(bias, variance, "o", markersize=8, color=ORANGE if name.startswith("concrete") else BLUE)
-    ax.annotate(name, (bias, variance), (7, 4), textcoords="offset points", fontsize=9)
-ax.set(xlabel="squared bias, share of the gradient", ylabel="variance, share", yscale="log")
-ax.margins(0.18, 0.15)
+    ax.annotate(name, (bias, variance), (9, 5), textcoords="offset points", fontsize=9)
+ax.set(xlabel="squared bias, share of the squared gradient", ylabel="variance, share", yscale="log", title="right and calm is lower left")
+ax.margins(x=0.3, y=0.15)
+ax.set_xlim(left=-0.05)
 plt.show()
 
+# %% [markdown]
+# Compare with your drawing. In words:
+
 # %% tags=["nbval-check-output"]
-print("bit-flip has the least variance: ", measured["bit-flip"][1] == min(variance for _, variance in measured.values()))
-print("a lower temperature, less bias: ", measured["concrete 0.10"][0] < measured["concrete 2.00"][0])
-print("and more variance:               ", measured["concrete 0.10"][1] > measured["concrete 2.00"][1])
-print("bit-flip has hardly any bias:    ", measured["bit-flip"][0] < 0.02)
+(_, calm), (wrong, loud) = measured["bit-flip"], measured["straight-through"]
+low, middle, high = (measured[f"concrete {t:.2f}"] for t in (0.3, 2 / 3, 2.0))
+print("bit-flip has less than half the variance of straight-through and of concrete 0.67:", calm < min(loud, middle[1]) / 2)
+print("concrete 2.00 has at least twice the bias of 0.30: ", high[0] > 2 * low[0])
+print("and less than a quarter of its variance:           ", high[1] < low[1] / 4)
+print("straight-through has more bias than concrete 0.67: ", wrong > middle[0])
 
 # %% [markdown]
-# Bit-flip is right on average and the least noisy, at the cost of $K + 1$ passes. With a concrete bit one is traded for
-# the other: a low temperature gives little bias and much variance, a high one the reverse. Straight-through has no
+# Bit-flip is right on average and has little noise, at the cost of $K + 1$ passes. With a concrete bit one is traded
+# for the other: a low temperature gives little bias and much variance, a high one the reverse. Straight-through has no
 # setting to choose, and it has both bias and variance.
 #
 # One bit of one image, closer. Each histogram is 200 draws of the same derivative; the black line is the truth, and the
@@ -333,7 +366,7 @@ for name, bit_logits in halves.items():
 
 # %%
 with torch.no_grad():
-    bit_logits = mixed.encode(x).bit_logits
+    bit_logits = model.encode(x).bit_logits
 table, kl = CodeTable.from_logits(bit_logits), kl_bits(bit_logits).sum(dim=1).mean()
 figure, ax = plt.subplots(figsize=(6.5, 1.5))
 ax.barh([0], [table.information], color=BLUE, label="$I(x; b)$")
@@ -347,24 +380,25 @@ ax.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
 plt.show()
 
 # %% [markdown]
-# The two parts add up to the KL, the black line. Most of it is information here, and the rest is unevenness.
+# The two parts add up to the KL, the black line.
 #
-# **Exercise 3, predict.** A perfect code for ten equally frequent digits uses ten of the sixteen codes of four bits,
-# one for each digit, and is certain for every image. What is its aggregate term $\mathrm{KL}(q(b) \Vert p(b))$?
+# **Exercise 3, compute.** A perfect code for ten equally frequent digits uses ten of the sixteen codes of four bits, each
+# for one digit, without doubt. What is its aggregate term $\mathrm{KL}(q(b) \Vert p(b))$? Predict whether it is 0, then
+# write it for any number of classes and bits.
 
 # %% tags=["exercise"]
-def waste_of_a_perfect_code():
-    """KL(q(b) || p(b)) in nats: ten of sixteen codes, equally often."""
-    ...  # one line; the whole KL is that of four certain bits
+def waste_of_a_perfect_code(n_classes, n_bits):
+    """KL(q(b) || p(b)) in nats: n_classes of the 2^n_bits codes, equally often."""
+    ...  # one line
 
 # %% tags=["check"]
-check(waste_of_a_perfect_code, ((), 4 * math.log(2) - math.log(10)),
-      hint="the whole KL is information plus aggregate; how much does a perfect code tell of ten digits?")
+check(waste_of_a_perfect_code, ((10, 4), 0.470004), ((16, 4), 0.0), ((3, 2), 0.287682), ((1, 4), 2.772589),
+      hint="the whole KL is information plus aggregate; what is the KL of bits that are certain?")
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["solution"]
 # @title Solution
-def waste_of_a_perfect_code():
-    return 4 * math.log(2) - math.log(10)
+def waste_of_a_perfect_code(n_classes, n_bits):
+    return n_bits * math.log(2) - math.log(n_classes)
 
 # %% [markdown]
 # So a perfect code *must* use codes unevenly, and a lasting penalty on the aggregate term would spoil it. The presets
