@@ -35,7 +35,7 @@ import torch
 from safetensors.torch import save as save_tensors
 
 from mrvae_lib.config import ModelConfig, dump_config, load_config, preset_names
-from mrvae_lib.data.own_images import load_npz
+from mrvae_lib.data import load_dataset
 from mrvae_lib.errors import CheckpointError, ConfigError, DataError
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.checkpoints import load_model, write_model
@@ -176,9 +176,9 @@ def formats() -> dict[str, Format]:
         "examples": Format(".input", [files["examples.safetensors"]], in_model_folder("examples.safetensors")),
         "npz": Format(".npz", [npz(images=images, labels=np.arange(6)),
                                npz(train_images=images / 255.0, test_images=images / 255.0)],
-                      lambda path: load_npz(str(path), "train"), bad_npz),
+                      lambda path: load_dataset(str(path)), bad_npz),
         "npy in npz": Format(".npz", [npy(images), npy(images / 255.0)],
-                             lambda path: load_npz(str(path), "train"), wrap=zipped),
+                             lambda path: load_dataset(str(path)), wrap=zipped),
     }
     if ini:
         from mrvae_lib.dialects.ini import IniFile

@@ -44,10 +44,18 @@ class Section(BaseModel):
 
 
 class DataConfig(Section):
-    """Which images. `limit` keeps only the first so many training images."""
+    """Which images. `limit` keeps only the first so many training images; the rest is for your own pictures."""
 
     name: str = "digits"
     limit: Annotated[int, Field(ge=1)] | None = None
+    size: Annotated[int, Field(ge=8, le=256)] | None = None
+    """The side of the squares that they become; see `data/pixels.py` for the rule without it."""
+    fit: Literal["crop", "pad", "stretch"] = "crop"
+    """How a picture that is not square becomes one."""
+    channels: Literal["auto", "grey", "colour"] = "auto"
+    """`auto` is grey where all pictures are."""
+    invert: bool = False
+    """Light and dark exchanged."""
 
 
 class ModelConfig(Section):

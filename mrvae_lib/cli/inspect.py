@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mrvae_lib.cli.app import Run, command_line, named_argument, out_option, print_line, print_table
-from mrvae_lib.config import RunConfig, Schedule, dump_config, load_config, preset_names
+from mrvae_lib.config import DataConfig, RunConfig, Schedule, dump_config, load_config, parse_config, preset_names
 from mrvae_lib.dialects.beta import CONVENTIONS, beta_norm
 from mrvae_lib.dialects.ini import IniFile, example_names, is_ini
 from mrvae_lib.errors import CheckpointError, ConfigError, DataError
@@ -33,8 +33,8 @@ def evaluate(
     from mrvae_lib.data import load_dataset
 
     model = _finished_model(run)
-    name = model.card["run"]["data"]["name"]
-    measured = measure(model, load_dataset(name, "test"), load_dataset(name, "train"))
+    look = _data_of(model)
+    measured = measure(model, load_dataset(look, "test"), load_dataset(look, "train"))
     if as_json:
         print(json.dumps(asdict(measured)))
         return
@@ -62,7 +62,7 @@ def traverse(
     folder.mkdir(parents=True, exist_ok=True)
     paths = write_traversals(model, folder) + write_more_traversals(model, folder, start=start)
     try:
-        images = load_dataset(model.card["run"]["data"]["name"], "test")
+        images = load_dataset(_data_of(model), "test")
         paths.append(write_reconstructions(model, images, folder / "reconstructions.png"))
     except DataError as error:
         print_line(f"no reconstructions.png: {error}")
@@ -142,6 +142,11 @@ def _finished_model(run: str) -> MRVAE:
     return model
 
 
+def _data_of(model: MRVAE) -> DataConfig:
+    """The images of a model's run, with their settings."""
+    return parse_config({"data": model.card["run"]["data"]}, origin="model card").data
+
+
 def _write_page(run: str, out: Path | None = None) -> Path:
     from mrvae_lib.interactive.html_export import export_html
 
@@ -164,7 +169,7 @@ def _beta_rows(config: RunConfig) -> Iterator[tuple[str, str, str]]:
         images = f"{source.n_images:,} training images, " if source.n_images else ""
         yield "", "", f"batch size {source.batch_size:,}, {images}white pixels of {source.white:.4g}"
     name, n_reals = config.data.name, config.model.n_reals
-    shape = DATASETS[name].shape if name in DATASETS else load_dataset(name).image_shape
+    shape = DATASETS[name].shape if name in DATASETS else load_dataset(config.data).image_shape
     key = "gamma_z" if config.objective.gamma_z != 0 else "beta_z"
     schedule: Schedule = getattr(config.objective, key)
     values = [schedule] if isinstance(schedule, (int, float)) else [value for _, value in schedule]

@@ -42,7 +42,7 @@ def train(
     flags = {"train.device": device, "train.precision": precision}
     overrides = [*(settings or []), *(f"{key}={value}" for key, value in flags.items() if value)]
     config, folder = _config_and_folder(source, ini, variation, out, quick, overrides)
-    images, test = load_dataset(config.data.name, "train"), load_dataset(config.data.name, "test")
+    images, test = load_dataset(config.data, "train"), load_dataset(config.data, "test")
     for service in track or []:
         callbacks.track(service, folder, config)
     tensorboard = callbacks.TensorBoard(folder / "tensorboard")

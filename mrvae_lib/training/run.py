@@ -137,7 +137,7 @@ def start(config: RunConfig, folder: Path | None = None, images: ImageSet | None
     """
     device = choose_device(config.train.device)
     if images is None:
-        images = load_dataset(config.data.name, "train")
+        images = load_dataset(config.data, "train")
     if config.data.limit:
         images = images.first(config.data.limit)
     if not len(images):
