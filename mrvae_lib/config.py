@@ -26,7 +26,8 @@ Schedule = Annotated[
 """A number, or points [progress, value] joined by straight lines; progress runs from 0 to 1 over the run."""
 
 Widths = Annotated[
-    tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1, description="one or more whole numbers >= 1")
+    tuple[Annotated[int, Field(ge=1, le=16384)], ...],
+    Field(min_length=1, description="one or more whole numbers from 1 to 16384")
 ]
 Layers = Annotated[
     tuple[str, ...], Field(description='a list of layers, such as ["conv 32 k4 s2 p1, relu", "linear 256, relu"]')
@@ -140,7 +141,7 @@ class ObjectiveConfig(Section):
 class TrainConfig(Section):
     """How long, how fast, on what; `seed` fixes the first weights, the order of the images and every draw."""
 
-    epochs: Annotated[int, Field(ge=1)] = 20
+    epochs: Annotated[int, Field(ge=1, le=10**6)] = 20
     batch_size: Annotated[int, Field(ge=1)] = 256
     lr: Schedule = 1e-3
     weight_decay: NonNegative = 0.0

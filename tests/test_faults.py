@@ -150,7 +150,7 @@ def test_a_config_that_asks_for_a_huge_model_takes_no_memory(tmp_path):
     train(tiny_run(epochs=1), tmp_path, images=tiny_images())
     path = tmp_path / "model" / "config.json"
     config = json.loads(path.read_text())
-    config["model"]["hidden"] = [10**9, 10**9]
+    config["model"]["hidden"] = [16384, 16384]
     path.write_text(json.dumps(config))
     with fuzz.memory_limit(2**28), pytest.raises(CheckpointError, match="does not hold this model's weights"):
         load_model(tmp_path)

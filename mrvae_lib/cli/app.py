@@ -48,6 +48,8 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
         with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=RuntimeWarning)
+            warnings.filterwarnings("ignore", module="torch|sklearn")
             warnings.showwarning = lambda message, *_, **__: print(f"mrvae: {message}", file=sys.stderr)
             try:
                 command(*args, **kwargs)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import warnings
 import webbrowser
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +22,9 @@ from mrvae_lib.errors import CheckpointError, ConfigError, DataError
 if TYPE_CHECKING:
     from mrvae_lib.model.vae import MRVAE
 
+MIN_TO_TELL = 25
+"""Test images below which some label may be missing from a half of them, and what is told of it has no score."""
+
 
 def evaluate(
     run: Run,
@@ -34,7 +38,12 @@ def evaluate(
 
     model = _finished_model(run)
     look = _data_of(model)
-    measured = measure(model, load_dataset(look, "test"), load_dataset(look, "train"))
+    test, train = load_dataset(look, "test"), load_dataset(look, "train")
+    if len(test) < MIN_TO_TELL and (test.labels is not None or test.factors is not None):
+        warnings.warn(f"labels and factors left out: scores of them need {MIN_TO_TELL} test images, there are "
+                      f"{len(test)}", stacklevel=1)
+        test, train = (replace(images, labels=None, factors=None) for images in (test, train))
+    measured = measure(model, test, train)
     if as_json:
         print(json.dumps(asdict(measured)))
         return
@@ -106,10 +115,10 @@ def data(
     from mrvae_lib.analysis.tables import label_counts
     from mrvae_lib.data import load_dataset
 
-    train = load_dataset(name, "train")
+    train, test = load_dataset(name, "train"), load_dataset(name, "test")
     print_table(("split", "images", "shape", "MB in memory", "labels"), [
         (split, f"{len(images):,}", "x".join(map(str, images.image_shape)), f"{images.images.nbytes / 1e6:.1f}",
-         label_counts(images)) for split, images in (("train", train), ("test", load_dataset(name, "test")))])
+         label_counts(images)) for split, images in (("train", train), ("test", test))])
     if train.factors is not None:
         factors = zip(train.factor_names, train.factors.T, strict=True)
         print_line("factors: " + ", ".join(f"{factor} {len(values.unique())}" for factor, values in factors))

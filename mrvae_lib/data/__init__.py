@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mrvae_lib.config import DataConfig, parse_config
+from mrvae_lib.config import DataConfig, RunConfig, parse_config
 from mrvae_lib.data.image_set import FactorSet, ImageSet
 from mrvae_lib.data.own_images import load_own
 from mrvae_lib.data.real_sets import load_digits, load_torchvision
@@ -16,7 +16,7 @@ from mrvae_lib.data.sprites import load_dsprites
 from mrvae_lib.data.xys import load_xys
 from mrvae_lib.errors import ConfigError, DataError
 
-__all__ = ["DATASETS", "DataSource", "FactorSet", "ImageSet", "load_dataset"]
+__all__ = ["DATASETS", "DataSource", "FactorSet", "ImageSet", "load_dataset", "settled"]
 
 
 @dataclass(frozen=True)
@@ -77,3 +77,11 @@ def load_dataset(name: str | DataConfig, split: Literal["train", "test"] = "trai
         raise DataError(f"no data set {look.name!r}; there are {', '.join(DATASETS)}, or give the path of a folder of "
                         f"images or of an .npz or .npy file")
     return load_own(look, split)
+
+
+def settled(config: RunConfig) -> RunConfig:
+    """The configuration with the path of its images from the root, so that they are found from any folder."""
+    path = Path(config.data.name).expanduser()
+    if config.data.name in DATASETS or not path.exists():
+        return config
+    return config.model_copy(update={"data": config.data.model_copy(update={"name": str(path.absolute())})})

@@ -223,7 +223,8 @@ def _arrays(look: DataConfig) -> _Whole:
                 values = np.concatenate(parts)
                 if len(values) != len(images):
                     raise ValueError(f"{len(values)} for {len(images)} images")
-                found[role] = classes_of(values, names) if role == "labels" else (torch.stack([classes_of(column)[0] for column in np.atleast_2d(values.T)], dim=1), names)
+                found[role] = classes_of(values, names) if role == "labels" else (
+                    torch.stack([classes_of(column)[0] for column in np.atleast_2d(values.T)], dim=1), names)
         except (ValueError, TypeError) as error:
             left_out.append(f"{role} ({error})")
     whole = ImageSet(look.name, images, *found["labels"], *found["factors"])

@@ -91,7 +91,7 @@ def as_images(name: str, pictures: Sequence[Picture], look: DataConfig) -> tuple
     low, high = int(images.min()), int(images.max())
     if low == high:
         raise DataError(f"{name}: every pixel of all {len(images)} images is {low} of 255 "
-                        f"({', '.join(notes) or 'as read'}): nothing to learn; fit='pad' or 'stretch' keeps what a crop cuts off")
+                        f"({', '.join(notes) or 'as read'}): nothing to learn; data.fit 'pad' crops nothing")
     if high - low < FEW_LEVELS:
         notes.append(f"only {low}..{high} of 0..255 in use")
     if len(images) > 1 and bool((images == images[:1]).all()):

@@ -74,7 +74,7 @@ class JsonLines(Callback):
         self.path = path
 
     def on_start(self, run: Run) -> None:
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
+        lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines() if self.path.exists() else []
         kept = [line for line in lines if _step_of(line) <= run.step]
         atomic_write(self.path, "".join(line + "\n" for line in kept))
 
@@ -150,6 +150,6 @@ def _flat(values: Mapping[str, Any] | Sequence[float], prefix: str = "") -> Iter
 def _step_of(line: str) -> float:
     """The step a line was written at; a line cut short by a crash is one to drop."""
     try:
-        return json.loads(line)["step"]
-    except (json.JSONDecodeError, KeyError, TypeError):
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return float("inf")
