@@ -16,7 +16,7 @@ from torch import Tensor
 from mrvae_lib import parallel
 from mrvae_lib.config import RunConfig, dump_config, load_config, value_at
 from mrvae_lib.data import ImageSet, load_dataset, settled
-from mrvae_lib.errors import CheckpointError, ConfigError, TrainingError
+from mrvae_lib.errors import CheckpointError, ConfigError, TrainingError, shortened
 from mrvae_lib.model.total_correlation import Discriminator
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import CodePool, loss_terms, total_loss, weights_at
@@ -176,6 +176,8 @@ def start(config: RunConfig, folder: Path | None = None, images: ImageSet | None
         _restore(run, newest)
     elif config.train.precision == "auto" and run.n_steps >= MIN_TIMED_STEPS and parallel.n_processes() == 1:
         run.bf16 = multiplies_bf16(device) and _faster_in_bf16(run)
+    if run.folder:
+        atomic_write(run.folder / "config.toml", dump_config(config))  # which may say more epochs than before
     return run
 
 
@@ -247,8 +249,6 @@ def _claim(folder: Path, config: RunConfig) -> Path | None:
         if _changes(saved.model_dump(mode="json"), config.model_dump(mode="json")):
             raise ConfigError(f"{folder} holds a run with other settings (see {path}); choose another folder with "
                               f"--out, or delete this one")
-        if saved != config:
-            atomic_write(path, dump_config(config))
     else:
         atomic_write(path, dump_config(config))
     remove_partial(folder)
@@ -269,7 +269,7 @@ def _restore(run: Run, checkpoint: Path) -> None:
     if state["data"] != now["data"]:
         differences.append(f"the images ({state['data']} then, {now['data']} now)")
     if differences or run.model.config != run.config.model or run.model.image_shape != run.images.image_shape:
-        raise ConfigError(f"{checkpoint}: the run was trained with other {', '.join(differences) or 'model settings'}; "
+        raise ConfigError(f"{checkpoint}: the run had other {shortened(', '.join(differences) or 'model settings')}; "
                           f"put back what it had, or train anew in another folder with --out")
     if state["step"] > run.n_steps:
         raise ConfigError(f"train.epochs must be >= {state['step'] // run.steps_per_epoch}, which the run already has "
