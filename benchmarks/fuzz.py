@@ -259,10 +259,14 @@ def text_wound(draw: random.Random, content: bytearray) -> bytearray:
     return bytearray((text[: place.start()] + new + text[place.end():]).encode("utf-8", errors="replace"))
 
 
+class TooSlow(BaseException):
+    """No Exception, for a reader may take any of those for the file's fault."""
+
+
 @contextmanager
 def time_limit(seconds: float):
     def ring(*_: object) -> None:
-        raise TimeoutError(f"longer than {seconds:g} s")
+        raise TooSlow(f"longer than {seconds:g} s")
 
     previous = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -319,7 +319,7 @@ def test_labels_of_every_kind_become_classes(tmp_path, keys, labels, classes, na
 
 
 @pytest.mark.parametrize(("column", "message"), [
-    ({"labels": np.zeros(2, dtype=int)}, r"labels \(2 for 5 images\)"), ({"labels": np.zeros((5, 2, 2))}, r"labels \(float64 of shape"),
+    ({"labels": np.zeros(2, dtype=int)}, r"labels \(int64 of shape \(2,\) for 5 images\)"), ({"labels": np.zeros((5, 2, 2))}, r"labels \(float64 of shape"),
     ({"labels": np.array([1, 2, 3, 4, np.nan])}, r"labels \(some are not finite"), ({"labels": np.array([{}] * 5)}, r"labels \(Object arrays"),
     ({"factors": np.zeros((5, 2, 2))}, r"factors \("), ({"filenames": np.array(["a"] * 5, dtype=object)}, r"filenames \(Object"),
     ({"labels": np.zeros(5, dtype="M8[s]")}, r"labels \(datetime64"), ({"labels": np.array(3)}, "labels"),

@@ -139,7 +139,7 @@ def _arranged(files: Sequence[_File], left_out: list[str]) -> Iterator[tuple[Pat
     for file in files:
         split = split_of.get(file.folders[0] if file.folders else "", "")
         if split in ("train", held):
-            inside.setdefault(split, []).append(file._replace(folders=file.folders[1:]))
+            inside.setdefault(split, []).append(_File(file.path, file.folders[1:], file.size))
         else:
             left_out.append(f"{'/'.join((*file.folders, file.path.name))} (in neither split)")
     for split, part in inside.items():
@@ -149,7 +149,7 @@ def _arranged(files: Sequence[_File], left_out: list[str]) -> Iterator[tuple[Pat
 def _unwrapped(files: Sequence[_File]) -> Sequence[_File]:
     """Files without the folders that hold nothing but the folder of all the others."""
     while files and all(len(file.folders) > 1 for file in files) and len({file.folders[0] for file in files}) == 1:
-        files = [file._replace(folders=file.folders[1:]) for file in files]
+        files = [_File(file.path, file.folders[1:], file.size) for file in files]
     return files
 
 
@@ -221,8 +221,8 @@ def _arrays(look: DataConfig) -> _Whole:
         try:
             if len(parts) == len(taken):
                 values = np.concatenate(parts)
-                if len(values) != len(images):
-                    raise ValueError(f"{len(values)} for {len(images)} images")
+                if len(values) != len(images) or values.ndim > 2:
+                    raise ValueError(f"{values.dtype} of shape {values.shape} for {len(images)} images")
                 found[role] = classes_of(values, names) if role == "labels" else (
                     torch.stack([classes_of(column)[0] for column in np.atleast_2d(values.T)], dim=1), names)
         except (ValueError, TypeError) as error:
