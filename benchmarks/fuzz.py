@@ -35,7 +35,7 @@ import torch
 from safetensors.torch import save as save_tensors
 
 from mrvae_lib.config import ModelConfig, dump_config, load_config, preset_names
-from mrvae_lib.data.own_images import load_npz
+from mrvae_lib.data import load_dataset
 from mrvae_lib.errors import CheckpointError, ConfigError, DataError
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.checkpoints import load_model, write_model
@@ -141,11 +141,13 @@ def bad_npz(draw: random.Random) -> bytes:
     if kind == 1:
         images = np.random.default_rng(0).integers(0, 255, (6, 8, 8), dtype=np.uint8)
         other = draw.choice([np.zeros(6), np.zeros((6, 2)), np.arange(5), np.array(3), np.full(6, -1),
-                             np.full(6, 2**62), np.array(["a"] * 6), np.array([object()] * 6, dtype=object)])
-        return npz(images=images, **{draw.choice(["labels", "factors", "label_names", "factor_names"]): other})
+                             np.full(6, 2**62), np.array(["a"] * 6), np.array([object()] * 6, dtype=object),
+                             np.zeros(10**8, dtype="U0"), np.arange(6) - 1, np.eye(6)])
+        keys = ["labels", "factors", "label_names", "factor_names", "y", "x_train"]
+        return npz(images=images, **{draw.choice(keys): other})
     if kind == 2:
-        fill = draw.choice([np.nan, np.inf, -1e300, 2.0, 256])
-        return npz(images=np.full((4, 8, 8), fill))
+        fill, images = draw.choice([np.nan, np.inf, -1e300, 2.0, 256]), np.zeros((4, 8, 8))
+        return npz(images=np.where(np.arange(8) < draw.randrange(9), fill, images))
     shape = draw.choice([(10**12,), (10**6, 10**6, 3), (2**62, 8, 8), (4, 8, 8)])
     header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}}}".encode()
     array = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
@@ -155,6 +157,37 @@ def bad_npz(draw: random.Random) -> bytes:
         place = content.rindex(b"PK\x01\x02") + 24
         content = content[:place] + struct.pack("<I", 2**32 - 2) + content[place + 4:]
     return content
+
+
+def picture_files() -> dict[str, list[bytes]]:
+    """Small valid pictures in the formats that people keep, of every kind of pixel that each can hold."""
+    from PIL import Image
+
+    shades = np.random.default_rng(0).integers(0, 255, (8, 8), dtype=np.uint8)
+    grey = Image.fromarray(shades)
+    kinds = [grey, grey.convert("RGB"), grey.convert("RGBA"), grey.convert("LA"), grey.quantize(8), grey.convert("1"),
+             grey.convert("CMYK"), Image.fromarray(shades.astype(np.uint16) * 16), grey.convert("F")]
+    found: dict[str, list[bytes]] = {}
+    for suffix in ("png", "gif", "tif", "jpg", "webp", "bmp", "tga", "dds", "avif", "ico", "jp2", "ppm", "pcx"):
+        for kind in kinds:
+            stream = io.BytesIO()
+            try:
+                kind.save(stream, Image.registered_extensions()[f".{suffix}"])
+            except Exception:  # noqa: S112 - this format does not hold this kind of pixel
+                continue
+            found.setdefault(suffix, []).append(stream.getvalue())
+    return found
+
+
+def in_folder_of_pictures(path: Path) -> object:
+    """Reads the picture beside a good one, which must always be read."""
+    from PIL import Image
+
+    folder = path.parent / "pictures"
+    folder.mkdir(exist_ok=True)
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8) * 4).save(folder / "good.png")
+    (folder / "input").write_bytes(path.read_bytes())
+    return load_dataset(str(folder))
 
 
 def formats() -> dict[str, Format]:
@@ -176,10 +209,12 @@ def formats() -> dict[str, Format]:
         "examples": Format(".input", [files["examples.safetensors"]], in_model_folder("examples.safetensors")),
         "npz": Format(".npz", [npz(images=images, labels=np.arange(6)),
                                npz(train_images=images / 255.0, test_images=images / 255.0)],
-                      lambda path: load_npz(str(path), "train"), bad_npz),
+                      lambda path: load_dataset(str(path)), bad_npz),
         "npy in npz": Format(".npz", [npy(images), npy(images / 255.0)],
-                             lambda path: load_npz(str(path), "train"), wrap=zipped),
+                             lambda path: load_dataset(str(path)), wrap=zipped),
     }
+    found["pictures"] = Format(".input", [data for files in picture_files().values() for data in files],
+                               in_folder_of_pictures)
     if ini:
         from mrvae_lib.dialects.ini import IniFile
 
@@ -224,10 +259,14 @@ def text_wound(draw: random.Random, content: bytearray) -> bytearray:
     return bytearray((text[: place.start()] + new + text[place.end():]).encode("utf-8", errors="replace"))
 
 
+class TooSlow(BaseException):
+    """No Exception, for a reader may take any of those for the file's fault."""
+
+
 @contextmanager
 def time_limit(seconds: float):
     def ring(*_: object) -> None:
-        raise TimeoutError(f"longer than {seconds:g} s")
+        raise TooSlow(f"longer than {seconds:g} s")
 
     previous = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -26,7 +26,8 @@ Schedule = Annotated[
 """A number, or points [progress, value] joined by straight lines; progress runs from 0 to 1 over the run."""
 
 Widths = Annotated[
-    tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1, description="one or more whole numbers >= 1")
+    tuple[Annotated[int, Field(ge=1, le=16384)], ...],
+    Field(min_length=1, description="one or more whole numbers from 1 to 16384")
 ]
 Layers = Annotated[
     tuple[str, ...], Field(description='a list of layers, such as ["conv 32 k4 s2 p1, relu", "linear 256, relu"]')
@@ -44,10 +45,18 @@ class Section(BaseModel):
 
 
 class DataConfig(Section):
-    """Which images. `limit` keeps only the first so many training images."""
+    """Which images. `limit` keeps only the first so many training images; the rest is for your own pictures."""
 
     name: str = "digits"
     limit: Annotated[int, Field(ge=1)] | None = None
+    size: Annotated[int, Field(ge=8, le=256)] | None = None
+    """The side of the squares that they become; see `data/pixels.py` for the rule without it."""
+    fit: Literal["crop", "pad", "stretch"] = "crop"
+    """How a picture that is not square becomes one."""
+    channels: Literal["auto", "grey", "colour"] = "auto"
+    """`auto` is grey where all pictures are."""
+    invert: bool = False
+    """Light and dark exchanged."""
 
 
 class ModelConfig(Section):
@@ -132,7 +141,7 @@ class ObjectiveConfig(Section):
 class TrainConfig(Section):
     """How long, how fast, on what; `seed` fixes the first weights, the order of the images and every draw."""
 
-    epochs: Annotated[int, Field(ge=1)] = 20
+    epochs: Annotated[int, Field(ge=1, le=10**6)] = 20
     batch_size: Annotated[int, Field(ge=1)] = 256
     lr: Schedule = 1e-3
     weight_decay: NonNegative = 0.0

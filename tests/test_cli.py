@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -194,10 +195,11 @@ def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, tmp_path, mon
     assert not list(tmp_path.iterdir())
 
 
-def test_settings_cannot_be_changed_on_an_existing_run(run):
-    result = mrvae("train", run[0], "--set", "train.epochs=9")
-    assert result.exit_code == 2
-    assert "is a run and keeps its settings" in result.stderr
+def test_settings_other_than_more_epochs_cannot_be_changed_on_an_existing_run(run):
+    for change in (["--set", "model.n_reals=9"], ["--quick"], ["--set", "train.epochs=1"]):
+        result = mrvae("train", run[0], *change)
+        assert result.exit_code == 2
+        assert any(said in result.stderr for said in ("keeps its settings", "other settings", "must be >= 2, which"))
 
 
 def test_python_dash_m_is_the_same_command():
@@ -213,3 +215,32 @@ def test_the_version_is_the_one_of_the_package():
     from tests.conftest import ROOT
 
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == __version__
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    generator = np.random.default_rng(0)
+    images = np.zeros((24, 16, 16), dtype=np.uint8)
+    for image, place in zip(images, generator.integers(0, 10, (24, 2)), strict=True):
+        image[place[0] : place[0] + 5, place[1] : place[1] + 5] = 250
+    return images
+
+
+@pytest.mark.parametrize(("n", "columns"), [(1, []), (2, []), (9, ["labels"]), (12, ["labels", "factors"]), (24, ["labels", "factors", "ids"])])
+def test_small_sets_of_every_kind_are_trained_scored_and_shown_without_a_traceback(tmp_path, monkeypatch, blobs, n, columns):
+    """Also from another folder than the one where the path of the images was given, in a folder with brackets."""
+    known = {"labels": np.arange(n) % 3 + 1, "factors": np.stack([np.arange(n) % 2, np.arange(n) / 7], 1), "ids": np.arange(n) + 10**6}
+    np.savez(tmp_path / "own[1].npz", images=blobs[:n], **{"labels" if name == "ids" else name: known[name] for name in columns})
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "run [raw][/]"
+    assert mrvae("data", "own[1].npz").exit_code == 0
+    result = mrvae("train", "digits", "--set", "data.name=own[1].npz", "--out", run, *SMALL, "--set", "train.pictures=none")
+    assert result.exit_code == 0, result.output
+    assert f"Written to {run}: " in result.output
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for command in (["evaluate", run, "--latents"], ["export", run]):
+        result = mrvae(*command)
+        assert result.exit_code == 0, (command, result.output, result.exception)
+    if columns:
+        assert "labels and factors left out: scores of them need 25 test images" in mrvae("evaluate", run).output

@@ -38,7 +38,7 @@ CHANGES = {
     *(f"objective.pose.{name}" for name in ("rotation", "shear", "scale", "shift", "elastic", "contrast", "specks")),
     "train.lr", "train.weight_decay",
 )} | {"train.seed": "train.seed=1"}
-SEEN_ELSEWHERE = {"about": "test_outputs", "data.name": "test_cli", "train.pictures": "test_outputs", "train.device": "test_training"}
+SEEN_ELSEWHERE = {"about": "test_outputs", "data.name": "test_cli", "data.size": "test_own", "data.fit": "test_own", "data.channels": "test_own", "data.invert": "test_own", "train.pictures": "test_outputs", "train.device": "test_training"}
 
 
 class Watch(Callback):

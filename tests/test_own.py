@@ -1,6 +1,7 @@
 """Your own images: folders and npz files, whole, odd and broken."""
 
 import struct
+import warnings
 
 import numpy as np
 import pytest
@@ -8,9 +9,9 @@ import torch
 from PIL import Image
 
 from mrvae_lib.config import DataConfig
-from mrvae_lib.data import load_dataset
+from mrvae_lib.data import ImageSet, load_dataset
 from mrvae_lib.data.real_sets import data_folder
-from mrvae_lib.errors import DataError
+from mrvae_lib.errors import ConfigError, DataError
 from mrvae_lib.training.loop import train
 from tests.conftest import tiny_images, tiny_run
 
@@ -18,8 +19,11 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 
 def picture(path, size=(20, 20), mode="L", value=100):
+    """A picture of this value but for one white pixel, so that no set of them is of one colour."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new(mode, size, value if mode == "L" else (value, 0, 255 - value)).save(path)
+    image = Image.new(mode, size, value if mode == "L" else (value, 0, 255 - value))
+    image.putpixel((0, 0), 255 if mode == "L" else (255, 255, 255))
+    image.save(path)
 
 
 def cut_picture(path):
@@ -39,7 +43,7 @@ def classes(tmp_path):
 
 
 def brightness(images):
-    return images.take().float().mean(dim=(1, 2, 3)).tolist()
+    return images.take().float().flatten(1).median(dim=1).values.tolist()
 
 
 def test_sub_folders_are_classes_and_a_fifth_is_for_testing(classes):
@@ -61,7 +65,7 @@ def test_the_first_images_show_more_than_one_class(classes):
 
 def test_a_folder_without_sub_folders_has_no_labels(tmp_path):
     for i in range(5):
-        picture(tmp_path / f"{i}.png")
+        picture(tmp_path / f"{i}.png", value=i)
     assert load_dataset(str(tmp_path)).labels is None
 
 
@@ -82,61 +86,176 @@ def test_train_and_test_folders_are_respected(tmp_path):
 ])
 def test_other_sizes_become_squares_of_their_median_shorter_side(tmp_path, sizes, side):
     for i, size in enumerate(sizes):
-        picture(tmp_path / f"{i}.png", size=size)
-    assert load_dataset(str(tmp_path)).image_shape == (1, side, side)
+        picture(tmp_path / f"{i}.png", size=size, value=10 * i)
+    assert in_both(tmp_path)[0].shape == (3, 1, side, side)
 
 
-def test_the_middle_is_kept(tmp_path):
-    wide = np.zeros((10, 30), dtype=np.uint8)
-    wide[:, 10:20] = 255
-    for i in range(2):
-        Image.fromarray(wide).save(tmp_path / f"{i}.png")
-    assert load_dataset(str(tmp_path)).take().min() == 255
+KINDS = {
+    "bytes": (lambda a: a, ""), "0 and 1": (lambda a: (a > 128).astype(np.uint8), "0..1"), "bool": (lambda a: a > 128, ""),
+    "12 bits": (lambda a: a.astype(np.uint16) * 16, "0..4080"), "16 bits": (lambda a: a.astype(np.uint16) * 257, "0..65535"),
+    "big-endian": (lambda a: a.astype(">u2") * 16, "0..4080"), "int64": (lambda a: a.astype(np.int64), ""),
+    "int8": (lambda a: (a.astype(int) - 128).astype(np.int8), "-128..127"), "float": (lambda a: a / 255, ""),
+    "floats 0..255": (lambda a: a.astype(np.float32), ""), "floats -1..1": (lambda a: a / 127.5 - 1, "-1..1"),
+    "half": (lambda a: (a / 255).astype(np.float16), ""), "a little over": (lambda a: a / 250, ""),
+    "normalised": (lambda a: (a - 100.0) / 50, "-2..3.1"), "not a number": (lambda a: np.where(a == 7, np.nan, a / 255), "that were no number"),
+}
+"""For each kind of number: how it is made of bytes, and what is said of its range."""
+NUMBERS = np.stack([np.roll(np.arange(256, dtype=np.uint8).reshape(16, 16), i, axis=1) for i in range(5)])
 
 
-def test_colour_stays_and_what_is_transparent_becomes_black(tmp_path):
-    Image.new("RGBA", (8, 8), (255, 255, 255, 0)).save(tmp_path / "a.png")
-    Image.new("RGBA", (8, 8), (255, 255, 255, 0)).save(tmp_path / "b.png")
-    images = load_dataset(str(tmp_path))
-    assert images.image_shape == (3, 8, 8)
-    assert images.take().max() == 0
+def in_both(path, **settings):
+    """All images of a source, train and test, and what was said while they were loaded."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        parts = [load_dataset(str(path), split, **settings) for split in ("train", "test")]
+    assert len({str(warning.message) for warning in caught}) <= 1
+    return torch.cat([part.images for part in parts]), str(caught[0].message) if caught else ""
 
 
-def test_sixteen_bit_images_keep_their_brightness(tmp_path):
-    for i in range(2):
-        Image.fromarray(np.full((8, 8), 200 * 256, dtype=np.uint16)).save(tmp_path / f"{i}.png")
-    assert load_dataset(str(tmp_path)).take().unique().tolist() == [200]
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("form", ["N H W", "N H W C", "N C H W", "N H W 4", "H W C N", "N P", "npy"])
+def test_numbers_of_every_kind_and_form_become_the_same_bytes_and_one_line_says_how(tmp_path, kind, form):
+    make, said = KINDS[kind]
+    array = make(NUMBERS)
+    opaque = np.full(NUMBERS.shape, np.nanmax(array), dtype=array.dtype)
+    shaped = {"N H W": array, "npy": array, "N H W C": np.stack([array] * 3, 3), "N C H W": np.stack([array] * 3, 1),
+              "N H W 4": np.stack([array] * 3 + [opaque], 3), "N P": array.reshape(5, -1),
+              "H W C N": np.stack([array] * 3, 1).transpose(2, 3, 1, 0)}[form]
+    if form == "npy":
+        np.save(tmp_path / "own.npy", shaped)
+    images, line = in_both(tmp_path / "own.npy" if form == "npy" else npz(tmp_path, images=shaped))
+    expected = np.where(NUMBERS > 128, 255, 0) if kind in ("0 and 1", "bool") else NUMBERS * (NUMBERS != 7) if "not" in kind else NUMBERS
+    assert images.shape[1] == (1 if form in ("N H W", "N P", "npy") else 3)
+    assert (images.int().sort(dim=0).values - torch.from_numpy(expected.astype(int)).sort(dim=0).values[:, None]).abs().max() <= 6
+    assert (said in line) if said else not line
+
+
+def ink(i, mode="RGBA", shade=20):
+    """A stroke on nothing."""
+    image = Image.new("RGBA", (32, 32), (0, 0, 0, 0))
+    image.paste((shade, shade, shade, 255), (4 + i, 8, 12 + i, 24))
+    return image if mode == "RGBA" else image.convert(mode)
+
+
+def blob(i, mode="L"):
+    image = Image.new("L", (32, 32), 5)
+    image.paste(250, (4 + i, 8, 12 + i, 24))
+    return image.quantize(8) if mode == "P" else Image.fromarray(np.asarray(image).astype(np.uint16) * 16) if mode == "16" \
+        else Image.fromarray(np.asarray(image) / np.float32(250)) if mode == "F" else image.convert(mode)
+
+
+@pytest.mark.parametrize(("make", "suffix", "channels", "said"), [
+    (ink, "png", 3, "6 with transparency laid on white"), (lambda i: ink(i, "LA"), "png", 1, "laid on white"),
+    (lambda i: ink(i).quantize(8), "png", 1, "laid on white"),
+    (lambda i: ink(i, shade=240), "png", 3, "laid on black"),
+    (blob, "png", 1, ""), (lambda i: blob(i, "P" if i % 2 else "L"), "png", 1, ""),
+    (lambda i: blob(i, "RGB" if i % 2 else "L"), "png", 3, "3 made colour"), (lambda i: blob(i, "16"), "png", 1, "80..4000"),
+    (lambda i: blob(i, "16"), "tif", 1, "80..4000"), (lambda i: blob(i, "F"), "tif", 1, ""), (lambda i: blob(i, "1"), "png", 1, ""),
+    (lambda i: blob(i, "CMYK"), "jpg", 3, ""), (lambda i: blob(i, "YCbCr"), "jpg", 3, ""), (blob, "webp", 3, ""),
+    (lambda i: Image.fromarray(np.asarray(blob(i)).astype(np.int32)), "tif", 1, ""), (lambda i: blob(i).resize((64, 32)), "png", 1, "cropped and scaled from 64x32"),
+    (lambda i: blob(i).resize((512, 512)), "png", 1, "scaled from 512x512 to 64x64"),
+])
+def test_files_of_every_kind_are_read_with_their_contrast_and_one_line_says_how(tmp_path, make, suffix, channels, said):
+    for i in range(6):
+        make(i).save(tmp_path / f"{i}.{suffix}")
+    images, line = in_both(tmp_path)
+    assert len(images) == 6
+    assert images.shape[1] == channels
+    assert images.amax() - images.amin() > 200
+    assert (said in line) if said else not line
+
+
+def test_size_fit_channels_and_polarity_are_settings(tmp_path):
+    for i in range(3):
+        wide = Image.new("RGB", (128, 32), "white")
+        wide.paste((255, 0, 0), (0, i, 20, 20 + i))
+        wide.save(tmp_path / f"{i}.png")
+    with pytest.raises(DataError, match=r"every pixel .* is 255 of 255 \(cropped and scaled from 128x32 to 32x32\).*'pad'"):
+        load_dataset(str(tmp_path))
+    for fit in ("pad", "stretch"):
+        images, line = in_both(tmp_path, fit=fit, size=48, channels="grey", invert=True)
+        assert images.shape == (3, 1, 48, 48)
+        assert "from 128x32 to 48x48" in line
+        assert images[:, :, -1].max() == 0  # what was white
+        assert images.max() > 150
+    with pytest.raises(ConfigError, match="fit must be 'crop', 'pad' or 'stretch', got 'zoom'"):
+        load_dataset(str(tmp_path), fit="zoom")
+    with pytest.raises(ConfigError, match="are for your own images"):
+        load_dataset("digits", size=64)
+
+
+@pytest.mark.parametrize(("values", "message"), [((7, 7), "every pixel of all 4 images is 7 of 255"),
+                                                 ((3, 15), r"only 3\.\.15 of 0\.\.255 in use")])
+def test_sets_without_contrast_are_an_error_or_a_warning(tmp_path, values, message):
+    images = np.random.default_rng(0).choice(values, (4, 8, 8)).astype(np.uint8)
+    with pytest.raises(DataError, match=message) if values[0] == values[1] else pytest.warns(UserWarning, match=message):
+        load_dataset(npz(tmp_path, images=images))
+
+
+def test_all_frames_of_a_film_are_read(tmp_path):
+    for name in ("a.gif", "b.tif"):
+        blob(0).save(tmp_path / name, save_all=True, append_images=[blob(i) for i in range(1, 5)])
+    images, line = in_both(tmp_path)
+    assert images.shape == (10, 1, 32, 32)
+    assert "all frames of 2 files" in line
 
 
 def test_unreadable_files_are_left_out_with_one_warning_that_lists_them(classes):
+    """A DDS file of an unknown pixel format makes Pillow raise NotImplementedError."""
     cut_picture(classes / "dark" / "cut.png")
     (classes / "dark" / "notes.txt").write_text("not a picture")
+    (classes / "dark" / "odd.dds").write_bytes(b"DDS " + struct.pack("<I", 124) + bytes(120))
     (classes / ".DS_Store").write_text("hidden")
     picture(classes / "stray.png")
-    with pytest.warns(UserWarning, match="3 files left out, 20 images read") as caught:
+    with pytest.warns(UserWarning, match="20 images: 4 left out: ") as caught:
         images = load_dataset(str(classes))
     assert len(images) == 16
     assert len(caught) == 1
-    for name in ("cut.png", "notes.txt (not an image)", "stray.png (beside the class folders)"):
+    for name in ("cut.png", "notes.txt (not an image)", "odd.dds (", "stray.png (beside the class folders)"):
         assert name in str(caught[0].message)
 
 
-def test_whatever_a_reader_of_pillow_raises_concerns_its_file_alone(classes):
-    """A DDS file of an unknown pixel format makes Pillow raise NotImplementedError; pixels may be floats."""
-    (classes / "dark" / "odd.dds").write_bytes(b"DDS " + struct.pack("<I", 124) + bytes(120))
-    Image.new("F", (20, 20)).save(classes / "light" / "floats.tiff")
-    expected = r"2 files left out, 20 images read \(left out: dark/odd.dds \(.*format.*floats.tiff \(pixels of kind 'F'\)"
-    with pytest.warns(UserWarning, match=expected):
-        load_dataset(str(classes))
+TREES = {
+    "train/a 4, train/b 4, val/a 2, val/b 2": (8, 4, ("a", "b"), ""),
+    "Train/a 4, TEST/a 2": (4, 2, ("a",), ""),
+    "train/a 4, val/a 3, test/a 2": (4, 2, ("a",), "3 left out: val/a"),
+    "set/images/training/a 4, set/images/testing/b 2": (4, 2, ("a", "b"), ""),
+    "data/a 5, data/b 5": (8, 2, ("a", "b"), ""),
+    "a 5, __pycache__ 0, .git 2": (4, 1, ("a",), ""),
+    " 10, notes 0": (8, 2, (), "0.txt (not an image)"),
+    " 10, few 2": (10, 2, (), ""),
+    " 1, a 5, b 5": (8, 2, ("a", "b"), "1 left out: 0.png (beside"),
+    "train 4, test 2, thumbs 3": (4, 2, (), "3 left out: thumbs/"),
+    "train 5, other 5": (8, 2, ("other", "train"), ""),
+}
+"""Folders with their counts of images, where 0 is a text file; images to train on and to test, classes, what is said."""
 
 
-def test_each_split_lists_its_own_damage(tmp_path):
+@pytest.mark.parametrize("tree", TREES)
+def test_classes_are_folders_of_images_and_splits_have_names_in_any_case(tmp_path, tree):
+    for number, part in enumerate(tree.split(", ")):
+        folder, count = part.rsplit(" ", 1)
+        for i in range(int(count)):
+            picture(tmp_path / folder / f"{i}.png", value=10 * number + i)
+        if count == "0":
+            (tmp_path / folder).mkdir()
+            (tmp_path / folder / "0.txt").write_text("text")
+    n_train, n_test, names, said = TREES[tree]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        parts = load_dataset(str(tmp_path)), load_dataset(str(tmp_path), "test")
+    assert (*map(len, parts), parts[0].label_names) == (n_train, n_test, names)
+    assert said in str(caught[0].message) if said else not caught
+
+
+def test_a_damaged_file_is_left_out_of_its_split_alone(tmp_path):
     for split in ("train", "test"):
         for i in range(2):
-            picture(tmp_path / split / "a" / f"{i}.png")
+            picture(tmp_path / split / "a" / f"{i}.png", value=i)
     cut_picture(tmp_path / "test" / "a" / "1.png")
-    assert len(load_dataset(str(tmp_path))) == 2
-    with pytest.warns(UserWarning, match="1 files left out, 1 images read"):
+    with pytest.warns(UserWarning, match="3 images: 1 left"):
+        assert len(load_dataset(str(tmp_path))) == 2
+    with pytest.warns(UserWarning, match="3 images: 1 left out: a/1.png"):
         assert len(load_dataset(str(tmp_path), "test")) == 1
 
 
@@ -146,16 +265,14 @@ def test_a_photograph_is_turned_upright(tmp_path):
     exif[0x0112] = 3  # upside down
     for i in range(2):
         Image.fromarray(tall).save(tmp_path / f"{i}.png", exif=exif)
-    upright = load_dataset(str(tmp_path)).take()
+    upright, _ = in_both(tmp_path)
     assert upright[:, :, 8:].min() == 255
     assert upright[:, :, :8].max() == 0
 
 
 @pytest.mark.parametrize(("kinds", "message"), [
     ([], r"no file here is an image; give a folder"),
-    (["text"] * 8, r"no file here is an image \(left out: .*/0.png .*7.png .*\); give a folder"),
-    (["L"], "needs at least 2 images, to split into train and test; got 1"),
-    (["L", "RGB"], r"1 images are grey \(such as 0.png\) and 1 in colour \(such as 1.png\)"),
+    (["text"] * 8, r"no file here is an image; give .*8 left out: .*/0.png .*7.png .*"),
 ])
 def test_a_folder_that_cannot_be_used_is_one_clear_error(tmp_path, kinds, message):
     for i, kind in enumerate(kinds):
@@ -175,42 +292,68 @@ def npz(tmp_path, **arrays):
 
 def test_an_npz_keeps_labels_and_factors_beside_its_images(tmp_path):
     numbers = np.arange(10)
-    path = npz(tmp_path, images=np.tile(numbers[:, None, None], (1, 8, 8)).astype(np.uint8), labels=numbers,
+    path = npz(tmp_path, images=np.tile(25 * numbers[:, None, None], (1, 8, 8)).astype(np.uint8), labels=numbers,
                factors=np.stack([numbers, numbers], axis=1), label_names=[f"n{i}" for i in numbers])
     train_set, test_set = load_dataset(path), load_dataset(path, "test")
     assert (len(train_set), len(test_set)) == (8, 2)
-    assert brightness(train_set) == train_set.labels.tolist() == train_set.factors[:, 1].tolist()
+    assert brightness(train_set) == (25 * train_set.labels).tolist() == (25 * train_set.factors[:, 1]).tolist()
     assert train_set.label_names[3] == "n3"
     assert set(train_set.labels.tolist() + test_set.labels.tolist()) == set(range(10))
 
 
-@pytest.mark.parametrize(("images", "shape"), [
-    (np.zeros((5, 8, 8), dtype=bool), (1, 8, 8)), (np.zeros((5, 8, 8, 3)), (3, 8, 8)),
-    (np.zeros((5, 3, 8, 8), dtype=np.int64), (3, 8, 8)), (np.ones((5, 100, 90, 1)), (1, 64, 64)),
+@pytest.mark.parametrize(("labels", "classes", "names"), [
+    (np.array(["b", "a", "c", "a", "b"]), [1, 0, 2, 0, 1], ("a", "b", "c")), (np.arange(5.0), [0, 1, 2, 3, 4], ()),
+    (np.arange(5)[:, None], [0, 1, 2, 3, 4], ()), (np.arange(5) + 1, [0, 1, 2, 3, 4], ("1", "2", "3", "4", "5")),
+    (np.array([-1, 0, 1, 1, 0]), [0, 1, 2, 2, 1], ("-1", "0", "1")), (np.eye(5), [0, 1, 2, 3, 4], ()),
+    (np.arange(5, dtype=np.uint64) + 10**12, [0, 1, 2, 3, 4], tuple(str(10**12 + i) for i in range(5))),
+    (np.array([b"x", b"y", b"x", b"y", b"y"]), [0, 1, 0, 1, 1], ("x", "y")), (np.array([True, False] * 2 + [True]), [1, 0, 1, 0, 1], ()),
+    (np.array([0.5, 1.5, 0.5, 1.5, 0.5]), [0, 1, 0, 1, 0], ("0.5", "1.5")),
 ])
-def test_an_npz_may_hold_images_in_several_forms(tmp_path, images, shape):
-    loaded = load_dataset(npz(tmp_path, images=images))
-    assert loaded.image_shape == shape
-    assert loaded.take().max() == 255 * images.max()
+@pytest.mark.parametrize("keys", ["images labels", "x_train y_train x_test y_test", "train_images train_labels test_images test_labels"])
+def test_labels_of_every_kind_become_classes(tmp_path, keys, labels, classes, names):
+    images = [NUMBERS, labels] * (len(keys.split()) // 2)
+    train_set = load_dataset(npz(tmp_path, **dict(zip(keys.split(), images, strict=True))))
+    assert train_set.label_names == names
+    place_of = {tuple(picture.flatten().tolist()): label for picture, label in zip(NUMBERS, classes, strict=True)}
+    assert train_set.labels.tolist() == [place_of[tuple(picture.flatten().tolist())] for picture in train_set.images[:, 0]]
+
+
+@pytest.mark.parametrize(("column", "message"), [
+    ({"labels": np.zeros(2, dtype=int)}, r"labels \(int64 of shape \(2,\) for 5 images\)"), ({"labels": np.zeros((5, 2, 2))}, r"labels \(float64 of shape"),
+    ({"labels": np.array([1, 2, 3, 4, np.nan])}, r"labels \(some are not finite"), ({"labels": np.array([{}] * 5)}, r"labels \(Object arrays"),
+    ({"factors": np.zeros((5, 2, 2))}, r"factors \("), ({"filenames": np.array(["a"] * 5, dtype=object)}, r"filenames \(Object"),
+    ({"labels": np.zeros(5, dtype="M8[s]")}, r"labels \(datetime64"), ({"labels": np.array(3)}, "labels"),
+])
+def test_a_column_that_cannot_be_used_costs_itself_and_no_image(tmp_path, column, message):
+    with pytest.warns(UserWarning, match="left out: " + message):
+        loaded = load_dataset(npz(tmp_path, images=NUMBERS, **column))
+    assert (len(loaded), loaded.labels, loaded.factors) == (4, None, None)
+
+
+def test_ids_are_no_classes(tmp_path):
+    with pytest.warns(UserWarning, match=r"labels \(1,500 different ones, at most 1,000"):
+        load_dataset(npz(tmp_path, images=np.tile(NUMBERS, (300, 1, 1)), labels=np.arange(1500) + 10**6))
+    with pytest.raises(DataError, match=r"labels must be 0\.\.999, got 5\.\.5000000; .*unique"):
+        ImageSet("ids", torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.tensor([5, 5_000_000]))
+
+
+def test_names_that_are_missing_are_numbers():
+    made = ImageSet("x", torch.zeros(3, 1, 8, 8, dtype=torch.uint8), torch.arange(3), ("a",), torch.zeros(3, 2).long(), ("f",))
+    assert (made.label_names, made.factor_names) == (("a", "1", "2"), ("f", "factor1"))
 
 
 @pytest.mark.parametrize(("arrays", "message"), [
-    ({"train_images": np.zeros((3, 8, 8)), "test_images": np.zeros((3, 9, 9))}, "must have one size and kind, got"),
-    ({"pictures": np.zeros((3, 8, 8))}, "needs an array 'images', or 'train_images' and 'test_images'; it has pictures"),
-    ({"images": np.zeros((0, 8, 8))}, r"none of them 0, got \(0, 8, 8, 1\)"),
-    ({"images": np.zeros((3, 8, 8, 2))}, r"with C 1 or 3 .*got \(3, 8, 8, 2\)"),
-    ({"images": np.full((3, 8, 8), 2.0)}, "must lie in 0..1 if float64, got 2.0..2.0"),
-    ({"images": np.full((3, 8, 8), np.nan)}, "must lie in"),
-    ({"images": np.full((3, 8, 8), 300)}, r"must lie in 0..255 if int64, got 300..300"),
-    ({"images": np.full((3, 8, 8), "a")}, "must be numbers"),
-    ({"images": np.array([np.zeros((8, 8)), np.zeros((9, 9))], dtype=object)}, "never unpickled"),
-    ({"images": np.zeros((3, 8, 8)), "labels": np.zeros(2, dtype=int)}, r"own.npz: 3 images but 2 labels"),
-    ({"images": np.zeros((3, 8, 8)), "labels": np.full(3, -1)}, r"labels must be whole numbers >= 0 of shape \(N\), got int64 \(3,\)"),
-    ({"images": np.zeros((3, 8, 8)), "factors": np.zeros((3, 2))}, r"factors must be whole numbers >= 0 of shape \(N, F\), got float64"),
+    ({"a": np.zeros((3, 8, 8)), "b": np.zeros((3, 8, 8))}, "needs an array 'images', or .*; it has a, b; np.savez"),
+    ({"images": np.zeros((0, 8, 8))}, r"none of them 0, got \(0, 8, 8\)"),
+    ({"images": np.zeros((5, 8, 8, 2))}, r"with C 1, 3 or 4 .*got \(5, 8, 8, 2\); images = images"),
+    ({"images": np.full((3, 8, 8), np.nan)}, "every pixel of all 3 images is"),
+    ({"images": np.full((3, 8, 8), "a")}, "must be numbers, got <U1; images = images.astype"),
+    ({"images": np.array([np.zeros((8, 8)), np.zeros((9, 9))], dtype=object)}, "images .*Object arrays"),
 ])
-def test_an_npz_that_cannot_be_used_says_what_it_needs(tmp_path, arrays, message):
-    with pytest.raises(DataError, match=message):
+def test_an_npz_that_cannot_be_used_says_what_it_needs_and_the_line_of_numpy_that_mends_it(tmp_path, arrays, message):
+    with pytest.raises(DataError, match=message) as caught:
         load_dataset(npz(tmp_path, **arrays))
+    assert "np.savez" in str(caught.value) or "images = " in str(caught.value) or "nothing to learn" in str(caught.value)
 
 
 def test_a_truncated_npz_is_named(tmp_path):

@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -147,3 +148,33 @@ def test_without_bits_it_is_the_plain_vae_bit_for_bit():
     assert loss.item() == plain.item()
     theirs = [*encoder.parameters(), *decoder.parameters()]
     assert all(torch.equal(a.grad, b.grad) for a, b in zip(ours.parameters(), theirs, strict=True))
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("as_array", [False, True])
+@pytest.mark.parametrize("weights", [torch.float32, torch.float64])
+def test_encode_and_decode_take_real_numbers_of_any_kind(kind, as_array, weights):
+    if as_array and kind is torch.bfloat16:
+        kind = torch.float64  # which numpy has
+    model = tiny_model()
+    x, z, b = torch.rand(2, *model.image_shape), torch.randn(2, 2), torch.ones(2, 3)
+    expected = model.encode(x).mu, model.decode(z, b)
+    model = model.to(weights)
+    given = [values.to(kind).numpy() if as_array else values.to(kind) for values in (x, z, b)]
+    found = model.encode(given[0]).mu, model.decode(*given[1:])
+    for then, now in zip(expected, found, strict=True):
+        assert now.dtype == torch.float32
+        assert torch.allclose(then, now, atol=0.02)
+    assert torch.equal(model.decode(z, b), model.decode(z, b.bool()))
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda m, x, z, b: m.decode(z, b[:1]), r"decode takes z \(B, 2\) and b \(B, 3\), got \(2, 2\) and \(1, 3\)"),
+    (lambda m, x, z, b: m.decode([1], b), "z must be a tensor or numpy array of real numbers, got list"),
+    (lambda m, x, z, b: m.decode(z + 0j, b), "z must be .*complex64"), (lambda m, x, z, b: m.decode(z, np.array(["a"])), "b must be .*<U1"),
+    (lambda m, x, z, b: m.encode(None), "x must be .*NoneType"), (lambda m, x, z, b: m.encode((255 * x).byte()), "encode takes float images"),
+])
+def test_the_models_door_says_in_one_line_what_it_takes(call, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        call(tiny_model(), torch.rand(2, 1, 8, 8), torch.randn(2, 2), torch.ones(2, 3))
+    assert "\n" not in str(caught.value)

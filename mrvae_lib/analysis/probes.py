@@ -125,7 +125,7 @@ def information_told(codes: Array, target: Array, *, categorical: bool = False) 
         floor = 0.01
     model.fit(codes[train], y[train])
     probs = np.zeros((len(test), len(share)))
-    probs[:, model.classes_] = model.predict_proba(codes[test])
+    probs[:, model.classes_] = model.predict_proba(codes[test]) if len(model.classes_) > 1 else 1  # of few images
     told = (1 - floor) * probs + floor * share
     gain = np.log(np.maximum(told[np.arange(len(test)), y[test]], 1e-9)) - np.log(share[y[test]])
     settings["entropy"] = float(-(share * np.log(share)).sum())

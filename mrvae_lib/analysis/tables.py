@@ -93,7 +93,7 @@ def label_counts(images: ImageSet) -> str:
 
 
 def _value(result: MetricResult) -> str:
-    shown = f"{result.score:.3f}" if result.score != int(result.score) or result.score < 2 else f"{result.score:.0f}"
+    shown = f"{result.score:.3f}" if not float(result.score).is_integer() or result.score < 2 else f"{result.score:.0f}"
     return f"{shown} ± {result.standard_error:.3f}" if result.standard_error else shown
 
 

@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +19,8 @@ from rich.table import Table
 from mrvae_lib.errors import MRVAEError
 
 app = typer.Typer(help="Train, measure and explore variational autoencoders with bits beside reals.",
-                  no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+                  no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
+                  rich_markup_mode=None)
 
 console = Console(markup=False, emoji=False, highlight=False)
 """Prints every text as it is: rich would read brackets and colons in a path or a setting as markup and emoji."""
@@ -45,11 +47,15 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except (MRVAEError, OSError) as error:
-            print(f"mrvae: {error}", file=sys.stderr)
-            raise typer.Exit(2) from None
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=RuntimeWarning)
+            warnings.filterwarnings("ignore", module="torch|sklearn")
+            warnings.showwarning = lambda message, *_, **__: print(f"mrvae: {message}", file=sys.stderr)
+            try:
+                command(*args, **kwargs)
+            except (MRVAEError, OSError) as error:
+                print(f"mrvae: {error}", file=sys.stderr)
+                raise typer.Exit(2) from None
 
     return run
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import warnings
 import webbrowser
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,13 +14,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mrvae_lib.cli.app import Run, command_line, named_argument, out_option, print_line, print_table
-from mrvae_lib.config import RunConfig, Schedule, dump_config, load_config, preset_names
+from mrvae_lib.config import DataConfig, RunConfig, Schedule, dump_config, load_config, parse_config, preset_names
 from mrvae_lib.dialects.beta import CONVENTIONS, beta_norm
 from mrvae_lib.dialects.ini import IniFile, example_names, is_ini
 from mrvae_lib.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
     from mrvae_lib.model.vae import MRVAE
+
+MIN_TO_TELL = 25
+"""Test images below which some label may be missing from a half of them, and what is told of it has no score."""
 
 
 def evaluate(
@@ -33,8 +37,13 @@ def evaluate(
     from mrvae_lib.data import load_dataset
 
     model = _finished_model(run)
-    name = model.card["run"]["data"]["name"]
-    measured = measure(model, load_dataset(name, "test"), load_dataset(name, "train"))
+    look = _data_of(model)
+    test, train = load_dataset(look, "test"), load_dataset(look, "train")
+    if len(test) < MIN_TO_TELL and (test.labels is not None or test.factors is not None):
+        warnings.warn(f"labels and factors left out: scores of them need {MIN_TO_TELL} test images, there are "
+                      f"{len(test)}", stacklevel=1)
+        test, train = (replace(images, labels=None, factors=None) for images in (test, train))
+    measured = measure(model, test, train)
     if as_json:
         print(json.dumps(asdict(measured)))
         return
@@ -101,10 +110,10 @@ def data(
     from mrvae_lib.analysis.tables import label_counts
     from mrvae_lib.data import load_dataset
 
-    train = load_dataset(name, "train")
+    train, test = load_dataset(name, "train"), load_dataset(name, "test")
     print_table(("split", "images", "shape", "MB in memory", "labels"), [
         (split, f"{len(images):,}", "x".join(map(str, images.image_shape)), f"{images.images.nbytes / 1e6:.1f}",
-         label_counts(images)) for split, images in (("train", train), ("test", load_dataset(name, "test")))])
+         label_counts(images)) for split, images in (("train", train), ("test", test))])
     if train.factors is not None:
         factors = zip(train.factor_names, train.factors.T, strict=True)
         print_line("factors: " + ", ".join(f"{factor} {len(values.unique())}" for factor, values in factors))
@@ -137,6 +146,11 @@ def _finished_model(run: str) -> MRVAE:
     return model
 
 
+def _data_of(model: MRVAE) -> DataConfig:
+    """The images of a model's run, with their settings."""
+    return parse_config({"data": model.card["run"]["data"]}, origin="model card").data
+
+
 def _write_page(run: str, out: Path | None = None) -> Path:
     from mrvae_lib.interactive.html_export import export_html
 
@@ -159,7 +173,7 @@ def _beta_rows(config: RunConfig) -> Iterator[tuple[str, str, str]]:
         images = f"{source.n_images:,} training images, " if source.n_images else ""
         yield "", "", f"batch size {source.batch_size:,}, {images}white pixels of {source.white:.4g}"
     name, n_reals = config.data.name, config.model.n_reals
-    shape = DATASETS[name].shape if name in DATASETS else load_dataset(name).image_shape
+    shape = DATASETS[name].shape if name in DATASETS else load_dataset(config.data).image_shape
     key = "gamma_z" if config.objective.gamma_z != 0 else "beta_z"
     schedule: Schedule = getattr(config.objective, key)
     values = [schedule] if isinstance(schedule, (int, float)) else [value for _, value in schedule]

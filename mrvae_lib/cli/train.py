@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from mrvae_lib.cli.app import Quick, Settings, command_line, named_argument, out
 from mrvae_lib.config import RunConfig, changed, load_config
 from mrvae_lib.dialects.ini import IniFile
 from mrvae_lib.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mrvae_lib.training.run import Run
 
 
 def train(
@@ -32,24 +35,31 @@ def train(
     from mrvae_lib.analysis.epoch_pictures import EpochPictures
     from mrvae_lib.analysis.run_report import write_page, write_report
     from mrvae_lib.analysis.tables import score_rows
-    from mrvae_lib.data import load_dataset
+    from mrvae_lib.data import load_dataset, settled
     from mrvae_lib.parallel import is_first
     from mrvae_lib.training import callbacks
     from mrvae_lib.training.checkpoints import load_model
+    from mrvae_lib.training.loop import Callback
     from mrvae_lib.training.loop import train as train_model
+
+    class End(Callback):
+        def on_start(self, run: Run) -> None:
+            self.run = run
 
     flags = {"train.device": device, "train.precision": precision}
     overrides = [*(settings or []), *(f"{key}={value}" for key, value in flags.items() if value)]
     config, folder = _config_and_folder(source, ini, variation, out, quick, overrides)
-    images, test = load_dataset(config.data.name, "train"), load_dataset(config.data.name, "test")
+    config = settled(config)
+    images, test = load_dataset(config.data, "train"), load_dataset(config.data, "test")
     tensorboard = callbacks.TensorBoard(folder / "tensorboard")
+    end = End()
     model = train_model(config, folder, images=images, callbacks=[
-        callbacks.ProgressBar(), callbacks.HeldOut(test), callbacks.JsonLines(folder / "metrics.jsonl"), tensorboard,
-        EpochPictures(folder / "pictures", test, [tensorboard]),
+        end, callbacks.ProgressBar(), callbacks.HeldOut(test), callbacks.JsonLines(folder / "metrics.jsonl"),
+        tensorboard, EpochPictures(folder / "pictures", test, [tensorboard]),
     ])
     if not is_first():
         return
-    if not (folder / "model" / "config.json").is_file():
+    if not end.run.finished:
         print_line(f"Stopped; so far: {write_page(folder)}. To go on: {command_line('train', folder)}")
         raise typer.Exit(130)
     card = load_model(folder).card
@@ -77,8 +87,8 @@ def _config_and_folder(source: str, ini: str, variation: str, out: Path | None, 
         return changed(file.run(variation), overrides), out or Path("runs") / Path(ini).stem
     saved = Path(source) / "config.toml"
     if saved.is_file():
-        if quick or out or overrides:
-            raise ConfigError(f"{source} is a run and keeps its settings and its place: go on with it without further "
-                              f"options, or train a preset into another folder")
-        return load_config(saved), Path(source)
+        if quick or out:
+            raise ConfigError(f"{source} is a run and keeps its settings and its place: go on with it, with --set "
+                              f"train.epochs=N for more epochs, or train a preset into another folder")
+        return changed(load_config(saved), overrides), Path(source)
     return load_config(source, quick=quick, overrides=overrides), out or Path("runs") / Path(source).stem

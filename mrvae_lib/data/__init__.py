@@ -6,16 +6,17 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from mrvae_lib.config import DataConfig, RunConfig, parse_config
 from mrvae_lib.data.image_set import FactorSet, ImageSet
-from mrvae_lib.data.own_images import load_folder, load_npz
+from mrvae_lib.data.own_images import load_own
 from mrvae_lib.data.real_sets import load_digits, load_torchvision
 from mrvae_lib.data.sprites import load_dsprites
 from mrvae_lib.data.xys import load_xys
-from mrvae_lib.errors import DataError
+from mrvae_lib.errors import ConfigError, DataError
 
-__all__ = ["DATASETS", "DataSource", "FactorSet", "ImageSet", "load_dataset"]
+__all__ = ["DATASETS", "DataSource", "FactorSet", "ImageSet", "load_dataset", "settled"]
 
 
 @dataclass(frozen=True)
@@ -49,22 +50,38 @@ DATASETS = {
 """Every data set that has a name."""
 
 
-def load_dataset(name: str, split: Literal["train", "test"] = "train") -> ImageSet:
+def load_dataset(name: str | DataConfig, split: Literal["train", "test"] = "train", **settings: Any) -> ImageSet:
     """One split of a data set, whole, in memory.
 
     Args:
         name: `digits`, `dsprites`, `xys`, `xys-full`, `xys-256` (no network needed); `mnist`, `fashion-mnist`,
-            `cifar10`; or your own images: the path of a folder (see `own_images.load_folder`) or of an `.npz` file
-            (see `own_images.load_npz`).
+            `cifar10`; your own images: the path of a folder or of an `.npz` or `.npy` file (see
+            `own_images.load_own`); or the `data` table of a configuration, with all its settings.
         split: `train` or `test`.
+        settings: for your own images: `size`, `fit` ("crop", "pad", "stretch"), `channels` ("auto", "grey", "colour")
+            and `invert`, as in the `data` table of a configuration.
     Raises:
         DataError: a name or split that does not exist, or files that are missing, damaged or out of reach.
+        ConfigError: a setting that does not exist, or one for a data set that has a name.
     """
-    name = os.path.expanduser(name)
-    load = DATASETS[name].load if name in DATASETS else load_npz if name.endswith(".npz") else load_folder
-    if load is load_folder and not Path(name).is_dir():
-        raise DataError(f"no data set {name!r}; there are {', '.join(DATASETS)}, or give the path of a folder of "
-                        f"images or of an .npz file")
+    given = name.model_dump() if isinstance(name, DataConfig) else {"name": os.fspath(name)}
+    look = parse_config({"data": {**given, **settings}}, origin="load_dataset").data
+    look = look.model_copy(update={"name": os.path.expanduser(look.name)})
     if split not in ("train", "test"):
-        raise DataError(f"{name}: split must be train or test, got {split!r}")
-    return load(name, split)
+        raise DataError(f"{look.name}: split must be train or test, got {split!r}")
+    if look.name in DATASETS:
+        if look.model_copy(update={"limit": None}) != DataConfig(name=look.name):
+            raise ConfigError(f"{look.name}: data.size, fit, channels and invert are for your own images")
+        return DATASETS[look.name].load(look.name, split)
+    if not look.name.lower().endswith((".npz", ".npy")) and not Path(look.name).is_dir():
+        raise DataError(f"no data set {look.name!r}; there are {', '.join(DATASETS)}, or give the path of a folder of "
+                        f"images or of an .npz or .npy file")
+    return load_own(look, split)
+
+
+def settled(config: RunConfig) -> RunConfig:
+    """The configuration with the path of its images from the root, so that they are found from any folder."""
+    path = Path(config.data.name).expanduser()
+    if config.data.name in DATASETS or not path.exists():
+        return config
+    return config.model_copy(update={"data": config.data.model_copy(update={"name": str(path.absolute())})})

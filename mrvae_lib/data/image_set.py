@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,9 @@ import torch
 from torch import Tensor
 
 from mrvae_lib.errors import DataError
+
+MAX_CLASSES = 1000
+"""More different labels than this are taken for the numbers of images, not for classes."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,20 @@ class ImageSet:
         for what, values in (("labels", self.labels), ("factors", self.factors)):
             if values is not None and len(values) != len(self.images):
                 raise DataError(f"{self.name}: {len(self.images)} images but {len(values)} {what}")
+        if self.labels is not None and len(self):
+            low, high = int(self.labels.min()), int(self.labels.max())
+            if low < 0 or high >= max(MAX_CLASSES, len(self.label_names)):
+                raise DataError(f"{self.name}: labels must be 0..{MAX_CLASSES - 1}, got {low}..{high}; "
+                                f"labels.unique(return_inverse=True)[1] numbers them anew")
+            if self.label_names:
+                self._complete("label_names", high + 1, "{}")
+        if self.factors is not None:
+            self._complete("factor_names", self.factors.shape[1], "factor{}")
+
+    def _complete(self, what: str, n: int, pattern: str) -> None:
+        """Give what has no name its number for one."""
+        names = getattr(self, what)
+        object.__setattr__(self, what, (*names, *map(pattern.format, range(len(names), n))))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -64,6 +82,12 @@ class ImageSet:
     def first(self, n: int) -> ImageSet:
         """The first n images, or all of them if there are fewer."""
         return self.subset(slice(n))
+
+    @property
+    def digest(self) -> str:
+        """Tells this set from another one, by its number and up to a thousand of its images."""
+        few = self.images[:: -(-len(self) // 1000) or 1].cpu().contiguous().numpy()
+        return f"{len(self)} images {hashlib.sha256(few.tobytes()).hexdigest()[:16]}"
 
     def to(self, device: torch.device | str) -> ImageSet:
         """The same set with its images in that device's memory."""
@@ -137,3 +161,37 @@ def shuffled_batches(n_images: int, batch_size: int, generator: torch.Generator)
 def batches_in_order(n_images: int, batch_size: int = 1000) -> Iterator[Tensor]:
     """Indices of every image once, in order; the last batch may be smaller."""
     return iter(torch.arange(n_images).split(batch_size))
+
+
+def classes_of(values: np.ndarray, names: tuple[str, ...] = ()) -> tuple[torch.Tensor, tuple[str, ...]]:
+    """Whole numbers from 0 as they are; other numbers and texts, one class for each that there is, in order."""
+    if values.ndim == 2 and values.shape[1] > 1 and (values != 0).sum(axis=1).max() <= 1:
+        values = values.argmax(axis=1)  # one of each row is on
+    values = _plain(values.reshape(len(values), -1)[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values)
+    numbers = values.dtype.kind in "iu"
+    if numbers and values.min() >= 0 and values.max() < (len(names) or (MAX_CLASSES if values.min() == 0 else 0)):
+        return torch.from_numpy(values.astype(np.int64)), names
+    kinds, places = np.unique(values, return_inverse=True)
+    if len(kinds) > MAX_CLASSES:
+        raise ValueError(f"{len(kinds):,} different ones, at most {MAX_CLASSES:,} are taken for classes")
+    if numbers and len(names) == len(kinds):
+        return torch.from_numpy(places.astype(np.int64)), names
+    known = [names[kind] if numbers and 0 <= kind < len(names) else str(kind) for kind in kinds.tolist()]
+    return torch.from_numpy(places.astype(np.int64)), tuple(known)
+
+
+def _plain(values: np.ndarray) -> np.ndarray:
+    """(N,) whole numbers, numbers or texts.
+
+    Raises:
+        ValueError: another shape or kind.
+    """
+    if values.ndim != 1 or values.dtype.kind not in "biufSU":
+        raise ValueError(f"{values.dtype} of shape {values.shape}, expected (N,) numbers or texts")
+    if values.dtype.kind == "S":
+        return np.char.decode(values, "utf-8", "replace")
+    if values.dtype.kind == "f":
+        if not np.isfinite(values).all():
+            raise ValueError("some are not finite")
+        return values.astype(np.int64) if (values == np.rint(values)).all() and abs(values).max() < 2**53 else values
+    return values.astype(np.uint8) if values.dtype.kind == "b" else values

@@ -1,226 +1,267 @@
-"""Your own images: a folder of pictures, or an `.npz` file of arrays, made square and of one size."""
+"""Your own images: a folder of pictures, or the arrays of an `.npz` or `.npy` file, made square and of one size."""
 
 from __future__ import annotations
 
-import statistics
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
-from torch import Tensor
+from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
-from mrvae_lib.data.image_set import ImageSet
+from mrvae_lib.config import DataConfig
+from mrvae_lib.data.image_set import MAX_CLASSES, ImageSet, classes_of
+from mrvae_lib.data.pixels import Picture, as_images, each_picture, fitted, side_of
 from mrvae_lib.errors import DataError, shortened
 
-MIN_SIDE, MAX_SIDE = 8, 256
-"""Images that already are squares of one side in this range stay as they are."""
-RESIZED_SIDE = 64
-"""The largest side that other images are scaled to."""
-GREY = ("1", "L", "LA", "I;16")
-COLOUR = ("RGB", "RGBA", "P", "PA", "CMYK", "YCbCr")
-"""The pixels, by Pillow's names, that become one channel and three."""
+SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test", "val": "val", "valid": "val",
+          "validation": "val"}
+"""Names of folders and arrays, in letters of any case, that say which split they are."""
+ROLES = {
+    "images": ("images", "image", "imgs", "img", "x", "data", "arr_0"), "labels": ("labels", "label", "y", "targets"),
+    "factors": ("factors", "latents_classes"), "label_names": ("label_names", "class_names"),
+    "factor_names": ("factor_names",),
+}
+"""What an array is called, by what it is."""
+ANIMATED = ("GIF", "WEBP", "PNG", "TIFF")
+"""Formats, by Pillow's names, whose frames are pictures; a photograph's further frames are previews of it."""
+MEND = "np.savez('own.npz', images=images, labels=labels) writes one, images of (N, H, W) or (N, H, W, 3) numbers"
 
 
-class _Picture(NamedTuple):
+class _File(NamedTuple):
     """A file that begins like an image."""
 
     path: Path
-    split: str
-    """`train`, `test`, or nothing where the folder has no such sub-folders."""
-    label: str
-    """The name of its class folder, or nothing."""
+    folders: tuple[str, ...]
+    """Between the folder that was named and the file."""
     size: tuple[int, int]
-    """(width, height) in pixels."""
-    is_grey: bool
 
 
-def load_folder(name: str, split: str) -> ImageSet:
-    """The pictures in a folder, in any format that Pillow reads, in a fixed shuffle.
+class _Whole(NamedTuple):
+    """All images of a source, before they are split."""
 
-    `train` and `test` sub-folders are the splits; without both, a fifth of the images, drawn with seed 0, is kept for
-    testing. Inside, one sub-folder per class, or none. Images that are not squares of one side from 8 to 256 are scaled
-    and centre-cropped to a square; its side is the median of their shorter sides, at least 8 and at most 64. What is
-    transparent becomes black. Files that cannot be read are left out, with one warning that lists them.
+    images: ImageSet
+    splits: list[str]
+    """Of each image; empty where the source does not say."""
+    about: str
+
+
+def load_own(look: DataConfig, split: str) -> ImageSet:
+    """The pictures in a folder, in any format that Pillow reads, or of an `.npz` or `.npy` file.
+
+    A folder: the folders that hold images are the classes, or, if one is called train and another test or val, the
+    splits, each with classes or none; else a fifth, drawn with seed 0, is kept for testing. A file: `images` and, if
+    known, `labels` (N,), `factors` (N, F), `label_names`, `factor_names`, each but the names with `train_` or `test_`
+    before it or after it if there are splits; (N, H, W), (N, H, W, C) or (N, C, H, W) of any numbers. What cannot be
+    read costs its file or its array; nothing is ever unpickled.
+
+    A warning says in one line what was done to the images (`pixels.py` has the rules) and what was left out.
 
     Raises:
-        DataError: no image can be read, some are grey and some in colour, or there are too few to split.
+        DataError: no image can be read, or all are of one colour.
     """
-    skipped: list[str] = []
-    pictures = _find(Path(name), skipped)
+    path = Path(look.name)
+    files = sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
+    stamp = hash(tuple((str(item), item.stat().st_size, item.stat().st_mtime_ns) for item in files if item.exists()))
+    whole, splits, about = _whole(look.model_copy(update={"limit": None}), stamp)
+    if about:
+        warnings.warn(f"{look.name}: {len(whole)} images: {about}", stacklevel=3)
+    if splits:
+        held = "test" if "test" in splits else "val"
+        places = [place for place, name in enumerate(splits) if name == ("train" if split == "train" else held)]
+        if not places:
+            raise DataError(f"{look.name}: no image can be read for {split}; {about}")
+        return whole.subset(torch.tensor(places)[_shuffled(len(places))] if path.is_dir() else torch.tensor(places))
+    n_test, order = max(1, len(whole) // 5), _shuffled(len(whole))
+    if len(whole) == 1:  # to be looked at, or to try a training with
+        return whole
+    return whole.subset(order[:n_test] if split == "test" else order[n_test:])
+
+
+def _shuffled(n: int) -> torch.Tensor:
+    return torch.randperm(n, generator=torch.Generator().manual_seed(0))
+
+
+@lru_cache(maxsize=1)
+def _whole(look: DataConfig, stamp: int) -> _Whole:
+    """Read once for both splits, so that both are stretched alike; `stamp` changes when a file does."""
+    return _folder(look) if Path(look.name).is_dir() else _arrays(look)
+
+
+def _folder(look: DataConfig) -> _Whole:
+    root = Path(look.name)
+    files: list[_File] = []
+    left_out: list[str] = []
+    for path in sorted(root.rglob("*")):
+        folders = path.relative_to(root).parts[:-1]
+        if not path.is_file() or any(part.startswith((".", "__")) for part in (*folders, path.name)):
+            continue
+        with _its_fault_alone(path, left_out), Image.open(path) as image:
+            files.append(_File(path, folders, image.size))
+    arranged = list(_arranged(files, left_out))
+    pictures: list[Picture] = []
+    splits, labels, clips = [], [], 0
+    for path, split, label in arranged:
+        with _its_fault_alone(path, left_out):
+            side = side_of([file.size for file in files], look.size)
+            frames = [fitted(raw, look.fit, side) for raw in _decoded(path)]
+            pictures += frames
+            splits += [split] * len(frames)
+            labels += [label] * len(frames)
+            clips += len(frames) > 1
+    listed = f"{len(left_out)} left out: {'; '.join(left_out)}" if left_out else ""
     if not pictures:
-        raise DataError(f"{name}: no file here is an image{_listed(skipped)}; give a folder of pictures (PNG, JPEG, "
-                        f"...), one sub-folder per class or none")
-    grey, colour = ([picture.path.name for picture in pictures if picture.is_grey is kind] for kind in (True, False))
-    if grey and colour:
-        raise DataError(f"{name}: {len(grey)} images are grey (such as {grey[0]}) and {len(colour)} in colour "
-                        f"(such as {colour[0]}); a set needs one kind")
-    side = _side([picture.size for picture in pictures])
-    label_names = tuple(sorted({picture.label for picture in pictures} - {""}))
-    images, labels = [], []
-    for picture in pictures:
-        if picture.split in ("", split):
-            with _list_failure(picture.path, skipped):
-                images.append(_fit(_decode(picture.path), side))
-                labels.append(label_names.index(picture.label) if label_names else 0)
-    if skipped:
-        warnings.warn(f"{name}: {len(skipped)} files left out, {len(images)} images read{_listed(skipped)}",
-                      stacklevel=3)
-    if not images:
-        raise DataError(f"{name}: no image can be read for {split}{_listed(skipped)}")
-    whole = ImageSet(name, _as_tensor(images), torch.tensor(labels) if label_names else None, label_names)
-    return _part(whole, "all" if pictures[0].split else split)
+        raise DataError(shortened(f"{look.name}: no file here is an image; give a folder of pictures (PNG, JPEG, ...), "
+                                  f"one sub-folder per class or none; {listed}"))
+    images, notes = as_images(look.name, pictures, look)
+    names = tuple(sorted(set(labels) - {""}))
+    notes = [*([f"all frames of {clips} files"] if clips else []), *notes, *([listed] if listed else [])]
+    classes = torch.tensor([names.index(label) for label in labels]) if names else None
+    whole = ImageSet(look.name, images, classes, names)
+    return _Whole(whole, splits if any(splits) else [], shortened(", ".join(notes)))
 
 
-def load_npz(name: str, split: str) -> ImageSet:
-    """The images in an `.npz` file: `train_images` and `test_images`, or `images`, a seeded fifth of them for testing.
-
-    Images are (N, H, W), (N, H, W, C) or (N, C, H, W), C 1 or 3; bytes, booleans, or floats from 0 to 1. Beside them,
-    where known: `labels` (N,) and `factors` (N, F), whole numbers, each with the prefix of its images; `label_names`
-    and `factor_names`. Sizes are treated as in `load_folder`. Nothing is ever unpickled.
-
-    Raises:
-        DataError: a file or array that is missing, damaged, empty or of another kind.
-    """
-    arrays = _read_npz(name)
-    has_splits = {"train_images", "test_images"} <= arrays.keys()
-    if has_splits and arrays["train_images"].shape[1:] != arrays["test_images"].shape[1:]:
-        raise DataError(f"{name}: train_images and test_images must have one size and kind, got "
-                        f"{arrays['train_images'].shape} and {arrays['test_images'].shape}")
-    if not has_splits and "images" not in arrays:
-        raise DataError(f"{name}: needs an array 'images', or 'train_images' and 'test_images'; "
-                        f"it has {', '.join(arrays) or 'none'}")
-    prefix = f"{split}_" if has_splits else ""
-    pixels = _as_bytes(name, f"{prefix}images", arrays[f"{prefix}images"])
-    labels = _whole_numbers(name, f"{prefix}labels", arrays, "(N)")
-    factors = _whole_numbers(name, f"{prefix}factors", arrays, "(N, F)")
-    label_names, factor_names = (tuple(map(str, np.ravel(arrays.get(key, ()))))
-                                 for key in ("label_names", "factor_names"))
-    side = _side([(pixels.shape[2], pixels.shape[1])])
-    images = _as_tensor([_fit(picture, side) for picture in pixels])
-    whole = ImageSet(name, images, labels, label_names, factors, factor_names)
-    return whole if has_splits else _part(whole, split)
+def _arranged(files: Sequence[_File], left_out: list[str]) -> Iterator[tuple[Path, str, str]]:
+    """Each file with its split and its class, "" where there are none; files that fit in neither are left out."""
+    files = _unwrapped(files)
+    split_of = {folder: SPLITS[folder.lower()] for folder in sorted({file.folders[0] for file in files if file.folders})
+                if folder.lower() in SPLITS}
+    held = "test" if "test" in split_of.values() else "val"
+    if not {"train", held} <= set(split_of.values()):
+        yield from ((path, "", label) for path, label in _classed(files, left_out))
+        return
+    inside: dict[str, list[_File]] = {}
+    for file in files:
+        split = split_of.get(file.folders[0] if file.folders else "", "")
+        if split in ("train", held):
+            inside.setdefault(split, []).append(_File(file.path, file.folders[1:], file.size))
+        else:
+            left_out.append(f"{'/'.join((*file.folders, file.path.name))} (in neither split)")
+    for split, part in inside.items():
+        yield from ((path, split, label) for path, label in _classed(_unwrapped(part), left_out))
 
 
-def _find(root: Path, skipped: list[str]) -> list[_Picture]:
-    """Every file that begins like an image, by name; the others are added to `skipped`."""
-    pictures = []
-    for split in ("train", "test") if (root / "train").is_dir() and (root / "test").is_dir() else ("",):
-        for path in sorted((root / split).rglob("*")):
-            *class_folders, file_name = path.relative_to(root / split).parts
-            if not path.is_file() or any(part.startswith(".") for part in (*class_folders, file_name)):
-                continue
-            with _list_failure(path, skipped), Image.open(path) as image:
-                if image.mode not in GREY + COLOUR:
-                    raise ValueError(f"pixels of kind {image.mode!r}")
-                label = class_folders[0] if class_folders else ""
-                pictures.append(_Picture(path, split, label, image.size, image.mode in GREY))
-    if any(picture.label for picture in pictures):
-        skipped += [f"{picture.path.name} (beside the class folders)" for picture in pictures if not picture.label]
-        pictures = [picture for picture in pictures if picture.label]
-    return pictures
+def _unwrapped(files: Sequence[_File]) -> Sequence[_File]:
+    """Files without the folders that hold nothing but the folder of all the others."""
+    while files and all(len(file.folders) > 1 for file in files) and len({file.folders[0] for file in files}) == 1:
+        files = [_File(file.path, file.folders[1:], file.size) for file in files]
+    return files
+
+
+def _classed(files: Sequence[_File], left_out: list[str]) -> Iterator[tuple[Path, str]]:
+    """Classes are the folders, where most images are in one; the images beside them are left out."""
+    beside = [file for file in files if not file.folders]
+    if 2 * len(beside) > len(files):
+        yield from ((file.path, "") for file in files)
+        return
+    left_out += [f"{file.path.name} (beside the class folders)" for file in beside]
+    yield from ((file.path, file.folders[0]) for file in files if file.folders)
 
 
 @contextmanager
-def _list_failure(path: Path, skipped: list[str]) -> Iterator[None]:
+def _its_fault_alone(path: Path, left_out: list[str]) -> Iterator[None]:
     """Whatever one of Pillow's readers raises leaves out the file it read and no other."""
     try:
         yield
     except Exception as error:
         reason = "not an image" if isinstance(error, UnidentifiedImageError) else shortened(str(error))
-        skipped.append(f"{path.parent.name}/{path.name} ({reason})")
+        left_out.append(f"{path.parent.name}/{path.name} ({reason})")
 
 
-def _decode(path: Path) -> np.ndarray:
-    """A picture upright, as (H, W, C) uint8, where what is transparent is black."""
+def _decoded(path: Path) -> list[np.ndarray]:
+    """The frames of a file upright, (H, W, C) in their own numbers, with a channel more where one is transparent."""
     with Image.open(path) as opened:
-        image = ImageOps.exif_transpose(opened)
-    kind = "L" if image.mode in GREY else "RGB"
-    if image.mode == "I;16":
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if "A" in image.mode or "transparency" in image.info:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
-    return np.asarray(image.convert(kind)).reshape(image.height, image.width, -1)
+        frames = ImageSequence.Iterator(opened) if opened.format in ANIMATED else [opened]
+        has_palette = opened.mode == "P"
+        return [_raw(ImageOps.exif_transpose(frame), has_palette) for frame in frames]
 
 
-def _fit(pixels: np.ndarray, side: int) -> np.ndarray:
-    """A picture (H, W, C) uint8 scaled and centre-cropped to (side, side, C)."""
-    if pixels.shape[:2] == (side, side):
-        return pixels
-    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-    return np.asarray(ImageOps.fit(image, (side, side), method=Image.Resampling.LANCZOS)).reshape(side, side, -1)
+def _raw(image: Image.Image, has_palette: bool) -> np.ndarray:
+    if image.mode[0] not in "IF":
+        clear = image.mode in ("LA", "RGBA", "PA", "La", "RGBa") or "transparency" in image.info
+        grey = image.mode in ("1", "L", "LA")
+        image = image.convert(("LA" if clear else "L") if grey else "RGBA" if clear else "RGB")
+    raw = np.asarray(image)
+    raw = raw.reshape(*raw.shape[:2], -1)
+    if has_palette and raw.shape[2] >= 3 and (raw[..., :1] == raw[..., 1:3]).all():
+        raw = np.concatenate([raw[..., :1], raw[..., 3:]], axis=2)  # of all its colours, none is one
+    return raw
 
 
-def _as_tensor(pictures: Sequence[np.ndarray]) -> Tensor:
-    """Pictures (side, side, C) as (N, C, side, side) uint8."""
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
+def _arrays(look: DataConfig) -> _Whole:
+    arrays, left_out = _read_arrays(look.name)
+    named = {(role, split): array for key, array in arrays.items() for role, split in [_role(key)] if role}
+    splits = [split for split in ("train", "test", "val") if ("images", split) in named]
+    held = splits[1] if splits[:1] == ["train"] and len(splits) > 1 else ""
+    if not held and ("images", "") not in named:
+        pictures = [array for array in arrays.values() if array.ndim in (3, 4) and array.dtype.kind in "buif"]
+        if len(pictures) != 1:
+            problems = f" ({'; '.join(left_out)})" if left_out else ""
+            raise DataError(shortened(f"{look.name}: needs an array 'images', or 'train_images' and 'test_images'; it "
+                                      f"has {', '.join(arrays) or 'none'}{problems}; {MEND}"))
+        named["images", ""] = pictures[0]
+    taken = ["train", held] if held else [""]
+    raws = [each_picture(look.name, named["images", split]) for split in taken]
+    if "val" in splits and held == "test":
+        left_out.append(f"{len(named['images', 'val'])} of val")
+    side = side_of([(raw.shape[2], raw.shape[1]) for raw in raws], look.size)
+    images, notes = as_images(look.name, [fitted(picture, look.fit, side) for raw in raws for picture in raw], look)
+    n_wrong = sum(int((~np.isfinite(raw)).sum()) for raw in raws if raw.dtype.kind == "f")
+    notes += [f"{n_wrong} pixels that were no number made black"] if n_wrong else []
+    found: dict[str, tuple[torch.Tensor | None, tuple[str, ...]]] = {}
+    for role in ("labels", "factors"):
+        names = tuple(map(str, np.ravel(named.get((role[:-1] + "_names", ""), ()))))
+        found[role] = None, ()
+        parts = [named[role, split] for split in taken if (role, split) in named]
+        try:
+            if len(parts) == len(taken):
+                values = np.concatenate(parts)
+                if len(values) != len(images) or values.ndim > 2:
+                    raise ValueError(f"{values.dtype} of shape {values.shape} for {len(images)} images")
+                found[role] = classes_of(values, names) if role == "labels" else (
+                    torch.stack([classes_of(column)[0] for column in np.atleast_2d(values.T)], dim=1), names)
+        except (ValueError, TypeError) as error:
+            left_out.append(f"{role} ({error})")
+    whole = ImageSet(look.name, images, *found["labels"], *found["factors"])
+    notes += [f"left out: {', '.join(left_out)}"] if left_out else []
+    which = [name for name, raw in zip(("train", "test"), raws, strict=False) for _ in raw] if held else []
+    return _Whole(whole, which, shortened(", ".join(notes)))
 
 
-def _side(sizes: Sequence[tuple[int, int]]) -> int:
-    """The side of the squares that images of these sizes become."""
-    width, height = sizes[0]
-    if width == height and MIN_SIDE <= width <= MAX_SIDE and len(set(sizes)) == 1:
-        return width
-    return min(RESIZED_SIDE, max(MIN_SIDE, int(statistics.median(min(size) for size in sizes))))
+def _role(key: str) -> tuple[str, str]:
+    """What an array's name says it is, and of which split: `x_train` as well as `train_images`."""
+    words = re.split(r"[^a-z0-9]+", key.lower())
+    split = next((SPLITS[word] for word in words if word in SPLITS), "")
+    rest = "_".join(word for word in words if word not in SPLITS)
+    return next((role for role, names in ROLES.items() if rest in names), ""), split
 
 
-def _read_npz(name: str) -> dict[str, np.ndarray]:
-    """Every array in the file, by its name."""
+def _read_arrays(name: str) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Every array in the file by its name, and the names of those that cannot be read."""
+    arrays, left_out = {}, []
     try:
-        with open(name, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return {key: np.asarray(file[key]) for key in file}  # what is no array in it comes as bytes
+        with open(name, "rb") as stream:
+            file = np.load(stream, allow_pickle=False) if name.lower().endswith(".npz") else None
+            if file is None or isinstance(file, np.ndarray):
+                return {"images": np.load(name, allow_pickle=False, mmap_mode="r") if file is None else file}, []
+            for key in file:
+                try:
+                    array = np.asarray(file[key])  # what is no array in it comes as bytes
+                    if not array.itemsize and array.size > MAX_CLASSES:
+                        raise ValueError(f"{array.size} empty texts")
+                    arrays[key] = array
+                except Exception as error:
+                    left_out.append(f"{key} ({shortened(str(error))})")
+            if not file.files:
+                raise ValueError("no array in it")
     except FileNotFoundError:
         raise DataError(f"{name}: no such file") from None
     except Exception as error:  # a damaged archive can fail in any of its layers, with any error
-        raise DataError(f"{name}: not an .npz file of plain arrays, or damaged ({shortened(str(error))}); save arrays "
-                        f"of numbers with np.savez; Python objects are never unpickled") from None
-
-
-def _as_bytes(name: str, key: str, array: np.ndarray) -> np.ndarray:
-    """An array of images in any of the forms that `load_npz` takes, as (N, H, W, C) uint8."""
-    if array.ndim == 3:
-        array = array[..., None]
-    if array.ndim == 4 and array.shape[3] not in (1, 3) and array.shape[1] in (1, 3):
-        array = array.transpose(0, 2, 3, 1)
-    if array.ndim != 4 or array.shape[3] not in (1, 3) or 0 in array.shape:
-        raise DataError(f"{name}: {key} must be (N, H, W), (N, H, W, C) or (N, C, H, W) with C 1 or 3 and none of them "
-                        f"0, got {array.shape}")
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype.kind not in "buif":
-        raise DataError(f"{name}: {key} must be numbers, got {array.dtype}")
-    white = 255 if array.dtype.kind in "ui" else 1
-    if not (array.min() >= 0 and array.max() <= white):  # NaN is refused here as well
-        raise DataError(f"{name}: {key} must lie in 0..{white} if {array.dtype}, got {array.min()}..{array.max()}")
-    return np.rint(array * (255.0 / white)).astype(np.uint8)
-
-
-def _whole_numbers(name: str, key: str, arrays: dict[str, np.ndarray], shape: str) -> Tensor | None:
-    """The array of this name, if there is one, as int64; the shape is written as "(N)" or "(N, F)"."""
-    if key not in arrays:
-        return None
-    array = arrays[key]
-    if array.ndim != len(shape.split(",")) or array.dtype.kind not in "iu" or (array < 0).any():
-        raise DataError(f"{name}: {key} must be whole numbers >= 0 of shape {shape}, got {array.dtype} {array.shape}")
-    return torch.from_numpy(array.astype(np.int64))
-
-
-def _part(whole: ImageSet, split: str) -> ImageSet:
-    """The images of a split, a fifth of them for testing, or "all", in an order that is always the same."""
-    order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(0))
-    if split == "all":
-        return whole.subset(order)
-    if len(whole) < 2:
-        raise DataError(f"{whole.name}: needs at least 2 images, to split into train and test; got {len(whole)}")
-    n_test = max(1, len(whole) // 5)
-    return whole.subset(order[:n_test] if split == "test" else order[n_test:])
-
-
-def _listed(skipped: Sequence[str]) -> str:
-    """The files that were left out, or as many as a message holds, in brackets; nothing if there are none."""
-    return shortened(f" (left out: {'; '.join(skipped)}") + ")" if skipped else ""
+        raise DataError(f"{name}: not an .npz or .npy file of plain arrays, or damaged ({shortened(str(error))}); "
+                        f"{MEND}; Python objects are never unpickled") from None
+    return arrays, left_out

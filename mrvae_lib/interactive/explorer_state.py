@@ -59,8 +59,11 @@ class ExplorerState:
             ValueError: not such a text; says what was expected.
         """
         try:
-            return cls(**json.loads(text))
-        except (TypeError, ValueError):
+            state = cls(**json.loads(text))
+            if (state.example or 0) < 0:
+                raise ValueError("no such example")
+            return state
+        except (TypeError, ValueError, RecursionError, OverflowError):
             raise ValueError(f'state: expected {{"z": [finite numbers], "b": [each 0 or 1], "example": a whole number '
                              f'or null}}, got {text!r}') from None
 

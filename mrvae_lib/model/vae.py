@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -74,11 +75,11 @@ class MRVAE(nn.Module):
         """The posterior of each image.
 
         Args:
-            x: (B, C, H, W) float in [0, 1].
+            x: (B, C, H, W) float in [0, 1], of any width, also a numpy array; computed in the weights' own kind.
         Raises:
-            ValueError: another shape or kind of number, or, in evaluation mode, another range; says what to do.
+            ValueError: another shape, whole numbers, or, in evaluation mode, another range; says what to do.
         """
-        self._check(x)
+        x = self._checked(x)
         mu, logvar, bit_logits = self.encoder(x).float().split([self.n_reals, self.n_reals, self.n_bits], dim=1)
         return Posterior(mu, logvar, bit_logits)
 
@@ -86,14 +87,32 @@ class MRVAE(nn.Module):
         """What `encode` says of the bits, (B, K) log-odds, without the work that only the reals need."""
         if not isinstance(self.encoder, FramedEncoder):
             return self.encode(x).bit_logits
-        self._check(x)
+        x = self._checked(x)
         return self.encoder.bit_logits(x).float()
 
     def own_frame(self, x: Tensor) -> Tensor:
         """The images as the bits see them, (B, C, S, S): in their own frames, or as they are where there is none."""
         return own_frame(x, self.encoder.frame)[0] if isinstance(self.encoder, FramedEncoder) else x
 
-    def _check(self, x: Tensor) -> None:
+    def _taken(self, values: Tensor | np.ndarray, what: str) -> Tensor:
+        """Numbers as this model's weights are: their kind and their device.
+
+        Raises:
+            ValueError: neither a tensor nor an array of numbers.
+        """
+        if isinstance(values, np.ndarray) and values.dtype.kind in "buif":
+            values = torch.from_numpy(np.ascontiguousarray(values))
+        if not isinstance(values, Tensor) or values.is_complex():
+            raise ValueError(f"{what} must be a tensor or numpy array of real numbers, got {type(values).__name__}"
+                             f"{f' of {values.dtype}' if hasattr(values, 'dtype') else ''}")
+        return values
+
+    def _as_weights(self, values: Tensor) -> Tensor:
+        weight = next(self.parameters())
+        return values if torch.is_autocast_enabled(weight.device.type) else values.to(weight.device, weight.dtype)
+
+    def _checked(self, x: Tensor | np.ndarray) -> Tensor:
+        x = self._taken(x, "x")
         if x.shape[1:] != self.image_shape or not x.is_floating_point():
             raise ValueError(f"encode takes float images (B, {', '.join(map(str, self.image_shape))}) in [0, 1], "
                              f"got {x.dtype} {tuple(x.shape)}; images.floats() gives them")
@@ -101,13 +120,16 @@ class MRVAE(nn.Module):
         if not self.training and len(x) and not (x.amin() >= -1e-3 and x.amax() <= 1 + 1e-3):
             raise ValueError(f"encode takes pixels in [0, 1], got {x.amin():.3g} to {x.amax():.3g}; images.floats() "
                              f"gives them, and the likelihood rescales to [-1, 1] itself where it needs that")
+        return self._as_weights(x)
 
     def decode(self, z: Tensor, b: Tensor) -> Tensor:
         """The picture of each latent, pixels in [0, 1].
 
         Args:
             z: (B, D) reals.
-            b: (B, K) bits, hard or soft.
+            b: (B, K) bits, hard or soft; both of any kind of number, also numpy arrays.
+        Raises:
+            ValueError: other shapes, or what is no tensor or array.
         Returns:
             (B, C, H, W).
         """
@@ -115,10 +137,11 @@ class MRVAE(nn.Module):
 
     def decoder_output(self, z: Tensor, b: Tensor) -> Tensor:
         """What the decoder says before the likelihood reads it, unbounded, (B, C, H, W)."""
-        if z.shape[1:] != (self.n_reals,) or b.shape[1:] != (self.n_bits,):
+        z, b = self._taken(z, "z"), self._taken(b, "b")
+        if z.shape[1:] != (self.n_reals,) or b.shape[1:] != (self.n_bits,) or len(z) != len(b):
             raise ValueError(f"decode takes z (B, {self.n_reals}) and b (B, {self.n_bits}), "
                              f"got {tuple(z.shape)} and {tuple(b.shape)}")
-        return self.decoder(torch.cat([z, b.to(z.dtype)], dim=1)).float()
+        return self.decoder(torch.cat([self._as_weights(z), self._as_weights(b)], dim=1)).float()
 
     def reconstruction_loss(self, x: Tensor, z: Tensor, codes: Tensor) -> Tensor:
         """-log p(x | z, b) for S codes per image.

@@ -87,9 +87,9 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
         try:
             row = json.loads(line)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(row, dict) and {"epoch", "step"} <= row.keys():
+        if isinstance(row, dict) and all(isinstance(row.get(key), (int, float)) for key in ("epoch", "step")):
             rows.append({key: value for key, value in row.items() if "/" not in key})
     return rows
 

@@ -255,7 +255,8 @@ def save_checkpoint(folder: Path, model: MRVAE, state: dict[str, Any], step: int
 
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints in a folder, oldest first."""
-    return sorted(path for path in folder.glob("step-*") if path.is_dir())
+    found = [path for path in folder.glob("step-*") if path.is_dir() and path.name[5:].isdecimal()]
+    return sorted(found, key=lambda path: int(path.name[5:]))
 
 
 def latest_checkpoint(folder: Path) -> Path | None:

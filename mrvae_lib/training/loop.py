@@ -22,7 +22,7 @@ from mrvae_lib.model.codes import CodeTable
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import Terms, loss_terms, total_loss, weights_at
 from mrvae_lib.parallel import add_gradients, any_process, is_first, own_part, process_group
-from mrvae_lib.training.checkpoints import only_process, save_model, writing_to
+from mrvae_lib.training.checkpoints import latest_checkpoint, only_process, save_model, writing_to
 from mrvae_lib.training.device import choose_device
 from mrvae_lib.training.run import Run, save, start
 
@@ -198,5 +198,6 @@ def _not_finite(run: Run, terms: Terms) -> str:
     values = {name: float(value.detach().mean()) for name, value in terms.values.items()}
     bad = [name for name, value in values.items() if not math.isfinite(value)]
     listed = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-    kept = f"; the last checkpoint in {run.folder / 'checkpoints'} stays" if run.folder else ""
-    return f"step {run.step + 1}: {' and '.join(bad) or 'the loss'} is not finite ({listed}){kept}"
+    newest = latest_checkpoint(run.folder) if run.folder else None
+    return (f"step {run.step + 1}: {' and '.join(bad) or 'the loss'} is not finite ({listed}); a lower train.lr may "
+            f"mend it{f'; the last checkpoint, {newest}, stays' if newest else ''}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import threading
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from torch import Tensor
 
 from mrvae_lib import parallel
 from mrvae_lib.config import RunConfig, dump_config, load_config, value_at
-from mrvae_lib.data import ImageSet, load_dataset
-from mrvae_lib.errors import CheckpointError, ConfigError, TrainingError
+from mrvae_lib.data import ImageSet, load_dataset, settled
+from mrvae_lib.errors import CheckpointError, ConfigError, TrainingError, shortened
 from mrvae_lib.model.total_correlation import Discriminator
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import CodePool, loss_terms, total_loss, weights_at
@@ -33,6 +34,9 @@ from mrvae_lib.training.device import CLEARLY_FASTER, choose_device, multiplies_
 MIN_TIMED_STEPS = 200
 """A shorter run computes in fp32 where the precision is `auto`: it would be over before timing both pays. So does a run
 on several processes, whose clocks may differ."""
+
+MAY_CHANGE = ("train.epochs", "train.checkpoint_every", "train.pictures", "train.device")
+"""Settings that a run may go on with changed; more epochs stretch its schedules."""
 
 
 @dataclass
@@ -135,9 +139,9 @@ def start(config: RunConfig, folder: Path | None = None, images: ImageSet | None
     Raises:
         ConfigError: no images, a batch that the processes cannot share evenly, or a folder with another run.
     """
-    device = choose_device(config.train.device)
+    config, device = settled(config), choose_device(config.train.device)
     if images is None:
-        images = load_dataset(config.data.name, "train")
+        images = load_dataset(config.data, "train")
     if config.data.limit:
         images = images.first(config.data.limit)
     if not len(images):
@@ -172,6 +176,8 @@ def start(config: RunConfig, folder: Path | None = None, images: ImageSet | None
         _restore(run, newest)
     elif config.train.precision == "auto" and run.n_steps >= MIN_TIMED_STEPS and parallel.n_processes() == 1:
         run.bf16 = multiplies_bf16(device) and _faster_in_bf16(run)
+    if run.folder:
+        atomic_write(run.folder / "config.toml", dump_config(config))  # which may say more epochs than before
     return run
 
 
@@ -217,6 +223,8 @@ def _state(run: Run) -> dict[str, Any]:
         "recent_bits": run.recent_bits,
         "plateau": asdict(run.plateau),
         "bf16": run.bf16,
+        "config": run.config.model_dump(mode="json"),
+        "data": run.images.digest,
     }
     if run.adversary:
         state["discriminator"] = run.adversary.network.state_dict()
@@ -237,7 +245,8 @@ def _claim(folder: Path, config: RunConfig) -> Path | None:
     """Make the folder this run's own, or find that it is; its newest checkpoint, if any."""
     path = folder / "config.toml"
     if path.is_file():
-        if load_config(path) != config:
+        saved = settled(load_config(path))
+        if _changes(saved.model_dump(mode="json"), config.model_dump(mode="json")):
             raise ConfigError(f"{folder} holds a run with other settings (see {path}); choose another folder with "
                               f"--out, or delete this one")
     else:
@@ -253,8 +262,19 @@ def _restore(run: Run, checkpoint: Path) -> None:
         CheckpointError: another version wrote it, which kept less or kept it otherwise.
     """
     state = load_state(checkpoint)
+    now = _state(run)
     state.setdefault("bf16", multiplies_bf16(run.device))  # what the version before took wherever it could
-    if missing := sorted(_state(run).keys() - state.keys()):
+    state = {"config": now["config"], "data": now["data"], **state}  # which it did not remember
+    differences = _changes(state["config"], now["config"])
+    if state["data"] != now["data"]:
+        differences.append(f"the images ({state['data']} then, {now['data']} now)")
+    if differences or run.model.config != run.config.model or run.model.image_shape != run.images.image_shape:
+        raise ConfigError(f"{checkpoint}: the run had other {shortened(', '.join(differences) or 'model settings')}; "
+                          f"put back what it had, or train anew in another folder with --out")
+    if state["step"] > run.n_steps:
+        raise ConfigError(f"train.epochs must be >= {state['step'] // run.steps_per_epoch}, which the run already has "
+                          f"behind it, got {run.config.train.epochs}")
+    if missing := sorted(now.keys() - state.keys()):
         raise CheckpointError(_of_another_version(checkpoint, f"has no {', '.join(missing)}"))
     try:
         run.optimizer.load_state_dict(state["optimizer"])
@@ -269,6 +289,13 @@ def _restore(run: Run, checkpoint: Path) -> None:
             run.bf16 = bool(state["bf16"])
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(_of_another_version(checkpoint, f"does not fit this run ({short(error)})")) from None
+
+
+def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The settings that differ, except those that a run may change on its way."""
+    return [f"{table}.{key} ({old} then, {now[table].get(key)} now)"
+            for table in ("data", "model", "objective", "train") for key, old in then[table].items()
+            if now[table].get(key) != old and f"{table}.{key}" not in MAY_CHANGE]
 
 
 def _of_another_version(checkpoint: Path, what: str) -> str:
