@@ -97,15 +97,19 @@ def example_folder():
 
 
 folder = my_folder or (uploads if uploads.is_dir() else example_folder())
-images, test = load_dataset(str(folder)), load_dataset(str(folder), "test")
+settings = {}  # for example {"size": 48, "fit": "pad", "channels": "grey", "invert": True}
+images, test = load_dataset(folder, **settings), load_dataset(folder, "test", **settings)
 
 # %% [markdown]
 # ## Look at them first
 #
-# Loading did three things. It made every picture a **square of one side**: squares of one size stay as they are, all
-# others are scaled and cropped at the centre, to at most 64 pixels a side. It made what is transparent black. And it
-# put one picture in five aside: these **held-out** pictures are never trained on, and every judgement below is made
-# on them. If your folder has sub-folders `train` and `test`, these are taken instead.
+# Loading made every picture a **square of one side**. Squares of one size stay as they are, so nothing was done to the
+# examples. All others are scaled and cropped at the centre, to at most 64 pixels a side, and a line says what was done.
+# Four settings change it: `size` is the side, `fit` is `"crop"`, `"pad"` or `"stretch"`, `channels` is `"grey"` or
+# `"colour"`, and `invert` exchanges light and dark.
+#
+# Loading also put one picture in five aside. These **held-out** pictures are never trained on, and every judgement below
+# is made on them. If your folder has sub-folders `train` and `test`, these are taken instead.
 #
 # Find in the picture below what a crop has cut off, and whether you can still see what it is at this size. What you
 # cannot recognise here, the model cannot learn.
@@ -127,7 +131,8 @@ print("mostly dark:", bool(whole.mean() < 0.5))
 
 # %%
 if whole.mean() > 0.5:
-    images, test = (replace(part, images=255 - part.images) for part in (images, test))
+    settings["invert"] = True
+    images, test = load_dataset(folder, **settings), load_dataset(folder, "test", **settings)
 
 # %% [markdown]
 # **Exercise 1, compute.** A fifth of $n$ pictures is held out. The number is rounded down, but at least one picture

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import ROOT
 
 SCRIPTS = sorted(ROOT.glob("notebooks/*.py"))
-LONGEST_CELL, MEDIAN_CELL = 30, 8
+LONGEST_CELL, MEDIAN_CELL = 20, 8
 
 pytestmark = pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 
