@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import torch
-from torch.utils.benchmark import Timer
 
 from mrvae_lib.errors import ConfigError
 
 MEASURED_SECONDS = 0.6
-"""How long the two precisions are tried in all, beyond a few steps of each to warm up."""
+"""How long the two precisions are tried in all, beyond one step of each to warm up."""
 CLEARLY_FASTER = 0.97
 """bf16 is taken where its step lasts less than this share of the step in fp32, so that noise does not choose it."""
 
@@ -37,15 +37,23 @@ def multiplies_bf16(device: torch.device) -> bool:
 
 
 def seconds_per_step(step: Callable[[bool], None]) -> dict[str, float]:
-    """How long the forward and backward pass of a training step take in each precision, by torch's benchmark timer.
+    """How long the forward and backward pass of a training step take in each precision, by the clock.
 
     Args:
         step: runs one step, in bf16 if told so; it must leave the run as it was.
     Returns:
-        Median seconds under `fp32` and `bf16`.
+        Seconds under `fp32` and `bf16`, the shortest of the steps tried. They take turns, so that a slow moment of the
+        machine meets both.
     """
-    def median(bf16: bool) -> float:
-        timer = Timer("step(bf16)", globals={"step": step, "bf16": bf16}, num_threads=torch.get_num_threads())
-        return timer.blocked_autorange(min_run_time=MEASURED_SECONDS / 2).median
-
-    return {"fp32": median(False), "bf16": median(True)}
+    seconds = {"fp32": float("inf"), "bf16": float("inf")}
+    for bf16 in (False, True):
+        step(bf16)  # the first step of each also prepares its kernels
+    end = time.perf_counter() + MEASURED_SECONDS
+    while time.perf_counter() < end:
+        for name in seconds:
+            began = time.perf_counter()
+            step(name == "bf16")
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            seconds[name] = min(seconds[name], time.perf_counter() - began)
+    return seconds
