@@ -217,7 +217,7 @@ conv_strides = [(2, 2), (2, 2)]
 conv_paddings = [(1, 1), (1, 1)]
 z_dimension = 4
 [hyperparameters]
-epochs = 10
+epochs = 5
 batch_size = 64
 learning_rate = 3e-3
 beta = 8
@@ -225,7 +225,8 @@ beta = 8
 
 # %% [markdown]
 # So that no download is needed, the digits of scikit-learn stand in for MNIST, cut to 28 pixels. Any setting of a file
-# can be replaced in this way with `--set`. With MNIST on your disk, leave out `"--set"` and the argument after it.
+# can be replaced in this way with `--set`. With MNIST on your disk, leave out the first `"--set"` and the argument after
+# it. The second one saves the time of drawing pictures after chosen epochs.
 #
 # **Predict:** `-v VAE` ignores the file's beta of 8, and `-v B-VAE` uses it. Which model will have the larger KL, and
 # which the larger reconstruction? What would you see if beta did not reach the loss?
@@ -234,7 +235,8 @@ beta = 8
 cut = {split: load_dataset("digits", split).images[:, 0, 2:30, 2:30].numpy() for split in ("train", "test")}
 np.savez(folder / "digits28.npz", train_images=cut["train"], test_images=cut["test"])
 for variation in ("VAE", "B-VAE"):
-    said = mrvae("train", "-c", ini, "-v", variation, "--out", folder / variation, "--set", f"data.name={folder / 'digits28.npz'}")
+    said = mrvae("train", "-c", ini, "-v", variation, "--out", folder / variation,
+                 "--set", f"data.name={folder / 'digits28.npz'}", "--set", 'train.pictures="none"')
     print(variation, "trained:", (folder / variation / "model").is_dir() or said[-500:])
 
 # %% [markdown]
