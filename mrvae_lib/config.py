@@ -9,7 +9,6 @@ import json
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -33,6 +32,8 @@ Layers = Annotated[
     tuple[str, ...], Field(description='a list of layers, such as ["conv 32 k4 s2 p1, relu", "linear 256, relu"]')
 ]
 """Written as `model/layers.py` reads them, one or several to a text."""
+
+PRESETS = Path(__file__).parent / "presets"
 
 MAX_TABLE_BITS = 12
 """The widest code whose 2^K table we write down: 4,096 columns per image."""
@@ -194,13 +195,11 @@ class RunConfig(Section):
         if objective.lambda_tc != 0 and self.model.n_reals < 2:
             raise ValueError(f"objective.lambda_tc prices what reals share, so model.n_reals must be >= 2, "
                              f"got {self.model.n_reals}")
-        if n_bits > MAX_TABLE_BITS:
-            for key in ("lambda_information", "lambda_aggregate"):
-                if getattr(objective, key) != 0:
-                    raise ValueError(f"objective.{key} needs the table of all 2^K codes, so model.n_bits must be <= "
-                                     f"{MAX_TABLE_BITS}, got {n_bits}")
-            if objective.estimator == "exact":
-                raise ValueError(f"objective.estimator 'exact' needs model.n_bits <= {MAX_TABLE_BITS}, got {n_bits}")
+        needy = [key for key in ("lambda_information", "lambda_aggregate") if getattr(objective, key) != 0]
+        needy += ["estimator 'exact'"] if objective.estimator == "exact" else []
+        if needy and n_bits > MAX_TABLE_BITS:
+            raise ValueError(f"objective.{needy[0]} needs the table of all 2^K codes, so model.n_bits must be <= "
+                             f"{MAX_TABLE_BITS}, got {n_bits}")
         return self
 
 
@@ -220,8 +219,7 @@ def value_at(schedule: Schedule, progress: float) -> float:
 
 def preset_names() -> list[str]:
     """The shipped presets, one experiment each, in alphabetical order."""
-    folder = resources.files("mrvae_lib") / "presets"
-    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+    return sorted(path.stem for path in PRESETS.glob("*.toml"))
 
 
 def load_config(source: str | os.PathLike[str], *, quick: bool = False, overrides: Iterable[str] = ()) -> RunConfig:
@@ -234,15 +232,19 @@ def load_config(source: str | os.PathLike[str], *, quick: bool = False, override
     Raises:
         ConfigError: one line naming the file or key, the value received and what is accepted.
     """
-    origin, text = _read(source)
+    names = preset_names()
+    path = PRESETS / f"{source}.toml" if str(source) in names else Path(source)
+    if not path.is_file():
+        raise ConfigError(f"{source}: no such preset or .toml file{suggestion(str(source), names)}; "
+                          f"presets: {', '.join(names)}")
     try:
-        table = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also a number of 5,000 digits, or brackets a thousand deep
-        raise ConfigError(f"{origin}: not valid TOML: {error}") from None
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:  # also a number of 5,000 digits, or brackets a thousand deep
+        raise ConfigError(f"{source}: not valid TOML: {error}") from None
     shrink = table.pop("quick", {})
     if not isinstance(shrink, dict):
-        raise ConfigError(f"{origin}: quick must be a table of sections, got {shrink!r}")
-    return parse_config(_overridden(_merged(table, shrink) if quick else table, overrides), origin=origin)
+        raise ConfigError(f"{source}: quick must be a table of sections, got {shrink!r}")
+    return parse_config(_overridden(_merged(table, shrink) if quick else table, overrides), origin=str(source))
 
 
 def parse_config(table: Mapping[str, Any], *, origin: str = "configuration") -> RunConfig:
@@ -269,23 +271,6 @@ def changed(config: RunConfig, overrides: Iterable[str], *, origin: str = "--set
 def dump_config(config: RunConfig) -> str:
     """The configuration as TOML text, every key written out; `load_config` reads it back to an equal one."""
     return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
-
-
-def _read(source: str | os.PathLike[str]) -> tuple[str, str]:
-    path = Path(source)
-    if path.suffix == ".toml" or path.is_file():
-        try:
-            return str(path), path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            raise ConfigError(f"{path}: cannot be read ({reason}); give a TOML file or one of the presets "
-                              f"{', '.join(preset_names())}") from None
-    names = preset_names()
-    if str(source) not in names:
-        raise ConfigError(f"{source}: no such preset or .toml file{suggestion(str(source), names)}; "
-                          f"presets: {', '.join(names)}")
-    preset = resources.files("mrvae_lib") / "presets" / f"{source}.toml"
-    return f"presets/{source}.toml", preset.read_text(encoding="utf-8")
 
 
 def _overridden(table: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:

@@ -73,20 +73,18 @@ def _complaint(first: Any, root: type[BaseModel]) -> str:
     model: type[BaseModel] | None = root
     description = None
     for part in first["loc"]:
-        if model is None or part not in model.model_fields:
+        if not (field := model and model.model_fields.get(part)):
             break
-        names.append(str(part))
-        field = model.model_fields[part]
+        names.append(part)
         model, description = _table_in(field.annotation), field.description
     if first["type"] == "extra_forbidden":
         key, accepted = str(first["loc"][-1]), list(model.model_fields) if model else []
         return (f"unknown key {'.'.join([*names, key])}{suggestion(key, accepted)}; "
                 f"accepted here: {', '.join(accepted)}")
-    name = ".".join(names)
     if first["type"] == "missing":
-        return f"{name} is missing"
+        return f"{'.'.join(names)} is missing"
     accepted_text = description or ACCEPTED.get(first["type"], first["msg"]).format(**first.get("ctx", {}))
-    return f"{name} must be {accepted_text}, got {first['input']!r}"
+    return f"{'.'.join(names)} must be {accepted_text}, got {first['input']!r}"
 
 
 def _table_in(annotation: Any) -> type[BaseModel] | None:

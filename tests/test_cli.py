@@ -171,7 +171,7 @@ def test_a_tilde_is_the_home_folder_where_the_shell_leaves_it_alone(run, tmp_pat
     ("arguments", "message"),
     [
         (["train", "digitz"], "mrvae: digitz: no such preset"),
-        (["train", "nowhere.toml"], "nowhere.toml: cannot be read"),
+        (["train", "nowhere.toml"], "nowhere.toml: no such preset or .toml file"),
         (["train", "digits", "--set", "train.epoch=3"], "unknown key train.epoch (did you mean epochs?)"),
         (["train", "digits", "--set", "train.epochs=-3"], "train.epochs must be >= 1, got -3"),
         (["train", "digits", "--set", "data.name=letters"], "no data set 'letters'; there are digits"),

@@ -81,7 +81,7 @@ def test_broken_toml_names_the_file(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"nowhere\.toml: cannot be read"):
+    with pytest.raises(ConfigError, match=r"nowhere\.toml: no such preset or \.toml file"):
         load_config(tmp_path / "nowhere.toml")
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mrvae_lib.config import parse_config
-from mrvae_lib.data.sprites import render
+from mrvae_lib.data import load_dataset
 from mrvae_lib.errors import ConfigError
 from mrvae_lib.model.frame import (
     FRAME_SIDE,
@@ -26,7 +26,7 @@ SQUARE, ELLIPSE, HEART = range(3)
 
 
 def sprite(shape, scale=5, orientation=0, x=16, y=16):
-    return render([[shape, scale, orientation, x, y]]).float() / 255
+    return load_dataset("dsprites").at([[shape, scale, orientation, x, y]]).float() / 255
 
 
 def seen(x, frame):

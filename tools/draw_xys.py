@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mrvae_lib.data.xys import FACTORS, FILE, SIDES
+from mrvae_lib.data.xys import FACTORS, FILE
 
 Field = NDArray[np.floating]
 
@@ -355,7 +355,7 @@ def draw_eye(canvas: Canvas, side: int, x: float, y: float) -> None:
 
 def main() -> None:
     arrays = {}
-    for side in SIDES:
+    for side in (64, 256):
         arrays[f"faces_{side}"], arrays[f"eyes_{side}"] = draw(side)
     np.savez_compressed(sys.argv[1] if sys.argv[1:] else FILE, **arrays)
 

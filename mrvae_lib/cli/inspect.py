@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mrvae_lib.cli.app import Run, command_line, named_argument, out_option, print_line, print_table
-from mrvae_lib.config import DataConfig, RunConfig, Schedule, dump_config, load_config, parse_config, preset_names
+from mrvae_lib.config import RunConfig, Schedule, dump_config, load_config, parse_config, preset_names
 from mrvae_lib.dialects.beta import CONVENTIONS, beta_norm
 from mrvae_lib.dialects.ini import IniFile, example_names, is_ini
 from mrvae_lib.errors import CheckpointError, ConfigError
@@ -37,7 +37,7 @@ def evaluate(
     from mrvae_lib.data import load_dataset
 
     model = _finished_model(run)
-    look = _data_of(model)
+    look = parse_config({"data": model.card["run"]["data"]}, origin="model card").data
     test, train = load_dataset(look, "test"), load_dataset(look, "train")
     if len(test) < MIN_TO_TELL and (test.labels is not None or test.factors is not None):
         warnings.warn(f"labels and factors left out: scores of them need {MIN_TO_TELL} test images, there are "
@@ -68,9 +68,7 @@ def traverse(
     model = _finished_model(run)
     folder = out or (Path(run) if Path(run).is_dir() else Path())
     folder.mkdir(parents=True, exist_ok=True)
-    paths = write_traversals(model, folder, start=start)
-    paths += write_more_traversals(model, folder, start=start)
-    for path in paths:
+    for path in write_traversals(model, folder, start=start) + write_more_traversals(model, folder, start=start):
         print_line(str(path))
 
 
@@ -144,11 +142,6 @@ def _finished_model(run: str) -> MRVAE:
     if "scores" not in model.card:
         raise CheckpointError(f"{run}: this run is not finished; go on with it: {command_line('train', run)}")
     return model
-
-
-def _data_of(model: MRVAE) -> DataConfig:
-    """The images of a model's run, with their settings."""
-    return parse_config({"data": model.card["run"]["data"]}, origin="model card").data
 
 
 def _write_page(run: str, out: Path | None = None) -> Path:

@@ -73,7 +73,7 @@ def load_dataset(name: str | DataConfig, split: Literal["train", "test"] = "trai
         if look.model_copy(update={"limit": None}) != DataConfig(name=look.name):
             raise ConfigError(f"{look.name}: data.size, fit, channels and invert are for your own images")
         return DATASETS[look.name].load(look.name, split)
-    if not look.name.lower().endswith((".npz", ".npy")) and not Path(look.name).is_dir():
+    if not Path(look.name).exists():
         raise DataError(f"no data set {look.name!r}; there are {', '.join(DATASETS)}, or give the path of a folder of "
                         f"images or of an .npz or .npy file")
     return load_own(look, split)

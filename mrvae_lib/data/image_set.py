@@ -164,34 +164,30 @@ def batches_in_order(n_images: int, batch_size: int = 1000) -> Iterator[Tensor]:
 
 
 def classes_of(values: np.ndarray, names: tuple[str, ...] = ()) -> tuple[torch.Tensor, tuple[str, ...]]:
-    """Whole numbers from 0 as they are; other numbers and texts, one class for each that there is, in order."""
+    """Whole numbers from 0 as they are; other numbers and texts, one class for each that there is, in order.
+
+    Raises:
+        ValueError: another shape or kind, or so many different ones that they are no classes.
+    """
     if values.ndim == 2 and values.shape[1] > 1 and (values != 0).sum(axis=1).max() <= 1:
         values = values.argmax(axis=1)  # one of each row is on
-    values = _plain(values.reshape(len(values), -1)[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values)
+    elif values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1 or values.dtype.kind not in "biufSU":
+        raise ValueError(f"{values.dtype} of shape {values.shape}, expected (N,) numbers or texts")
+    if values.dtype.kind == "S":
+        values = np.char.decode(values, "utf-8", "replace")
+    elif values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError("some are not finite")
+    elif values.dtype.kind == "b" or (values.dtype.kind == "f" and (values == np.rint(values)).all()
+                                      and abs(values).max() < 2**53):
+        values = values.astype(np.int64)
     numbers = values.dtype.kind in "iu"
     if numbers and values.min() >= 0 and values.max() < (len(names) or (MAX_CLASSES if values.min() == 0 else 0)):
         return torch.from_numpy(values.astype(np.int64)), names
     kinds, places = np.unique(values, return_inverse=True)
     if len(kinds) > MAX_CLASSES:
         raise ValueError(f"{len(kinds):,} different ones, at most {MAX_CLASSES:,} are taken for classes")
-    if numbers and len(names) == len(kinds):
-        return torch.from_numpy(places.astype(np.int64)), names
-    known = [names[kind] if numbers and 0 <= kind < len(names) else str(kind) for kind in kinds.tolist()]
-    return torch.from_numpy(places.astype(np.int64)), tuple(known)
-
-
-def _plain(values: np.ndarray) -> np.ndarray:
-    """(N,) whole numbers, numbers or texts.
-
-    Raises:
-        ValueError: another shape or kind.
-    """
-    if values.ndim != 1 or values.dtype.kind not in "biufSU":
-        raise ValueError(f"{values.dtype} of shape {values.shape}, expected (N,) numbers or texts")
-    if values.dtype.kind == "S":
-        return np.char.decode(values, "utf-8", "replace")
-    if values.dtype.kind == "f":
-        if not np.isfinite(values).all():
-            raise ValueError("some are not finite")
-        return values.astype(np.int64) if (values == np.rint(values)).all() and abs(values).max() < 2**53 else values
-    return values.astype(np.uint8) if values.dtype.kind == "b" else values
+    if not numbers or len(names) != len(kinds):
+        names = tuple(names[kind] if numbers and 0 <= kind < len(names) else str(kind) for kind in kinds.tolist())
+    return torch.from_numpy(places.astype(np.int64)), names

@@ -21,6 +21,9 @@ RESIZED_SIDE = 64
 """The largest side that other images are scaled to where no size is asked for."""
 FEW_LEVELS = 25
 """A set that uses fewer of the 256 levels, a tenth, is warned of."""
+DONE = {"crop": "cropped", "pad": "padded", "stretch": "stretched"}
+ORDERS = ((0, 1, 2, 3), (0, 2, 3, 1), (3, 0, 1, 2))
+"""Where N, H, W and C are in an array of images: Keras', torch's and MATLAB's order."""
 
 
 class Picture(NamedTuple):
@@ -35,6 +38,8 @@ class Picture(NamedTuple):
     """The range of its numbers before."""
     deep: bool
     """Whether its numbers were of another kind than bytes."""
+    n_wrong: int
+    """How many of them were not finite."""
 
 
 def side_of(sizes: Sequence[tuple[int, int]], asked: int | None) -> int:
@@ -48,15 +53,16 @@ def side_of(sizes: Sequence[tuple[int, int]], asked: int | None) -> int:
 def fitted(raw: np.ndarray, fit: str, side: int) -> Picture:
     """A picture (H, W, C) of any numbers, scaled to (side, side, C); what is not finite takes its lowest value."""
     height, width, _ = raw.shape
-    deep = raw.dtype != np.uint8
+    deep, n_wrong = raw.dtype != np.uint8, 0
     if deep:
         raw = raw.astype(np.float32)
         finite = np.isfinite(raw)
-        raw = raw if finite.all() else np.where(finite, raw, raw[finite].min() if finite.any() else 0)
+        n_wrong = int((~finite).sum())
+        raw[~finite] = raw[finite].min() if finite.any() else 0
     low, high = float(raw.min()), float(raw.max())
     if high <= 1:
         raw = raw.astype(np.float32)  # bytes of 0 and 1 have no shades to scale with
-    return Picture(_scaled(raw, fit, side), (width, height), low, high, deep)
+    return Picture(_scaled(raw, fit, side), (width, height), low, high, deep, n_wrong)
 
 
 def as_images(name: str, pictures: Sequence[Picture], look: DataConfig) -> tuple[Tensor, list[str]]:
@@ -66,28 +72,23 @@ def as_images(name: str, pictures: Sequence[Picture], look: DataConfig) -> tuple
         DataError: every pixel of every image is the same.
     """
     side = pictures[0].pixels.shape[0]
-    notes = _about_size({picture.size for picture in pictures}, look.fit, side)
-    arrays = [picture.pixels for picture in pictures]
-    for deep in (False, True):
-        places = [place for place, picture in enumerate(pictures) if picture.deep is deep]
-        if not places:
-            continue
-        low, high = (pick(getattr(pictures[place], end) for place in places)
-                     for pick, end in ((min, "low"), (max, "high")))
-        black, white = white_range(low, high)
-        if (black, white) != (0, 255) and not (deep and (black, white) == (0, 1)):
-            notes.append(f"{len(places)} stretched from {black:g}..{white:g} to 0..255")
-        for place in places:
-            if arrays[place].dtype != np.uint8:
-                scaled = (arrays[place] - black) * (255 / ((white - black) or 1))
-                arrays[place] = np.rint(scaled).clip(0, 255).astype(np.uint8)
-    arrays = _opaque(arrays, notes)
-    n_grey = sum(array.shape[2] == 1 for array in arrays)
+    sizes, notes = {picture.size for picture in pictures}, []
+    if sizes != {(side, side)}:
+        done = f"{DONE[look.fit]} and scaled" if any(width != height for width, height in sizes) else "scaled"
+        before = " to ".join(dict.fromkeys(f"{width}x{height}" for width, height in (min(sizes), max(sizes))))
+        notes.append(f"{done} from {before} to {side}x{side}")
+    arrays = _bytes(pictures, notes)
+    clear = [array for array in arrays if array.shape[2] in (2, 4) and array[..., -1].min() < 255]
+    shown = sum(float(((array[..., :-1].mean(axis=2) - 128) * array[..., -1]).sum()) for array in clear)
+    ground = "white" if shown < 0 else "black"
+    if clear:
+        notes.append(f"{len(clear)} with transparency laid on {ground}")
+    n_grey = sum(array.shape[2] < 3 for array in arrays)
     grey = look.channels == "grey" or (look.channels == "auto" and n_grey == len(arrays))
     if n_changed := (len(arrays) - n_grey) if grey else n_grey:
         notes.append(f"{n_changed} made {'grey' if grey else 'colour'}")
-    arrays = [_of_kind(array, grey) for array in arrays]
-    images = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous()
+    flat = np.stack([_opaque(array, ground, "L" if grey else "RGB") for array in arrays])
+    images = torch.from_numpy(flat.reshape(len(arrays), side, side, -1)).permute(0, 3, 1, 2).contiguous()
     low, high = int(images.min()), int(images.max())
     if low == high:
         raise DataError(f"{name}: every pixel of all {len(images)} images is {low} of 255 "
@@ -101,6 +102,24 @@ def as_images(name: str, pictures: Sequence[Picture], look: DataConfig) -> tuple
     return (255 - images if look.invert else images), notes
 
 
+def _bytes(pictures: Sequence[Picture], notes: list[str]) -> list[np.ndarray]:
+    """The pixels as uint8: those that came as bytes and those of other numbers each in the range of all their kind."""
+    arrays = [picture.pixels for picture in pictures]
+    for deep in {picture.deep for picture in pictures}:
+        places = [place for place, picture in enumerate(pictures) if picture.deep is deep]
+        black, white = white_range(min(pictures[place].low for place in places),
+                                   max(pictures[place].high for place in places))
+        if (black, white) != (0, 255) and not (deep and (black, white) == (0, 1)):
+            notes.append(f"{len(places)} stretched from {black:g}..{white:g} to 0..255")
+        for place in places:
+            if arrays[place].dtype != np.uint8:
+                scaled = (arrays[place] - black) * (255 / ((white - black) or 1))
+                arrays[place] = np.rint(scaled).clip(0, 255).astype(np.uint8)
+    if n_wrong := sum(picture.n_wrong for picture in pictures):
+        notes.append(f"{n_wrong} pixels that were no number made black")
+    return arrays
+
+
 def white_range(low: float, high: float) -> tuple[float, float]:
     """What is black and what is white where numbers lie in low..high: 0..1, -1..1, 0..255, a little over included; else
     the numbers' own range."""
@@ -111,57 +130,34 @@ def white_range(low: float, high: float) -> tuple[float, float]:
     return low, high
 
 
-def _about_size(sizes: set[tuple[int, int]], fit: str, side: int) -> list[str]:
-    if sizes == {(side, side)}:
-        return []
-    first, *_, last = [*sorted(sizes), max(sizes)]
-    before = "x".join(map(str, first)) + ("" if first == last else f" to {last[0]}x{last[1]}")
-    done = {"crop": "cropped", "pad": "padded", "stretch": "stretched"}[fit]
-    odd = any(width != height for width, height in sizes)
-    return [f"{f'{done} and scaled' if odd else 'scaled'} from {before} to {side}x{side}"]
-
-
 def _scaled(pixels: np.ndarray, fit: str, side: int) -> np.ndarray:
     height, width, channels = pixels.shape
     if (height, width) == (side, side):
         return pixels
     if pixels.dtype != np.uint8 and channels > 1:
         return np.concatenate([_scaled(pixels[..., [channel]], fit, side) for channel in range(channels)], axis=2)
-    image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
+    image = _image(pixels)
     if fit == "crop":
-        small = np.asarray(ImageOps.fit(image, (side, side), method=Image.Resampling.LANCZOS))
-        return small.reshape(side, side, channels)
-    ratio = side / max(height, width)
-    size = (side, side) if fit == "stretch" else (max(1, round(width * ratio)), max(1, round(height * ratio)))
-    small = np.asarray(image.resize(size, Image.Resampling.LANCZOS)).reshape(size[1], size[0], channels)
-    edge = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
-    canvas = np.broadcast_to(np.median(edge, axis=0).astype(small.dtype), (side, side, channels)).copy()
-    top, left = (side - size[1]) // 2, (side - size[0]) // 2
-    canvas[top : top + size[1], left : left + size[0]] = small
-    return canvas
+        image = ImageOps.fit(image, (side, side), method=Image.Resampling.LANCZOS)
+    else:
+        ratio = side / max(height, width)
+        inner = (side, side) if fit == "stretch" else (max(1, round(width * ratio)), max(1, round(height * ratio)))
+        small = image.resize(inner, Image.Resampling.LANCZOS)
+        edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+        image = Image.new(image.mode, (side, side), tuple(np.median(edge, axis=0).astype(pixels.dtype).tolist()))
+        image.paste(small, ((side - inner[0]) // 2, (side - inner[1]) // 2))
+    return np.atleast_3d(np.asarray(image))
 
 
-def _opaque(arrays: Sequence[np.ndarray], notes: list[str]) -> list[np.ndarray]:
-    """Pictures without their last channel where that is alpha: laid on black, or on white if what they show is dark."""
-    layers = [array for array in arrays if array.shape[2] in (2, 4) and array[..., -1].min() < 255]
-    shown = sum(float((array[..., :-1].mean(axis=2) * array[..., -1]).sum()) for array in layers)
-    alpha = sum(float(array[..., -1].sum(dtype=np.int64)) for array in layers)
-    ground = 255 if alpha and shown / alpha < 128 else 0
-    if layers:
-        notes.append(f"{len(layers)} with transparency laid on {'white' if ground else 'black'}")
-    opaque = []
-    for array in arrays:
-        if array.shape[2] in (2, 4):
-            share = array[..., -1:].astype(np.float32) / 255
-            array = np.rint(array[..., :-1] * share + ground * (1 - share)).astype(np.uint8)
-        opaque.append(array)
-    return opaque
+def _image(pixels: np.ndarray) -> Image.Image:
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 
 
-def _of_kind(array: np.ndarray, grey: bool) -> np.ndarray:
-    if grey and array.shape[2] == 3:
-        return np.asarray(Image.fromarray(array).convert("L"))[..., None]
-    return array.repeat(3, axis=2) if not grey and array.shape[2] == 1 else array
+def _opaque(pixels: np.ndarray, ground: str, mode: str) -> np.ndarray:
+    image = _image(pixels)
+    if image.mode in ("LA", "RGBA"):
+        image = Image.alpha_composite(Image.new("RGBA", image.size, ground), image.convert("RGBA"))
+    return np.asarray(image.convert(mode))
 
 
 def each_picture(name: str, array: np.ndarray) -> np.ndarray:
@@ -173,12 +169,8 @@ def each_picture(name: str, array: np.ndarray) -> np.ndarray:
         array = array.reshape(len(array), math.isqrt(array.shape[1]), -1)  # a row of pixels each
     if array.ndim == 3:
         array = array[None] if array.shape[2] in (3, 4) else array[..., None]
-    if array.ndim == 4 and array.shape[3] not in (1, 3, 4):
-        if array.shape[1] in (1, 3, 4):
-            array = array.transpose(0, 2, 3, 1)
-        elif array.shape[2] in (1, 3, 4):
-            array = array.transpose(3, 0, 1, 2)  # MATLAB's order
-    if array.ndim != 4 or array.shape[3] not in (1, 3, 4) or 0 in array.shape:
+    order = next((order for order in ORDERS if array.ndim == 4 and array.shape[order[3]] in (1, 3, 4)), None)
+    if order is None or 0 in array.shape:
         raise DataError(f"{name}: images must be (N, H, W), (N, H, W, C) or (N, C, H, W) with C 1, 3 or 4 and none of "
                         f"them 0, got {given}; images = images[..., :1] keeps the first of other channels")
-    return array
+    return array.transpose(order)

@@ -7,14 +7,12 @@ outlines were measured on the published pixels.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import product
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from mrvae_lib.data.image_set import FactorSet
 
@@ -42,17 +40,6 @@ def load_dsprites(name: str, split: str) -> FactorSet:
     The first call draws the set and takes seconds; its 378 MB stay until the program ends.
     """
     return _whole_set()
-
-
-def render(factors: Tensor | np.ndarray | Sequence[Sequence[int]]) -> Tensor:
-    """The images with these factors, (N, 1, 64, 64) uint8, each pixel 0 or 255.
-
-    Args:
-        factors: (N, 5) whole numbers: shape 0..2, scale 0..5, orientation 0..39, posX 0..31, posY 0..31.
-    Raises:
-        ValueError: an index out of range; the message names the factor.
-    """
-    return _whole_set().at(factors)
 
 
 @cache

@@ -20,8 +20,6 @@ FACTORS: dict[str, tuple[float, ...]] = {
 }
 """What each index of each factor stands for: x from the picture's left to its right and y from up to down, 1 the
 farthest this face looks; scale is the width of the head in pixels of 256."""
-SIDES = (64, 256)
-"""In pixels; the file holds the faces at each."""
 N_TRAIN = 720
 
 

@@ -27,7 +27,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, Json, ValidationError, model_validator
 
-from mrvae_lib.config import RunConfig, Section, parse_config
+from mrvae_lib.config import PRESETS, RunConfig, Section, parse_config
 from mrvae_lib.errors import ConfigError, one_line, shortened
 
 DATASETS: dict[str, tuple[str, tuple[int, int, int]]] = {
@@ -36,8 +36,6 @@ DATASETS: dict[str, tuple[str, tuple[int, int, int]]] = {
     "CIFAR10": ("cifar10", (3, 32, 32)),
 }
 """Per name in a file: our name of the data set, and the shape (C, H, W) of its images."""
-
-PRESETS = Path(__file__).parent.parent / "presets"
 
 
 def _as_json(text: str) -> str:
