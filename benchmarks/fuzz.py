@@ -38,7 +38,7 @@ from mrvae_lib.config import ModelConfig, dump_config, load_config, preset_names
 from mrvae_lib.data import load_dataset
 from mrvae_lib.errors import CheckpointError, ConfigError, DataError
 from mrvae_lib.model.vae import MRVAE
-from mrvae_lib.training.checkpoints import load_model, write_model
+from mrvae_lib.training.checkpoints import load_model, save_model
 
 SECONDS, MEMORY = 5.0, 2**30
 NUMBERS = ["0", "-1", "1e999", "-1e999", "nan", "1000000000000", "9" * 5000, "0.1", "1e-320", "true", '"x"', "[]",
@@ -70,7 +70,7 @@ def model_files() -> dict[str, bytes]:
     model.card = {"seed": 0, "run": {"data": {"name": "digits"}}, "scores": {"neg_elbo": 1.0}, "label_names": ["0"]}
     model.examples = {"mu": torch.zeros(2, 2), "bits": torch.ones(2, 2), "label": torch.zeros(2, dtype=torch.int64)}
     with tempfile.TemporaryDirectory() as folder:
-        write_model(model, Path(folder))
+        save_model(model, Path(folder))
         return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
 
 

@@ -260,7 +260,7 @@ def test_a_damaged_state_file_is_named(tmp_path):
         (lambda state: {key: state[key] for key in state if key not in ("plateau", "pool")}, "has no plateau, pool: "),
         (lambda state: state | {"plateau": {"best": 1.0, "patience": 3}}, r"does not fit this run \(TypeError: "),
         (lambda state: state | {"optimizer": {"state": {}, "param_groups": []}}, r"does not fit this run \(ValueError: "),
-        (lambda state: torch.zeros(3), "cannot be read .expected a table, got Tensor"),
+        (lambda state: torch.zeros(3), "cannot be read .TypeError: expected a table, got Tensor"),
     ],
 )
 def test_a_checkpoint_of_another_version_is_named_in_one_line(tmp_path, change, message):

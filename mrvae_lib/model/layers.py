@@ -87,9 +87,6 @@ class Resize(nn.Module):
         # In fp32: torch has no smooth shrinking in bf16.
         return F.interpolate(x.float(), size=self.size, mode="bilinear", antialias=True)
 
-    def extra_repr(self) -> str:
-        return as_text(self.size)
-
 
 def centred_padding(shape: Shape, height: int, width: int) -> tuple[int, int, int, int]:
     """What brings a map (C, H, W) to a size: zeros on its left, right, top and bottom, or, below 0, pixels cropped."""

@@ -109,42 +109,33 @@ def remove_partial(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def save_model(model: MRVAE, folder: Path, *, half: bool = False) -> None:
+def save_model(model: MRVAE, folder: Path, *, half: bool = False, state: dict[str, Any] | None = None) -> None:
     """Write a model as `config.json` (shape, configuration, model card), `model.safetensors` and its examples.
 
     Args:
         half: store the weights as fp16, half the size; the model then computes with the rounded numbers.
+        state: of a checkpoint, what else `load_state` is to find there.
     """
-    with atomic_folder(folder) as partial:
-        write_model(model, partial, half=half)
-
-
-@contextmanager
-def _system_errors(path: Path) -> Iterator[None]:
-    """safetensors and torch write files by means of their own, and wrap what the system said."""
-    try:
-        yield
-    except (SafetensorError, RuntimeError) as error:
-        raise OSError(errno.EIO, f"{path.name}: {short(error)}", str(path)) from None
-
-
-def write_model(model: MRVAE, folder: Path, *, half: bool = False) -> None:
-    """As `save_model`, into a folder that exists."""
     config = {
         "image_shape": list(model.image_shape),
         "model": model.config.model_dump(mode="json"),
         "card": model.card,
     }
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     if half:
         weights = {name: value.half() for name, value in weights.items()}
-    with _system_errors(folder / "model.safetensors"):
-        save_file(weights, folder / "model.safetensors")
-        if model.examples:
-            save_file(model.examples, folder / "examples.safetensors")
-    for path in folder.glob("*.safetensors"):
-        path.chmod(0o644)  # safetensors makes its files readable by their owner alone
+    with atomic_folder(folder) as partial:
+        (partial / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        try:
+            save_file(weights, partial / "model.safetensors")
+            if model.examples:
+                save_file(model.examples, partial / "examples.safetensors")
+            if state:
+                torch.save(state, partial / "state.pt")
+        except (SafetensorError, RuntimeError) as error:  # they write by means of their own
+            raise OSError(errno.EIO, short(error), str(folder)) from None
+        for path in partial.glob("*.safetensors"):
+            path.chmod(0o644)  # safetensors makes its files readable by their owner alone
 
 
 def load_model(source: str | os.PathLike[str]) -> MRVAE:
@@ -244,10 +235,7 @@ def save_checkpoint(folder: Path, model: MRVAE, state: dict[str, Any], step: int
     if not folder.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder.parent))
     path = folder / f"step-{step:08d}"
-    with atomic_folder(path) as partial:
-        write_model(model, partial)
-        with _system_errors(partial / "state.pt"):
-            torch.save(state, partial / "state.pt")
+    save_model(model, path, state=state)
     for older in checkpoints(folder)[:-1]:
         shutil.rmtree(older)
     return path
@@ -272,6 +260,5 @@ def load_state(path: Path) -> dict[str, Any]:
             raise TypeError(f"expected a table, got {type(state).__name__}")
         return state
     except Exception as error:  # a damaged file can fail anywhere inside torch's reader, with any error
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path / 'state.pt'}: cannot be read ({reason}); delete {path} to go on without it"
-                              ) from None
+        raise CheckpointError(f"{path / 'state.pt'}: cannot be read ({short(error)}); delete {path} to go on without "
+                              "it") from None

@@ -20,15 +20,7 @@ from mrvae_lib.errors import CheckpointError, ConfigError, TrainingError, shorte
 from mrvae_lib.model.total_correlation import Discriminator
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import CodePool, loss_terms, total_loss, weights_at
-from mrvae_lib.training.checkpoints import (
-    atomic_write,
-    latest_checkpoint,
-    load_state,
-    read_model,
-    remove_partial,
-    save_checkpoint,
-    short,
-)
+from mrvae_lib.training import checkpoints
 from mrvae_lib.training.device import CLEARLY_FASTER, choose_device, multiplies_bf16, seconds_per_step
 
 MIN_TIMED_STEPS = 200
@@ -153,11 +145,11 @@ def start(config: RunConfig, folder: Path | None = None, images: ImageSet | None
     newest = _claim(folder, config) if folder and parallel.is_first() else None
     parallel.wait_for_all()
     if folder and not parallel.is_first():
-        newest, folder = latest_checkpoint(folder), None
+        newest, folder = checkpoints.latest_checkpoint(folder), None
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
-        model = read_model(newest).train() if newest else MRVAE(images.image_shape, config.model)
+        model = checkpoints.read_model(newest).train() if newest else MRVAE(images.image_shape, config.model)
         adversary = _adversary(config, device)
     dense = config.model.network == "mlp"  # convolutions run fastest with the channels last
     model.to(device).to(memory_format=torch.contiguous_format if dense else torch.channels_last)
@@ -176,8 +168,8 @@ def start(config: RunConfig, folder: Path | None = None, images: ImageSet | None
         _restore(run, newest)
     elif config.train.precision == "auto" and run.n_steps >= MIN_TIMED_STEPS and parallel.n_processes() == 1:
         run.bf16 = multiplies_bf16(device) and _faster_in_bf16(run)
-    if run.folder:
-        atomic_write(run.folder / "config.toml", dump_config(config))  # which may say more epochs than before
+    if run.folder:  # the settings may say more epochs than before
+        checkpoints.atomic_write(run.folder / "config.toml", dump_config(config))
     return run
 
 
@@ -194,7 +186,7 @@ def save(run: Run) -> None:
     for name, parameter in (pair for network in networks for pair in network.named_parameters()):
         if not torch.isfinite(parameter).all():
             raise TrainingError(f"step {run.step}: {name} is not finite; the checkpoint before it stays")
-    save_checkpoint(run.folder / "checkpoints", run.model, state, run.step)
+    checkpoints.save_checkpoint(run.folder / "checkpoints", run.model, state, run.step)
 
 
 def _faster_in_bf16(run: Run) -> bool:
@@ -250,9 +242,9 @@ def _claim(folder: Path, config: RunConfig) -> Path | None:
             raise ConfigError(f"{folder} holds a run with other settings (see {path}); choose another folder with "
                               f"--out, or delete this one")
     else:
-        atomic_write(path, dump_config(config))
-    remove_partial(folder)
-    return latest_checkpoint(folder)
+        checkpoints.atomic_write(path, dump_config(config))
+    checkpoints.remove_partial(folder)
+    return checkpoints.latest_checkpoint(folder)
 
 
 def _restore(run: Run, checkpoint: Path) -> None:
@@ -261,7 +253,7 @@ def _restore(run: Run, checkpoint: Path) -> None:
     Raises:
         CheckpointError: another version wrote it, which kept less or kept it otherwise.
     """
-    state = load_state(checkpoint)
+    state = checkpoints.load_state(checkpoint)
     now = _state(run)
     state.setdefault("bf16", multiplies_bf16(run.device))  # what the version before took wherever it could
     state = {"config": now["config"], "data": now["data"], **state}  # which it did not remember
@@ -288,7 +280,8 @@ def _restore(run: Run, checkpoint: Path) -> None:
         if run.config.train.precision == "auto":
             run.bf16 = bool(state["bf16"])
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise CheckpointError(_of_another_version(checkpoint, f"does not fit this run ({short(error)})")) from None
+        reason = f"does not fit this run ({checkpoints.short(error)})"
+        raise CheckpointError(_of_another_version(checkpoint, reason)) from None
 
 
 def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
