@@ -299,6 +299,16 @@ def test_every_named_view_proves_its_sentence():
     assert explorer.views.value == ""
 
 
+def test_playing_swings_the_chosen_real_there_and_back():
+    explorer = LatentExplorer(model_with_card())
+    play = next(widget for widget in widgets_in(explorer.panel) if isinstance(widget, ipywidgets.Play))
+    values = []
+    for step in (1, 25, 50, 51, 99, 101):
+        play.value = step
+        values.append(round(explorer.sliders[1].value, 6))
+    assert values == [-2.4, 0.0, 2.5, 2.4, -2.4, -2.4]
+
+
 def test_save_offers_the_picture_and_the_view():
     explorer = LatentExplorer(model_with_card())
     explorer.sliders[1].value = 1.5

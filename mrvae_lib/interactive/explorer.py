@@ -76,7 +76,8 @@ class LatentExplorer:
         self.codes = self._code_tiles(tiles) if views.code_views(self.content.starts[0]) else None
         rows = []
         if self.sweep:
-            rows += [wrapped(self.sweep.switch), parts.classed(self.sweep.panel, "mrvae-sweep")]
+            play = parts.player(lambda value: self._on_real(self.selected, value))
+            rows += [wrapped(self.sweep.switch, play), parts.classed(self.sweep.panel, "mrvae-sweep")]
         if self.codes:
             rows += [wrapped(self.codes.switch), self.codes.panel]
         self.tiles = widgets.VBox(rows)

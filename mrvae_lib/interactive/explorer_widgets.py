@@ -22,6 +22,8 @@ from mrvae_lib.interactive.explorer_state import ExplorerContent, ExplorerState,
 from mrvae_lib.model.vae import MRVAE
 
 PICTURE_WIDTH, START_WIDTH = 280, 84
+PLAY_INTERVAL = 100
+"""Milliseconds between two pictures of a played sweep."""
 TILE_SIDE = 64
 """Pixels: larger pictures are averaged down to about this before they become tiles."""
 
@@ -107,6 +109,19 @@ def with_steps(slider: widgets.FloatSlider) -> widgets.HBox:
     down = button("−", lambda: move(-views.STEP), f"{name} down", width="28px")
     up = button("+", lambda: move(views.STEP), f"{name} up", width="28px")
     return widgets.HBox([slider, classed(down, "mrvae-small"), classed(up, "mrvae-small")])
+
+
+def player(act: Callable[[float], None]) -> widgets.Play:
+    """A button that plays a sweep: `act` is called with each value from one end to the other and back."""
+    low, high = SWEEP
+    n_steps = round((high - low) / views.STEP)
+
+    def on_tick(tick: int) -> None:
+        if tick:
+            act(high - views.STEP * abs(n_steps - tick % (2 * n_steps)))
+
+    return observed(widgets.Play(value=0, min=0, max=100_000, interval=PLAY_INTERVAL, show_repeat=False,
+                                 layout=widgets.Layout(width="90px")), on_tick)
 
 
 class ExampleWalk:

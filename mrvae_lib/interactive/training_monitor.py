@@ -45,13 +45,17 @@ class TrainingMonitor(Callback):
 
     def on_start(self, run: Run) -> None:
         self.run, self.rows, self.metrics = run, [], {}
-        self._steps: list[dict[str, Tensor]] = []
+        self._sums: dict[str, Tensor] = {}
+        self._n_summed = 0
         self._started_at = time.monotonic()
         self._next_at = self._started_at + self.every
         self._display: Any = display(self, display_id=True) if in_notebook() else None
 
     def on_step(self, run: Run, terms: Terms, weights: Mapping[str, float]) -> None:
-        self._steps.append({name: value.detach().mean() for name, value in terms.values.items()})
+        for name, value in terms.values.items():
+            mean = value.detach().mean()
+            self._sums[name] = self._sums[name] + mean if name in self._sums else mean
+        self._n_summed += 1
         if time.monotonic() > self._next_at:
             self._add_row()
             self._redraw()
@@ -113,11 +117,10 @@ class TrainingMonitor(Callback):
 
     def _add_row(self) -> None:
         assert self.run is not None
-        if self._steps:  # a term may have been added since the first of them
-            means = {name: float(sum(step.get(name, 0.0) for step in self._steps)) / len(self._steps)
-                     for name in self._steps[-1]}
+        if self._n_summed:
+            means = {name: float(total) / self._n_summed for name, total in self._sums.items()}
             self.rows.append({**means, "epoch": self.run.step / self.run.steps_per_epoch})
-            self._steps = []
+            self._sums, self._n_summed = {}, 0
 
 
 def in_notebook() -> bool:
