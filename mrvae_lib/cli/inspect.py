@@ -91,10 +91,8 @@ def export(
     names = pretrained_names()
     if bool(run) == everything:
         raise ConfigError(f"export takes a run's folder, a shipped model ({', '.join(names)}), or --all")
-    if everything:
-        print_line(str(export_gallery({name: load_model(name) for name in names}, out or Path("gallery"))))
-    else:
-        print_line(str(_write_page(run, out)))
+    print_line(str(export_gallery({name: load_model(name) for name in names}, out or Path("gallery")) if everything
+                   else _write_page(run, out)))
 
 
 def data(

@@ -96,7 +96,8 @@ def _whole(look: DataConfig, stamp: int) -> tuple[ImageSet, list[str], str]:
         column: tuple[torch.Tensor | None, tuple[str, ...]] = None, ()
         try:
             if parts := found.columns.get(role):
-                values, names = np.concatenate(parts), tuple(map(str, np.ravel(found.columns[role[:-1] + "_names"])))
+                names = tuple(map(str, np.ravel(found.columns.get(role[:-1] + "_names", ()))))
+                values = np.concatenate(parts)
                 if len(values) != len(images) or values.ndim > 2:
                     raise ValueError(f"{values.dtype} of shape {values.shape} for {len(images)} images")
                 column = classes_of(values, names) if role == "labels" else (
@@ -134,7 +135,7 @@ def _folder(look: DataConfig) -> _Found:
     if not pictures:
         raise DataError(shortened(f"{look.name}: no file here is an image; give a folder of pictures (PNG, JPEG, ...), "
                                   f"one sub-folder per class or none; {len(left_out)} left out: {'; '.join(left_out)}"))
-    columns = {"labels": [np.array(labels)], "label_names": []} if any(labels) else {}
+    columns = {"labels": [np.array(labels)] if any(labels) else []}
     notes = [f"all frames of {clips} files"] if clips else []
     return _Found(pictures, splits if any(splits) else [], columns, notes, left_out)
 
@@ -202,9 +203,8 @@ def _arrays(look: DataConfig) -> _Found:
     if len(within) > 2:
         left_out.append(f"{len(named['images', 'val'])} images of val")
     side = side_of([(raw.shape[2], raw.shape[1]) for raw in raws], look.size)
-    columns = {role: [named[role, split] for split in taken] for role in ("labels", "factors")
-               if all((role, split) in named for split in taken)}
-    columns |= {role: [named[role, ""]] if (role, "") in named else [] for role in ("label_names", "factor_names")}
+    columns = {role: [named[role, split] for split in ([""] if role.endswith("_names") else taken)
+                      if (role, split) in named] for role in ROLES}
     splits = [name for name, raw in zip(("train", "test"), raws, strict=False) for _ in raw] if len(raws) > 1 else []
     return _Found([fitted(raw, look.fit, side) for part in raws for raw in part], splits, columns, [], left_out)
 

@@ -122,11 +122,11 @@ class IniFile(Section):
             ConfigError: another variation, or B-VAE without a beta.
         """
         hyper = self.hyperparameters
-        if variation not in ("VAE", "B-VAE", None):
+        betas = {"VAE": 1.0, "B-VAE": hyper.beta, None: 1.0 if hyper.beta is None else hyper.beta}
+        if variation not in betas:
             raise ConfigError(f"variation must be VAE or B-VAE, got {variation!r}")
-        if variation == "B-VAE" and hyper.beta is None:
+        if (beta := betas[variation]) is None:
             raise ConfigError("hyperparameters.beta is missing: the variation B-VAE needs it")
-        beta = 1.0 if variation == "VAE" or hyper.beta is None else hyper.beta
         data, shape = DATASETS[self.configuration.dataset]
         encoder, decoder = mirrored_layers(self.architecture, shape)
         return parse_config({
