@@ -291,7 +291,7 @@ for run in ("VAE", "B-VAE"):
 # %%
 faces = load_dataset("xys", "test")
 stack = faces.first(6).floats()
-figures.show_pictures(torch.cat([stack, *(stack[:, c:c + 1].expand(-1, 3, -1, -1) for c in range(3))]), columns=6,
+ax = figures.show_pictures(torch.cat([stack, *(stack[:, c:c + 1].expand(-1, 3, -1, -1) for c in range(3))]), columns=6,
                       title="six stacks in colour; below them the face, one eye, the other eye")
 
 # %% [markdown]
@@ -324,7 +324,7 @@ print("gaze is not found in five epochs:", bool((r2[:2] < 0.3).all()))
 # upper:
 
 # %%
-figures.plot_reconstructions(small, stack)
+ax = figures.plot_reconstructions(small, stack)
 
 # %% [markdown]
 # Five epochs do not find gaze. Whether they find scale depends on the seed: change `train.seed` and see. A quick run

@@ -33,7 +33,7 @@ class Panel:
         if not controls:
             raise ValueError("a panel needs at least one control, such as beta=(0.0, 4.0)")
         self.draw, self.controls = draw, {name: _control(name, meant) for name, meant in controls.items()}
-        self.shown, self.png = widgets.HTML(), b""
+        self.shown, self.png = widgets.HTML(layout=widgets.Layout(max_width="100%")), b""
         for control in self.controls.values():
             control.observe(self._show, names="value")
         self.panel = wrapped(widgets.VBox(list(self.controls.values())), self.shown)
@@ -50,7 +50,7 @@ class Panel:
             self.png = b"" if isinstance(drawn, str) else figure_png(drawn)
         except Exception as error:  # the function is a reader's own: whatever it raises is said, and the panel goes on
             drawn, self.png = error_text(f"{type(error).__name__}: {error}"), b""
-        picture = f'<img alt="{escape(self._text())}" src="{data_uri(self.png)}">'
+        picture = f'<img alt="{escape(self._text())}" style="max-width:100%" src="{data_uri(self.png)}">'
         self.shown.value = picture if self.png else f'<div style="margin-left:24px;max-width:420px">{drawn}</div>'
 
     def _text(self) -> str:
