@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mrvae_lib.errors import ConfigError, one_line, suggestion
 
@@ -48,7 +48,7 @@ class Section(BaseModel):
 class DataConfig(Section):
     """Which images. `limit` keeps only the first so many training images; the rest is for your own pictures."""
 
-    name: str = "digits"
+    name: Annotated[str, AfterValidator(os.path.expanduser)] = "digits"
     limit: Annotated[int, Field(ge=1)] | None = None
     size: Annotated[int, Field(ge=8, le=256)] | None = None
     """The side of the squares that they become; see `data/pixels.py` for the rule without it."""

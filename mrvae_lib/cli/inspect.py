@@ -16,7 +16,7 @@ import typer
 from mrvae_lib.cli.app import Run, command_line, named_argument, out_option, print_line, print_table
 from mrvae_lib.config import RunConfig, Schedule, dump_config, load_config, parse_config, preset_names
 from mrvae_lib.dialects.beta import CONVENTIONS, beta_norm
-from mrvae_lib.dialects.ini import IniFile, example_names, is_ini
+from mrvae_lib.dialects.ini import IniFile, example_names
 from mrvae_lib.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
@@ -128,7 +128,8 @@ def presets(name: Annotated[str, named_argument("[PRESET|FILE]", "Show the setti
             for name, config in shipped.items()])
         print_line(f"INI files, for train -c NAME -v VAE|B-VAE: {', '.join(example_names())}")
         return
-    config = IniFile.read(name).run() if is_ini(name) else load_config(name)
+    ini = Path(name).suffix in (".ini", ".cfg", ".conf") or name in example_names()
+    config = IniFile.read(name).run() if ini else load_config(name)
     print_line(dump_config(config))
     print_table(("", "", ""), _beta_rows(config), "What beta means here")
 

@@ -66,7 +66,6 @@ def load_dataset(name: str | DataConfig, split: Literal["train", "test"] = "trai
     """
     given = name.model_dump() if isinstance(name, DataConfig) else {"name": os.fspath(name)}
     look = parse_config({"data": {**given, **settings}}, origin="load_dataset").data
-    look = look.model_copy(update={"name": os.path.expanduser(look.name)})
     if split not in ("train", "test"):
         raise DataError(f"{look.name}: split must be train or test, got {split!r}")
     if look.name in DATASETS:
@@ -81,7 +80,7 @@ def load_dataset(name: str | DataConfig, split: Literal["train", "test"] = "trai
 
 def settled(config: RunConfig) -> RunConfig:
     """The configuration with the path of its images from the root, so that they are found from any folder."""
-    path = Path(config.data.name).expanduser()
+    path = Path(config.data.name)
     if config.data.name in DATASETS or not path.exists():
         return config
     return config.model_copy(update={"data": config.data.model_copy(update={"name": str(path.absolute())})})

@@ -167,11 +167,6 @@ def mirrored_layers(net: Architecture, image_shape: tuple[int, int, int]) -> tup
     return encoder, [f"linear {math.prod(shape)}, view {_size(shape)}", *decoder]
 
 
-def is_ini(source: str | os.PathLike[str]) -> bool:
-    """Whether a name is that of an INI file or of a shipped example."""
-    return Path(source).suffix in (".ini", ".cfg", ".conf") or str(source) in example_names()
-
-
 def example_names() -> list[str]:
     """The shipped example files, in alphabetical order."""
     return sorted(path.stem for path in PRESETS.glob("*.ini"))
