@@ -16,7 +16,7 @@ from mrvae_lib.interactive import TrainingMonitor
 from mrvae_lib.training.loop import train
 from tests.conftest import tiny_images, tiny_run
 monitor = TrainingMonitor(every=0.3)
-model = train(tiny_run(epochs=10**7, checkpoint_every=10**6), {folder!r}, images=tiny_images(), callbacks=[monitor])
+model = train(tiny_run(epochs=10**6, checkpoint_every=10**6), {folder!r}, images=tiny_images(), callbacks=[monitor])
 print("the cell went on with", model.n_bits, "bits")
 """
 
