@@ -27,7 +27,7 @@ class Tell(Callback):
         if run.step == 8:
             print("training starts", flush=True)
 monitor = TrainingMonitor(every=0.2)
-model = train(tiny_run(epochs=10**7, checkpoint_every=10**6), {folder!r}, images=tiny_images(), callbacks=[monitor, Tell()])
+model = train(tiny_run(epochs=10**6, checkpoint_every=10**6), {folder!r}, images=tiny_images(), callbacks=[monitor, Tell()])
 print("stopped at step", monitor.run.step, monitor.status())
 """
 
