@@ -262,7 +262,7 @@ def test_a_page_of_a_run_that_only_started_says_so(tmp_path):
 
 
 def test_a_page_of_no_run_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"config.toml: cannot be read"):
+    with pytest.raises(ConfigError, match=r"config.toml: no such preset or .toml file"):
         write_page(tmp_path)
 
 
