@@ -13,7 +13,8 @@ import argparse
 import torch
 from sklearn.cluster import KMeans
 
-from mrvae_lib import load_config, load_dataset, train
+from mrvae_lib import encode_set, load_config, load_dataset, train
+from mrvae_lib.analysis.evaluation import majority_accuracy
 from mrvae_lib.data import ImageSet
 
 N_TRAIN, N_CODES = 10_000, 16
@@ -39,13 +40,6 @@ def share_explained(groups: torch.Tensor, values: torch.Tensor) -> float:
     return 1 - float(within / ((values - values.mean()) ** 2).sum())
 
 
-def accuracy(of_train: torch.Tensor, train_labels: torch.Tensor, of_test: torch.Tensor, labels: torch.Tensor) -> float:
-    """Each group named by its commonest training label; how often that is right on test images."""
-    counts = torch.zeros(N_CODES, int(train_labels.max()) + 1)
-    counts.index_put_((of_train, train_labels), torch.ones(len(of_train)), accumulate=True)
-    return float((counts.argmax(dim=1)[of_test] == labels).float().mean())
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("set", nargs="?", default="cifar10")
@@ -57,7 +51,7 @@ def main() -> None:
 
     def say(name: str, of_train: torch.Tensor, of_test: torch.Tensor) -> None:
         found = ", ".join(f"{look} {share_explained(of_test, values):.2f}" for look, values in looks(test).items())
-        print(f"{name}: label accuracy {accuracy(of_train, images.labels, of_test, test.labels):.3f}, "
+        print(f"{name}: label accuracy {majority_accuracy(of_train, images.labels, of_test, test.labels):.3f}, "
               f"{len(of_test.unique())} in use; {found}", flush=True)
 
     pixels = [part.floats().flatten(1).numpy() for part in (images, test)]
@@ -67,9 +61,7 @@ def main() -> None:
         model = train(load_config("digits", overrides=[
             "train.epochs=15", "train.lr=1e-3", "train.precision=fp32", f"train.seed={seed}",
             "objective.pose={ rotation = 0, shear = 0.05, scale = 0.1, shift = 0.1 }"]), images=images)
-        with torch.inference_mode():
-            codes = [model.encode(part.floats()).code_index for part in (images, test)]
-        say(f"code, seed {seed}", codes[0].long(), codes[1].long())
+        say(f"code, seed {seed}", *(encode_set(model, part).code_index for part in (images, test)))
 
 
 if __name__ == "__main__":

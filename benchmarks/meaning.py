@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import argparse
 
-import torch
-
 from mrvae_lib import CodeTable, encode_set, load_config, load_dataset, train
+from mrvae_lib.analysis.evaluation import majority_accuracy
 
 SMALL = ["model.hidden=[64]", "model.n_reals=4", "train.batch_size=128", "train.epochs=14", "train.lr=0.004",
          "train.device=cpu", "train.precision=fp32", "objective.beta_z=16", "objective.lambda_aggregate=0",
@@ -34,10 +33,7 @@ def main() -> None:
         for seed in seeds:
             model = train(load_config("digits", overrides=[*SMALL, *changes, f"train.seed={seed}"]))
             seen, unseen = encode_set(model, images), encode_set(model, test)
-            counts = torch.zeros(16, 10)
-            counts.index_put_((seen.code_index, images.labels), torch.ones(len(images)), accumulate=True)
-            commonest = torch.where(counts.sum(dim=1) > 0, counts.argmax(dim=1), -1)
-            accuracy.append(float((commonest[unseen.code_index] == test.labels).float().mean()))
+            accuracy.append(majority_accuracy(seen.code_index, images.labels, unseen.code_index, test.labels))
             nats.append(float(CodeTable.from_logits(unseen.bit_logits).information))
         print(f"{name:20} accuracy {', '.join(f'{value:.2f}' for value in accuracy)}; "
               f"nats {', '.join(f'{value:.2f}' for value in nats)}", flush=True)

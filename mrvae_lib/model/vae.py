@@ -94,8 +94,9 @@ class MRVAE(nn.Module):
         """The images as the bits see them, (B, C, S, S): in their own frames, or as they are where there is none."""
         return own_frame(x, self.encoder.frame)[0] if isinstance(self.encoder, FramedEncoder) else x
 
-    def _taken(self, values: Tensor | np.ndarray, what: str) -> Tensor:
-        """Numbers as this model's weights are: their kind and their device.
+    @staticmethod
+    def _tensor_of(values: Tensor | np.ndarray, what: str) -> Tensor:
+        """A tensor as it is, or of an array's numbers.
 
         Raises:
             ValueError: neither a tensor nor an array of numbers.
@@ -108,11 +109,12 @@ class MRVAE(nn.Module):
         return values
 
     def _as_weights(self, values: Tensor) -> Tensor:
+        """Numbers of the weights' kind and on their device; under autocast, which chooses by itself, as they are."""
         weight = next(self.parameters())
         return values if torch.is_autocast_enabled(weight.device.type) else values.to(weight.device, weight.dtype)
 
     def _checked(self, x: Tensor | np.ndarray) -> Tensor:
-        x = self._taken(x, "x")
+        x = self._tensor_of(x, "x")
         if x.shape[1:] != self.image_shape or not x.is_floating_point():
             raise ValueError(f"encode takes float images (B, {', '.join(map(str, self.image_shape))}) in [0, 1], "
                              f"got {x.dtype} {tuple(x.shape)}; images.floats() gives them")
@@ -137,7 +139,7 @@ class MRVAE(nn.Module):
 
     def decoder_output(self, z: Tensor, b: Tensor) -> Tensor:
         """What the decoder says before the likelihood reads it, unbounded, (B, C, H, W)."""
-        z, b = self._taken(z, "z"), self._taken(b, "b")
+        z, b = self._tensor_of(z, "z"), self._tensor_of(b, "b")
         if z.shape[1:] != (self.n_reals,) or b.shape[1:] != (self.n_bits,) or len(z) != len(b):
             raise ValueError(f"decode takes z (B, {self.n_reals}) and b (B, {self.n_bits}), "
                              f"got {tuple(z.shape)} and {tuple(b.shape)}")
