@@ -3,14 +3,12 @@
 To add a preset, put a .toml file into `mrvae_lib/presets/`.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import tomli_w
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -78,7 +76,7 @@ class ModelConfig(Section):
     likelihood: Literal["bernoulli", "gaussian", "mse-tanh"] = "bernoulli"
 
     @model_validator(mode="after")
-    def _can_be_built(self) -> ModelConfig:
+    def _can_be_built(self) -> Self:
         if self.n_reals + self.n_bits == 0:
             raise ValueError("n_reals + n_bits must be >= 1, got 0: a model without latents has nothing to encode")
         for key in ("encoder", "decoder"):
@@ -173,7 +171,7 @@ class SourceConfig(Section):
     """The value of a white pixel there: cross entropy gains about in proportion, so our beta is as much larger."""
 
     @model_validator(mode="after")
-    def _can_be_converted(self) -> SourceConfig:
+    def _can_be_converted(self) -> Self:
         if self.convention == "dataset-size" and self.n_images is None:
             raise ValueError("source.n_images is missing: the convention 'dataset-size' needs it")
         return self
@@ -190,7 +188,7 @@ class RunConfig(Section):
     source: SourceConfig | None = None
 
     @model_validator(mode="after")
-    def _objective_fits_the_model(self) -> RunConfig:
+    def _objective_fits_the_model(self) -> Self:
         n_bits, objective = self.model.n_bits, self.objective
         if objective.lambda_tc != 0 and self.model.n_reals < 2:
             raise ValueError(f"objective.lambda_tc prices what reals share, so model.n_reals must be >= 2, "

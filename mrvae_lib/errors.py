@@ -1,7 +1,5 @@
 """What a user can mend, in one line that names the thing, the value received and what is accepted."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 from typing import Any, get_args

@@ -1,7 +1,5 @@
 """Checks for the notebooks' exercises: they say what is right or missing and never stop a Run All."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from typing import Any

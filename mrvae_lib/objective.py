@@ -14,8 +14,6 @@ TC(z) is a part of KL_z in the same way: at beta_z = 1, beta-TCVAE's beta is 1 +
 To add a term, write a function of a `Batch`, an entry in `TERMS`, and its weight's line in `config.ObjectiveConfig`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

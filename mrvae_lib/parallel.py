@@ -6,8 +6,6 @@ information over a pool know nothing of this, and a checkpoint only keeps one st
 can go on with another number of processes. The first process alone writes and reports.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """T: a small random change of pose. Structure is what survives it."""
 
-from __future__ import annotations
-
 import math
 
 import torch

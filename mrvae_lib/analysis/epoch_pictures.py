@@ -9,8 +9,6 @@
     pictures/scatter.png                 the means of all test images, after the last epoch
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A whole set of images through the encoder, and what the codes of that set cost and tell."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -6,8 +6,6 @@ hold category numbers, such as a whole binary code (`code_columns`). The constan
 disjoint. A score of an untrained network is not 0: compare with one.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Figures of a model and of its run, drawn with matplotlib: tensors and numbers in, axes or a figure out."""
 
-from __future__ import annotations
-
 import io
 import math
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Everything that is measured of a model, beside an untrained network of the same shape, and one row per latent."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

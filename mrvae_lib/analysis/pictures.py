@@ -1,7 +1,5 @@
 """Pictures as pixels: many tiled into one, a PNG, an animation."""
 
-from __future__ import annotations
-
 import base64
 import io
 import math

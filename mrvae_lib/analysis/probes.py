@@ -1,7 +1,5 @@
 """What a code can be asked about, such as slant measured in pixels, and what it tells of that on held-out images."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier

@@ -1,16 +1,13 @@
 """What a finished run leaves behind: scores, a model card, traversals, and `report.html`, a page that gathers all."""
 
-from __future__ import annotations
-
 import json
 import platform
-from html import escape
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
 import torch
+from jinja2 import Template
 from torch import Tensor
 
 from mrvae_lib.analysis import figures
@@ -107,51 +104,25 @@ def write_page(folder: Path) -> Path:
     Raises:
         ConfigError: the folder holds no run.
     """
-    config = load_config(folder / "config.toml")
-    rows = read_metrics(folder / "metrics.jsonl")
-    model = config.model
-    curves = figures.figure_png(figures.plot_metrics(rows), dpi=144)
-    template = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
-    text = Template(template).substitute(
-        title=escape(folder.resolve().name),
-        about=escape(config.about),
-        facts=escape(f"{config.data.name}; {model.n_reals} reals, {model.n_bits} bits; {model.network} network; "
-                     f"{rows[-1]['epoch'] if rows else 0} of {config.train.epochs} epochs"),
-        scores=_scores(folder),
-        curves=_picture(curves, "Curves of the run; dashed: test images"),
-        epochs=_epochs(folder / "pictures"),
-        ends="".join(_picture((folder / name).read_bytes(), title) for name, title in ENDS.items()
-                     if (folder / name).is_file()),
-        settings=escape((folder / "config.toml").read_text(encoding="utf-8")),
-    )
-    path = folder / "report.html"
-    atomic_write(path, text)
+    config, rows = load_config(folder / "config.toml"), read_metrics(folder / "metrics.jsonl")
+    path, model = folder / "report.html", folder / "model" / "config.json"
+    card: dict[str, Any] = json.loads(model.read_text(encoding="utf-8")).get("card", {}) if model.is_file() else {}
+    template = Template(Path(__file__).with_suffix(".html").read_text(encoding="utf-8"), autoescape=True)
+    atomic_write(path, template.render(
+        name=folder.resolve().name, config=config, n_epochs=rows[-1]["epoch"] if rows else 0,
+        card=card, scores=score_rows(card["scores"]) if "scores" in card else (),
+        curves=data_uri(figures.figure_png(figures.plot_metrics(rows), dpi=144)),
+        titles=KINDS, epochs=_epochs(folder / "pictures"),
+        ends={title: data_uri((folder / name).read_bytes()) for name, title in ENDS.items() if (folder / name).is_file()},
+        settings=(folder / "config.toml").read_text(encoding="utf-8"),
+    ))
     return path
 
 
-def _scores(folder: Path) -> str:
-    path = folder / "model" / "config.json"
-    card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")).get("card", {}) if path.is_file() else {}
-    if "scores" not in card:
-        return "<p>Not scored: the run has not finished.</p>"
-    rows = "".join(f"<tr><th>{name}</th><td>{value}</td><td>{note}</td></tr>"
-                   for name, value, note in score_rows(card["scores"]))
-    return (f"<table>{rows}</table><p>On {card['scores']['n_images']:,} test images of {escape(card['data'])}. "
-            f"Made by <code>{escape(card['command'])}</code></p>")
-
-
-def _epochs(pictures: Path) -> str:
-    """A section per epoch; the page's script shows the one the slider is at."""
+def _epochs(pictures: Path) -> dict[int, dict[str, str]]:
+    """For each epoch that travels with the page its pictures, by their kind."""
     numbers = sorted(int(path.stem) for path in (pictures / "reconstructions").glob("*.png"))
     places = np.linspace(0, len(numbers) - 1, min(len(numbers), MAX_EPOCHS)).round().astype(int)
-    sections = []
-    for number in [numbers[place] for place in places]:
-        found = [_picture(path.read_bytes(), title, kind) for kind, title in KINDS.items()
-                 if (path := pictures / kind / f"{number:04}.png").is_file()]
-        sections.append(f'<section class="epoch" data-epoch="{number}">{"".join(found)}</section>')
-    return "".join(sections)
-
-
-def _picture(png: bytes, title: str, kind: str = "") -> str:
-    return (f'<figure class="{kind}"><figcaption>{title}</figcaption><img alt="{title}" '
-            f'src="{data_uri(png)}"></figure>')
+    return {number: {kind: data_uri(path.read_bytes()) for kind in KINDS
+                     if (path := pictures / kind / f"{number:04}.png").is_file()}
+            for number in [numbers[place] for place in places]}

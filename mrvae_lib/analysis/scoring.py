@@ -1,10 +1,8 @@
 """What every score shares: its result, the check of its input, and the images it is fitted to and read from."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +29,7 @@ class MetricResult:
     """(D, F) what the score is computed from: mutual information, votes, accuracies or importances."""
 
     @classmethod
-    def of_mean(cls, name: str, values: Array, settings: dict[str, Any], *parts: Sequence[Any]) -> MetricResult:
+    def of_mean(cls, name: str, values: Array, settings: dict[str, Any], *parts: Sequence[Any]) -> Self:
         """The mean of a number per independent image or vote, (N,), with its standard error; then the other fields."""
         return cls(name, float(values.mean()), settings, float(values.std() / np.sqrt(len(values))), *parts)
 

@@ -1,7 +1,5 @@
 """Pictures of one latent moving while the others stay."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """What the commands share: options, errors in one line, tables, and commands that can be copied into a shell."""
 
-from __future__ import annotations
-
 import functools
 import os
 import shlex

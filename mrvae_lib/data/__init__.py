@@ -1,7 +1,5 @@
 """Images: where they come from, and how they reach the model."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Your own images: a folder of pictures, or the arrays of an `.npz` or `.npy` file, made square and of one size."""
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence

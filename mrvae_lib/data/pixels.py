@@ -1,7 +1,5 @@
 """Pictures of any kind as bytes of one size: one rule each for size, range, transparency, colour and polarity."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections.abc import Sequence

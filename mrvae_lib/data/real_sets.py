@@ -1,7 +1,5 @@
 """Images that were collected, not drawn: scikit-learn's digits, and the sets that torchvision downloads and checks."""
 
-from __future__ import annotations
-
 import os
 from contextlib import suppress
 from pathlib import Path

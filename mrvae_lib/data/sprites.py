@@ -4,8 +4,6 @@ Source: Matthey, Higgins, Hassabis and Lerchner, dSprites (2017), whose images t
 outlines were measured on the published pixels.
 """
 
-from __future__ import annotations
-
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache

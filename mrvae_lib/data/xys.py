@@ -3,8 +3,6 @@
 `tools/draw_xys.py` draws them and says what they re-create.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -6,8 +6,6 @@ losses is `a * reconstruction + beta * b * KL`. Divided by `a` it is our loss wi
 gamma of a capacity form converts in the same way.
 """
 
-from __future__ import annotations
-
 import math
 
 from mrvae_lib.config import SourceConfig

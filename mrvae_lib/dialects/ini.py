@@ -15,8 +15,6 @@ Only the variation B-VAE needs `beta`. MRVAE_DATA, where it is set, wins over `p
 after every epochs // 2 epochs.
 """
 
-from __future__ import annotations
-
 import configparser
 import math
 import os
@@ -95,7 +93,7 @@ class IniFile(Section):
     hyperparameters: Hyperparameters
 
     @classmethod
-    def read(cls, source: str | os.PathLike[str]) -> IniFile:
+    def read(cls, source: str | os.PathLike[str]) -> Self:
         """Read a file by its path, or a shipped example by its name.
 
         Raises:

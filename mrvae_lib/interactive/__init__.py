@@ -1,7 +1,5 @@
 """What one can touch: explorers, panels and a monitor of training. Loaded on first use: training needs no widgets."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a notebook is handed: pictures that carry their own data, colours, and a picture where widgets are not shown."""
 
-from __future__ import annotations
-
 import base64
 from html import escape
 from typing import Any

@@ -4,8 +4,6 @@ Core ipywidgets only, and only what 7.7.1 (Colab) and 8.1 have in common. The pi
 inline PNG: no Output widget and no matplotlib stand between a slider and its picture. CompareExplorer shows several.
 """
 
-from __future__ import annotations
-
 import html
 import math
 from collections.abc import Mapping

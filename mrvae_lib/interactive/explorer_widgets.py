@@ -1,7 +1,5 @@
 """What the explorer is put together from: labelled controls within reach of a keyboard, and pictures of views."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from html import escape

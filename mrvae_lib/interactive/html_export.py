@@ -1,7 +1,5 @@
 """One self-contained page: decoder in plain JavaScript, sliders, bits, picture, codes, card. No kernel, no network."""
 
-from __future__ import annotations
-
 import base64
 import html
 import json

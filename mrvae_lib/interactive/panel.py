@@ -1,7 +1,5 @@
 """Panel: a few controls, and what a function draws from their values."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from html import escape, unescape

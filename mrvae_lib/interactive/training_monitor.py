@@ -1,7 +1,5 @@
 """TrainingMonitor: a run to watch in a notebook, with curves, reconstructions and what each latent carries."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping, Sequence
 from textwrap import fill

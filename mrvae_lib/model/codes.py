@@ -1,9 +1,8 @@
 """The binary code as a whole: every code, its probability, and what the table of q(b) tells."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -87,7 +86,7 @@ class CodeTable:
     """(K,) I(x; b_k), each at most ln 2."""
 
     @classmethod
-    def from_logits(cls, bit_logits: Tensor) -> CodeTable:
+    def from_logits(cls, bit_logits: Tensor) -> Self:
         """The table over a set of images.
 
         Args:

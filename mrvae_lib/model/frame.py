@@ -1,7 +1,5 @@
 """The frame of an image: its own, in which the bits see it, and the one the reals give it, in which it is drawn."""
 
-from __future__ import annotations
-
 import math
 from typing import Literal
 

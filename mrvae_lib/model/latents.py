@@ -1,7 +1,5 @@
 """The two kinds of latent: their KL to the prior, how they are sampled, and four ways to a gradient through a bit."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Literal

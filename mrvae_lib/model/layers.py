@@ -4,8 +4,6 @@ A shape is a map (C, H, W) or a vector (N,). `linear` takes a map as its numbers
 vector as a map of 1x1. Where a size has two numbers it is height x width; one number stands for both.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """p(x | z, b): how the decoder's output becomes pixels, and what an image costs in nats."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Encoder and decoder for images of side 8 to 256: two networks that fit themselves to the size, or layers by list."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from itertools import pairwise

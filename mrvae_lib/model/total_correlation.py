@@ -4,8 +4,6 @@ TC(z) = KL(q(z) || prod_d q(z_d)) with q(z) the mean over images of q(z | x). It
 over the whole set. Bits have no part in it: theirs is exact, in `codes.CodeTable`.
 """
 
-from __future__ import annotations
-
 import math
 from itertools import pairwise
 

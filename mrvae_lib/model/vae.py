@@ -1,7 +1,5 @@
 """MRVAE: an image to a posterior over reals and bits, and back."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

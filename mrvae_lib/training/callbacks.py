@@ -1,7 +1,5 @@
 """Callbacks that write a run down: a progress bar, held-out losses, JSON lines, TensorBoard."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The folder of a model, the shipped models, and the checkpoints from which a run goes on."""
 
-from __future__ import annotations
-
 import errno
 import json
 import os

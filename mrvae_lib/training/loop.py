@@ -1,7 +1,5 @@
 """The training loop: draw a batch, price it, step; hand what happened to the callbacks."""
 
-from __future__ import annotations
-
 import math
 import signal
 import threading

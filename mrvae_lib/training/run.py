@@ -1,7 +1,5 @@
 """A run in progress: how it starts, what it remembers, how it is saved and found again."""
 
-from __future__ import annotations
-
 import copy
 import math
 import threading
