@@ -14,7 +14,7 @@ ACCEPTED = {
     "literal_error": "{expected}", "bool_type": "true or false", "bool_parsing": "true or false",
     "int_type": "a whole number", "int_parsing": "a whole number", "int_from_float": "a whole number",
     "float_type": "a number", "float_parsing": "a number", "finite_number": "a finite number", "string_type": "text",
-    "model_type": "a table of settings", "model_attributes_type": "a table of settings",
+    "json_invalid": "JSON", "model_type": "a table of settings", "model_attributes_type": "a table of settings",
 }
 """What each of pydantic's types of error accepts, filled in from the error's own context."""
 
@@ -82,7 +82,7 @@ def _complaint(first: Any, root: type[BaseModel]) -> str:
     if first["type"] == "missing":
         return f"{'.'.join(names)} is missing"
     accepted_text = description or ACCEPTED.get(first["type"], first["msg"]).format(**first.get("ctx", {}))
-    return f"{'.'.join(names)} must be {accepted_text}, got {first['input']!r}"
+    return f"{'.'.join(names)} must be {accepted_text}, got {first['input']!r}".strip()
 
 
 def _table_in(annotation: Any) -> type[BaseModel] | None:

@@ -44,7 +44,7 @@ def random_pose(x: Tensor, config: PoseConfig, generator: torch.Generator | None
     if config.specks:
         chance = torch.rand(x.shape, generator=generator, device=x.device)
         x = torch.where(chance < config.specks, chance / config.specks, x).to(x.dtype)
-    moved = F.grid_sample(x, places, align_corners=False)
+    moved = F.grid_sample(x, places.to(x.dtype), align_corners=False)
     if config.contrast:
         gain = torch.rand(len(x), generator=generator, device=x.device) * 2 - 1
         moved = (moved * (1 + config.contrast * gain)[:, None, None, None]).clamp(max=1)

@@ -113,7 +113,7 @@ def write_page(folder: Path) -> Path:
         card=card, scores=score_rows(card["scores"]) if "scores" in card else (),
         curves=data_uri(figures.figure_png(figures.plot_metrics(rows), dpi=144)),
         titles=KINDS, epochs=_epochs(folder / "pictures"),
-        ends={title: data_uri((folder / name).read_bytes()) for name, title in ENDS.items() if (folder / name).is_file()},
+        ends={title: data_uri(end.read_bytes()) for name, title in ENDS.items() if (end := folder / name).is_file()},
         settings=(folder / "config.toml").read_text(encoding="utf-8"),
     ))
     return path

@@ -42,7 +42,8 @@ def own_frame(x: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
     with torch.autocast(x.device.type, enabled=False):  # moments need more digits than bf16 has
         affine = _to_image(x.float(), frame)
         side = frame_side(*x.shape[2:])
-        return F.grid_sample(x.float(), affine_places(affine, side, side), align_corners=False), affine
+        seen = F.grid_sample(x.float(), affine_places(affine, side, side), align_corners=False)
+        return seen.to(x.dtype), affine.to(x.dtype)
 
 
 class FramedEncoder(nn.Module):
@@ -118,7 +119,7 @@ class PosedDecoder(nn.Module):
         drawn = self.drawing(rest)
         with torch.autocast(latents.device.type, enabled=False):
             places = affine_places(_to_frame(pose.float()), *self.image_shape[1:])
-            return F.grid_sample(drawn.float() - self.around, places, align_corners=False) + self.around
+            return F.grid_sample((drawn - self.around).float(), places, align_corners=False) + self.around
 
 
 def affine_places(affine: Tensor, height: int, width: int) -> Tensor:

@@ -17,6 +17,8 @@ Shape = tuple[int, ...]
 
 _COUNT, _SIZE, _FROM_0 = r"([1-9]\d*)", r"([1-9]\d*(?:x[1-9]\d*)?)", r"(\d+(?:x\d+)?)"
 _CONV = rf"{_COUNT} k{_SIZE}(?: s{_SIZE})?(?: p{_FROM_0})?"
+MAX_NUMBER = 16384
+"""As for `model.hidden`: a larger one is a slip, and asks for more memory than there is."""
 LAYERS = {
     "conv": (_CONV, "conv CHANNELS kKERNEL [sSTRIDE] [pPADDING], as in conv 32 k4 s2 p1 or conv 16 k7x5 s3x2"),
     "deconv": (rf"{_CONV}(?: op{_FROM_0})?", "deconv CHANNELS kKERNEL [sSTRIDE] [pPADDING] [opOUTPUT_PADDING], as in "
@@ -104,8 +106,8 @@ def _layer(text: str, shape: Shape) -> tuple[list[nn.Module], Shape]:
         raise ValueError(f"is not a layer; there are {', '.join(LAYERS)}")
     pattern, form = LAYERS[kind]
     found = re.fullmatch(pattern, rest)
-    if not found:
-        raise ValueError(f"must be written {form}")
+    if not found or any(int(number) > MAX_NUMBER for number in re.findall(r"\d+", rest)):
+        raise ValueError(f"must be written {form}, with numbers of at most {MAX_NUMBER}")
     if kind in ("fit", "resize", "meanpool") and len(shape) != 3:
         raise ValueError(f"needs a map, got a vector of {shape[0]}; put a view before it")
     flatten = [nn.Flatten()] if len(shape) == 3 else []

@@ -64,6 +64,7 @@ class MRVAE(nn.Module):
         self.n_reals, self.n_bits = config.n_reals, config.n_bits
         self.encoder, self.decoder = build_networks(config, self.image_shape)
         self.likelihood = LIKELIHOODS[config.likelihood]()
+        self.float()  # whatever torch's default is: images, draws and checkpoints are float32, too
         self.card: dict[str, Any] = {}
         """The model card: training command, seed and measured figures; empty until a run is scored."""
         self.examples: dict[str, Tensor] = {}

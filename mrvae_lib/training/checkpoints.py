@@ -13,12 +13,13 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
+from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from mrvae_lib.config import parse_config
-from mrvae_lib.errors import CheckpointError, ConfigError, suggestion
+from mrvae_lib.config import ModelConfig, Section
+from mrvae_lib.errors import CheckpointError, one_line, suggestion
 from mrvae_lib.model.vae import MRVAE
 
 PARTIAL = ".partial-"
@@ -182,17 +183,11 @@ def read_model(folder: Path) -> MRVAE:
         if not path.is_file():
             raise CheckpointError(f"{path}: not there; a model folder holds config.json and model.safetensors")
     try:
-        config = json.loads(config_path.read_text(encoding="utf-8"))
-        settings = parse_config({"model": config["model"]}, origin=str(config_path)).model
-        card, shape = config.get("card", {}), config["image_shape"]
-        if not isinstance(card, dict) or not all(type(side) is int for side in shape):
-            raise TypeError(f"image_shape {shape!r} and card must be three whole numbers and a table")
+        said = _ModelFile.model_validate_json(config_path.read_bytes())
         with torch.device("meta"):  # shapes alone: a damaged file may ask for any amount of memory
-            model = MRVAE(tuple(shape), settings)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
-        if isinstance(error, ConfigError):
-            raise
-        raise CheckpointError(f"{config_path}: not a model's config.json ({short(error)})") from None
+            model = MRVAE(said.image_shape, said.model)
+    except ValidationError as error:
+        raise CheckpointError(f"{config_path}: not a model's config.json ({one_line(error, _ModelFile)})") from None
     # Copies, because sums over memory that is not aligned may differ in their last bit.
     weights = {name: value.float().clone() for name, value in _tensors(weights_path).items()}
     try:
@@ -202,7 +197,7 @@ def read_model(folder: Path) -> MRVAE:
     for name, value in weights.items():
         if not torch.isfinite(value).all():
             raise CheckpointError(f"{weights_path}: {name} is not finite; no model can be made of it")
-    model.card = card
+    model.card = said.card
     if (folder / "examples.safetensors").is_file():
         model.examples = _tensors(folder / "examples.safetensors")
         for name, width in (("mu", model.n_reals), ("bits", model.n_bits)):
@@ -210,6 +205,14 @@ def read_model(folder: Path) -> MRVAE:
                 raise CheckpointError(f"{folder / 'examples.safetensors'}: {name} must be (N, {width}), "
                                       f"got {tuple(model.examples[name].shape)}")
     return model.eval()
+
+
+class _ModelFile(Section):
+    """What `config.json` says of a model."""
+
+    image_shape: tuple[int, int, int]
+    model: ModelConfig
+    card: dict[str, Any] = Field(default_factory=dict)
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
