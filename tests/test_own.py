@@ -130,6 +130,35 @@ def test_numbers_of_every_kind_and_form_become_the_same_bytes_and_one_line_says_
     assert (said in line) if said else not line
 
 
+GIVEN = {
+    "arrays": list(NUMBERS), "tensors": torch.from_numpy(NUMBERS)[:, None] / 255, "pictures": list(map(Image.fromarray, NUMBERS)),
+    "Dataset": torch.utils.data.TensorDataset(torch.from_numpy(NUMBERS)[:, None], torch.arange(5)),
+    "pairs": list(zip(NUMBERS, "abcab", strict=True)), "bytes": torch.from_numpy(NUMBERS)[:, None],
+}
+
+
+@pytest.mark.parametrize("kind", GIVEN)
+def test_images_that_a_program_holds_are_a_data_set_too(kind):
+    images = load_dataset(GIVEN[kind])
+    assert torch.equal(images.images, torch.from_numpy(NUMBERS)[:, None])
+    labels = {"Dataset": [0, 1, 2, 3, 4], "pairs": [0, 1, 2, 0, 1]}.get(kind)
+    assert (images.labels is None) if labels is None else images.labels.tolist() == labels
+    with pytest.warns(UserWarning, match="scaled from 16x16 to 8x8") if kind != "bytes" else warnings.catch_warnings():
+        assert load_dataset(GIVEN[kind], size=8).image_shape[1:] == ((16, 16) if kind == "bytes" else (8, 8))
+
+
+def test_a_set_mapped_from_a_file_is_trained_on_where_it_lies(tmp_path):
+    NUMBERS.tofile(tmp_path / "own.bin")
+    images = load_dataset(torch.from_file(str(tmp_path / "own.bin"), size=NUMBERS.size, dtype=torch.uint8).view(5, 1, 16, 16))
+    assert train(tiny_run(epochs=1, batch_size=5), images=images).image_shape == (1, 16, 16)
+
+
+@pytest.mark.parametrize("given", [None, 5, [], {}, [{"image": NUMBERS[0]}], ["a.png"], [1, 2], np.zeros((3, 2))])
+def test_what_is_no_picture_is_refused_in_one_line(given):
+    with pytest.raises(DataError, match="expected a name, a path, a DataConfig, or a list or Dataset of pictures"):
+        load_dataset(given)
+
+
 def ink(i, mode="RGBA", shade=20):
     """A stroke on nothing."""
     image = Image.new("RGBA", (32, 32), (0, 0, 0, 0))

@@ -222,6 +222,16 @@ def test_saving_again_replaces_the_folder_whole(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 
+def test_a_run_computes_in_fp32_whatever_the_default_is():
+    expected = weights_of(train(tiny_run(epochs=1), images=tiny_images()))
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = weights_of(train(tiny_run(epochs=1), images=tiny_images()))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert found.dtype == expected.dtype == torch.float32
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [

@@ -153,11 +153,12 @@ def test_without_bits_it_is_the_plain_vae_bit_for_bit():
 @pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.bfloat16, torch.float32])
 @pytest.mark.parametrize("as_array", [False, True])
 @pytest.mark.parametrize("weights", [torch.float32, torch.float64])
-def test_encode_and_decode_take_real_numbers_of_any_kind(kind, as_array, weights):
+@pytest.mark.parametrize("n_reals", [2, 6])  # with 6 a model can place what it draws
+def test_encode_and_decode_take_real_numbers_of_any_kind(kind, as_array, weights, n_reals):
     if as_array and kind is torch.bfloat16:
         kind = torch.float64  # which numpy has
-    model = tiny_model()
-    x, z, b = torch.rand(2, *model.image_shape), torch.randn(2, 2), torch.ones(2, 3)
+    model = tiny_model(n_reals, posed=n_reals > 5)
+    x, z, b = torch.rand(2, *model.image_shape), torch.randn(2, n_reals), torch.ones(2, 3)
     expected = model.encode(x).mu, model.decode(z, b)
     model = model.to(weights)
     given = [values.to(kind).numpy() if as_array else values.to(kind) for values in (x, z, b)]

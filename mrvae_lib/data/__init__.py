@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from mrvae_lib.config import DataConfig, RunConfig, parse_config
 from mrvae_lib.data.image_set import FactorSet, ImageSet
-from mrvae_lib.data.own_images import load_own
+from mrvae_lib.data.own_images import load_given, load_own
 from mrvae_lib.data.real_sets import load_digits, load_torchvision
 from mrvae_lib.data.sprites import load_dsprites
 from mrvae_lib.data.xys import load_xys
@@ -48,22 +48,26 @@ DATASETS = {
 """Every data set that has a name."""
 
 
-def load_dataset(name: str | DataConfig, split: Literal["train", "test"] = "train", **settings: Any) -> ImageSet:
+def load_dataset(name: Any, split: Literal["train", "test"] = "train", **settings: Any) -> ImageSet:
     """One split of a data set, whole, in memory.
 
     Args:
         name: `digits`, `dsprites`, `xys`, `xys-full`, `xys-256` (no network needed); `mnist`, `fashion-mnist`,
             `cifar10`; your own images: the path of a folder or of an `.npz` or `.npy` file (see
-            `own_images.load_own`); or the `data` table of a configuration, with all its settings.
-        split: `train` or `test`.
+            `own_images.load_own`); the `data` table of a configuration, with all its settings; or images that are
+            there already, as a torch `Dataset`, a list or a tensor (see `own_images.load_given`).
+        split: `train` or `test`; images that are there already are taken whole.
         settings: for your own images: `size`, `fit` ("crop", "pad", "stretch"), `channels` ("auto", "grey", "colour")
             and `invert`, as in the `data` table of a configuration.
     Raises:
         DataError: a name or split that does not exist, or files that are missing, damaged or out of reach.
         ConfigError: a setting that does not exist, or one for a data set that has a name.
     """
-    given = name.model_dump() if isinstance(name, DataConfig) else {"name": os.fspath(name)}
+    has_name = isinstance(name, (str, os.PathLike))
+    given = name.model_dump() if isinstance(name, DataConfig) else {"name": os.fspath(name) if has_name else "images"}
     look = parse_config({"data": {**given, **settings}}, origin="load_dataset").data
+    if not has_name and not isinstance(name, DataConfig):
+        return load_given(name, look)
     if split not in ("train", "test"):
         raise DataError(f"{look.name}: split must be train or test, got {split!r}")
     if look.name in DATASETS:

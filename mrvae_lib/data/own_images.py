@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from mrvae_lib.config import DataConfig
 from mrvae_lib.data.image_set import MAX_CLASSES, ImageSet, classes_of
-from mrvae_lib.data.pixels import Picture, as_images, each_picture, fitted, side_of
+from mrvae_lib.data.pixels import Pictures, as_images, each_picture, fitted, side_of
 from mrvae_lib.errors import DataError, shortened
 
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test", "val": "val", "valid": "val",
@@ -28,6 +28,8 @@ ROLES = {
 """What an array is called, by what it is."""
 ANIMATED = ("GIF", "WEBP", "PNG", "TIFF")
 """Formats, by Pillow's names, whose frames are pictures; a photograph's further frames are previews of it."""
+AT_ONCE = 1000
+"""Images of an array that are made floats together."""
 MEND = "np.savez('own.npz', images=images, labels=labels) writes one, images of (N, H, W) or (N, H, W, 3) numbers"
 
 Files = Sequence[tuple[Path, tuple[str, ...]]]
@@ -37,7 +39,7 @@ Files = Sequence[tuple[Path, tuple[str, ...]]]
 class _Found(NamedTuple):
     """All that a folder or a file holds, before its pictures are of one kind."""
 
-    pictures: list[Picture]
+    pictures: list[Pictures]
     splits: list[str]
     """`train` or `test` for each picture; none where the source does not say."""
     columns: Mapping[str, Sequence[np.ndarray]]
@@ -87,7 +89,38 @@ def _whole(look: DataConfig, stamp: int) -> tuple[ImageSet, list[str], str]:
 
     They are read once for both splits, so that both are stretched alike; `stamp` changes when a file does.
     """
-    found = _folder(look) if Path(look.name).is_dir() else _arrays(look)
+    return _finished(look, _folder(look) if Path(look.name).is_dir() else _arrays(look))
+
+
+def load_given(given: Any, look: DataConfig) -> ImageSet:
+    """The images of a torch `Dataset` or of a list: arrays, tensors or Pillow's pictures, or (picture, label) pairs.
+
+    A uint8 tensor (N, C, H, W) is taken as it is and where it is: one that `torch.from_file` has mapped from a file may
+    be larger than memory.
+
+    Raises:
+        DataError: what is no picture, or all are of one colour.
+    """
+    if isinstance(given, torch.Tensor) and given.dtype == torch.uint8 and given.shape[1:2] in ((1,), (3,)):
+        return ImageSet(look.name, given)
+    try:
+        items = [given[place] for place in range(len(given))]
+        pairs = [item if isinstance(item, (tuple, list)) else (item,) for item in items]
+        raws = [each_picture(look.name, np.asarray(picture)[None]) for picture, *_ in pairs]
+        labels = [np.asarray(label) for _, *rest in pairs for label in rest[:1]]
+        side = side_of([(raw.shape[2], raw.shape[1]) for raw in raws], look.size)
+    except (LookupError, TypeError, ValueError) as error:
+        raise DataError(f"images: expected a name, a path, a DataConfig, or a list or Dataset of pictures or of "
+                        f"(picture, label) pairs ({shortened(str(error))})") from None
+    columns = {"labels": [np.stack(labels)] if labels else []}
+    whole, _, about = _finished(look, _Found([fitted(raw, look.fit, side) for raw in raws], [], columns, [], []))
+    if about:
+        warnings.warn(f"{look.name}: {len(whole)} images: {about}", stacklevel=3)
+    return whole
+
+
+def _finished(look: DataConfig, found: _Found) -> tuple[ImageSet, list[str], str]:
+    """The set of what was found, the split of each image, and what is said of them."""
     images, notes = as_images(look.name, found.pictures, look)
     columns: list[tuple[torch.Tensor | None, tuple[str, ...]]] = []
     for role in ("labels", "factors"):
@@ -120,12 +153,12 @@ def _folder(look: DataConfig) -> _Found:
             with _its_fault_alone(path, left_out), Image.open(path) as image:
                 files.append((path, parts))
                 sizes.append(image.size)
-    pictures: list[Picture] = []
+    pictures: list[Pictures] = []
     splits, labels, clips = [], [], 0
     side = side_of(sizes, look.size) if sizes else 0
     for path, split, label in list(_arranged(files, left_out)):
         with _its_fault_alone(path, left_out):
-            frames = [fitted(raw, look.fit, side) for raw in _decoded(path)]
+            frames = [fitted(raw[None], look.fit, side) for raw in _decoded(path)]
             pictures += frames
             splits += [split] * len(frames)
             labels += [label] * len(frames)
@@ -204,7 +237,8 @@ def _arrays(look: DataConfig) -> _Found:
     columns = {role: [named[role, split] for split in ([""] if role.endswith("_names") else taken)
                       if (role, split) in named] for role in ROLES}
     splits = [name for name, raw in zip(("train", "test"), raws, strict=False) for _ in raw] if len(raws) > 1 else []
-    return _Found([fitted(raw, look.fit, side) for part in raws for raw in part], splits, columns, [], left_out)
+    parts = [fitted(part, look.fit, side) for raw in raws for part in np.array_split(raw, -(-len(raw) // AT_ONCE))]
+    return _Found(parts, splits, columns, [], left_out)
 
 
 def _role(key: str) -> tuple[str, str]:

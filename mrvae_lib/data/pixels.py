@@ -20,22 +20,24 @@ RESIZED_SIDE = 64
 FEW_LEVELS = 25
 """A set that uses fewer of the 256 levels, a tenth, is warned of."""
 DONE = {"crop": "cropped", "pad": "padded", "stretch": "stretched"}
+BRIGHTNESS = np.array([[0.299], [0.587], [0.114]], dtype=np.float32)
+"""Of red, green and blue (ITU-R BT.601), as Pillow has it."""
 ORDERS = ((0, 1, 2, 3), (0, 2, 3, 1), (3, 0, 1, 2))
 """Where N, H, W and C are in an array of images: Keras', torch's and MATLAB's order."""
 
 
-class Picture(NamedTuple):
-    """A picture at its final size, in the numbers it came in."""
+class Pictures(NamedTuple):
+    """Pictures at their final size, in the numbers they came in."""
 
     pixels: np.ndarray
-    """(side, side, C), C 1 or 3, one more where it may be transparent."""
+    """(n, side, side, C), C 1 or 3, one more where they may be transparent."""
     size: tuple[int, int]
     """(width, height) before."""
     low: float
     high: float
-    """The range of its numbers before."""
+    """The range of their numbers before."""
     deep: bool
-    """Whether its numbers were of another kind than bytes."""
+    """Whether their numbers were of another kind than bytes."""
     n_wrong: int
     """How many of them were not finite."""
 
@@ -48,9 +50,9 @@ def side_of(sizes: Sequence[tuple[int, int]], asked: int | None) -> int:
     return min(RESIZED_SIDE, max(MIN_SIDE, int(statistics.median(min(size) for size in sizes))))
 
 
-def fitted(raw: np.ndarray, fit: str, side: int) -> Picture:
-    """A picture (H, W, C) of any numbers, scaled to (side, side, C); what is not finite takes its lowest value."""
-    height, width, _ = raw.shape
+def fitted(raw: np.ndarray, fit: str, side: int) -> Pictures:
+    """Pictures (n, H, W, C) of any numbers, scaled to the side; what is not finite takes the lowest value."""
+    height, width = raw.shape[1:3]
     deep, n_wrong = raw.dtype != np.uint8, 0
     if deep:
         raw = raw.astype(np.float32)
@@ -60,62 +62,64 @@ def fitted(raw: np.ndarray, fit: str, side: int) -> Picture:
     low, high = float(raw.min()), float(raw.max())
     if high <= 1:
         raw = raw.astype(np.float32)  # bytes of 0 and 1 have no shades to scale with
-    return Picture(_scaled(raw, fit, side), (width, height), low, high, deep, n_wrong)
+    scaled = raw if height == width == side else np.stack([_scaled(picture, fit, side) for picture in raw])
+    return Pictures(scaled, (width, height), low, high, deep, n_wrong)
 
 
-def as_images(name: str, pictures: Sequence[Picture], look: DataConfig) -> tuple[Tensor, list[str]]:
+def as_images(name: str, parts: Sequence[Pictures], look: DataConfig) -> tuple[Tensor, list[str]]:
     """Pictures as (N, C, side, side) uint8, and what was done to them.
 
     Raises:
         DataError: every pixel of every image is the same.
     """
-    side = pictures[0].pixels.shape[0]
-    sizes, notes = {picture.size for picture in pictures}, []
+    side, sizes, notes = parts[0].pixels.shape[1], {part.size for part in parts}, list[str]()
     if sizes != {(side, side)}:
         done = f"{DONE[look.fit]} and scaled" if any(width != height for width, height in sizes) else "scaled"
         before = " to ".join(dict.fromkeys(f"{width}x{height}" for width, height in (min(sizes), max(sizes))))
         notes.append(f"{done} from {before} to {side}x{side}")
-    arrays = _bytes(pictures, notes)
-    clear = [array for array in arrays if array.shape[2] in (2, 4) and array[..., -1].min() < 255]
-    shown = sum(float(((array[..., :-1].mean(axis=2) - 128) * array[..., -1]).sum()) for array in clear)
+    arrays = _bytes(parts, notes)
+    clear = [array[array[..., -1].min(axis=(1, 2)) < 255] for array in arrays if array.shape[3] in (2, 4)]
+    shown = sum(float(((array[..., :-1].mean(axis=3) - 128) * array[..., -1]).sum()) for array in clear)
     ground = "white" if shown < 0 else "black"
-    if clear:
-        notes.append(f"{len(clear)} with transparency laid on {ground}")
-    n_grey = sum(array.shape[2] < 3 for array in arrays)
-    grey = look.channels == "grey" or (look.channels == "auto" and n_grey == len(arrays))
-    if n_changed := (len(arrays) - n_grey) if grey else n_grey:
+    if n_clear := sum(map(len, clear)):
+        notes.append(f"{n_clear} with transparency laid on {ground}")
+    n, n_grey = sum(map(len, arrays)), sum(len(array) for array in arrays if array.shape[3] < 3)
+    grey = look.channels == "grey" or (look.channels == "auto" and n_grey == n)
+    if n_changed := (n - n_grey) if grey else n_grey:
         notes.append(f"{n_changed} made {'grey' if grey else 'colour'}")
-    flat = np.stack([_opaque(array, ground, "L" if grey else "RGB") for array in arrays])
-    images = torch.from_numpy(flat.reshape(len(arrays), side, side, -1)).permute(0, 3, 1, 2).contiguous()
+    opaque = np.concatenate([_opaque(array, 255 * (ground == "white"), grey) for array in arrays])
+    images = torch.from_numpy(opaque).permute(0, 3, 1, 2).contiguous()
     low, high = int(images.min()), int(images.max())
     if low == high:
-        raise DataError(f"{name}: every pixel of all {len(images)} images is {low} of 255 "
-                        f"({', '.join(notes) or 'as read'}): nothing to learn; data.fit 'pad' crops nothing")
+        raise DataError(f"{name}: every pixel of all {n} images is {low} of 255 ({', '.join(notes) or 'as read'}): "
+                        f"nothing to learn; data.fit 'pad' crops nothing")
     if high - low < FEW_LEVELS:
         notes.append(f"only {low}..{high} of 0..255 in use")
-    if len(images) > 1 and bool((images == images[:1]).all()):
+    if n > 1 and bool((images == images[:1]).all()):
         notes.append("all of them the same picture")
     if look.invert:
         notes.append("light and dark exchanged")
     return (255 - images if look.invert else images), notes
 
 
-def _bytes(pictures: Sequence[Picture], notes: list[str]) -> list[np.ndarray]:
+def _bytes(parts: Sequence[Pictures], notes: list[str]) -> list[np.ndarray]:
     """The pixels as uint8: those that came as bytes and those of other numbers each in the range of all their kind."""
-    arrays = [picture.pixels for picture in pictures]
-    for deep in {picture.deep for picture in pictures}:
-        places = [place for place, picture in enumerate(pictures) if picture.deep is deep]
-        black, white = white_range(min(pictures[place].low for place in places),
-                                   max(pictures[place].high for place in places))
+    scales = {}
+    for deep in {part.deep for part in parts}:
+        kind = [part for part in parts if part.deep is deep]
+        black, white = white_range(min(part.low for part in kind), max(part.high for part in kind))
+        scales[deep] = black, 255 / ((white - black) or 1)
         if (black, white) != (0, 255) and not (deep and (black, white) == (0, 1)):
-            notes.append(f"{len(places)} stretched from {black:g}..{white:g} to 0..255")
-        for place in places:
-            if arrays[place].dtype != np.uint8:
-                scaled = (arrays[place] - black) * (255 / ((white - black) or 1))
-                arrays[place] = np.rint(scaled).clip(0, 255).astype(np.uint8)
-    if n_wrong := sum(picture.n_wrong for picture in pictures):
+            n_stretched = sum(len(part.pixels) for part in kind)
+            notes.append(f"{n_stretched} stretched from {black:g}..{white:g} to 0..255")
+    if n_wrong := sum(part.n_wrong for part in parts):
         notes.append(f"{n_wrong} pixels that were no number made black")
-    return arrays
+    return [_rounded((part.pixels - scales[part.deep][0]) * scales[part.deep][1]) if part.pixels.dtype != np.uint8
+            else part.pixels for part in parts]
+
+
+def _rounded(pixels: np.ndarray) -> np.ndarray:
+    return np.rint(pixels).clip(0, 255).astype(np.uint8)
 
 
 def white_range(low: float, high: float) -> tuple[float, float]:
@@ -129,12 +133,11 @@ def white_range(low: float, high: float) -> tuple[float, float]:
 
 
 def _scaled(pixels: np.ndarray, fit: str, side: int) -> np.ndarray:
+    """A picture (H, W, C) as (side, side, C)."""
     height, width, channels = pixels.shape
-    if (height, width) == (side, side):
-        return pixels
     if pixels.dtype != np.uint8 and channels > 1:
         return np.concatenate([_scaled(pixels[..., [channel]], fit, side) for channel in range(channels)], axis=2)
-    image = _image(pixels)
+    image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
     if fit == "crop":
         image = ImageOps.fit(image, (side, side), method=Image.Resampling.LANCZOS)
     else:
@@ -147,15 +150,14 @@ def _scaled(pixels: np.ndarray, fit: str, side: int) -> np.ndarray:
     return np.atleast_3d(np.asarray(image))
 
 
-def _image(pixels: np.ndarray) -> Image.Image:
-    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-
-
-def _opaque(pixels: np.ndarray, ground: str, mode: str) -> np.ndarray:
-    image = _image(pixels)
-    if image.mode in ("LA", "RGBA"):
-        image = Image.alpha_composite(Image.new("RGBA", image.size, ground), image.convert("RGBA"))
-    return np.asarray(image.convert(mode))
+def _opaque(pixels: np.ndarray, ground: int, grey: bool) -> np.ndarray:
+    """Pictures without transparency, of one channel or of three."""
+    if pixels.shape[3] in (2, 4):
+        alpha = pixels[..., -1:] / np.float32(255)
+        pixels = _rounded(pixels[..., :-1] * alpha + ground * (1 - alpha))
+    if grey and pixels.shape[3] == 3:
+        return _rounded(pixels @ BRIGHTNESS)
+    return pixels if grey else np.broadcast_to(pixels, (*pixels.shape[:3], 3))
 
 
 def each_picture(name: str, array: np.ndarray) -> np.ndarray:
