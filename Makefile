@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 DATA ?= digits
+# Tests run side by side, one core each: small networks gain nothing from a second one.
+SIDE_BY_SIDE := -n auto --maxprocesses 4
 RUN := runs/quickstart$(if $(filter-out digits,$(DATA)),-$(DATA))
 
 .PHONY: run lab test check notebooks-test pair render links ui bench faults
@@ -19,10 +21,11 @@ check: $(READY)  ## lint, types, the budget of lines, and the tests of the libra
 	$(BIN)/ruff check .
 	$(BIN)/python tools/budget.py
 	$(BIN)/mypy
-	$(BIN)/pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q $(SIDE_BY_SIDE) --dist worksteal
 
 notebooks-test: $(READY)  ## run every notebook and compare the outputs that are marked
-	$(BIN)/pytest -q --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q $(SIDE_BY_SIDE) --dist loadfile --nbval-lax --nbval-current-env \
+		--nbval-cell-timeout=300 notebooks
 
 pair: $(READY)  ## write each notebook from its .py, keeping its outputs
 	$(BIN)/jupytext --quiet --to ipynb --update notebooks/*.py

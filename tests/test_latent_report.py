@@ -15,14 +15,14 @@ from mrvae_lib.data import ImageSet
 from mrvae_lib.model.vae import MRVAE, Posterior
 from tests.conftest import tiny_images, tiny_model
 
-GENERATOR = torch.Generator().manual_seed(0)
 TURN, SHAPE = torch.arange(3000) % 10, torch.arange(3000) // 10 % 2
 TARGETS = {"turn": TURN, "shape": SHAPE}
 
 
 def planted_set(n=1200):
     """Images whose pixels hold the factors: a shape of two kinds, a turn of six, a place of five."""
-    factors = torch.stack([torch.randint(size, (n,), generator=GENERATOR) for size in (2, 6, 5)], dim=1)
+    draws = torch.Generator().manual_seed(0)
+    factors = torch.stack([torch.randint(size, (n,), generator=draws) for size in (2, 6, 5)], dim=1)
     images = torch.zeros(n, 1, 8, 8, dtype=torch.uint8)
     images[:, 0, 0, :3] = (factors * torch.tensor([200, 40, 50])).byte()
     return ImageSet("planted", images, factors[:, 0], ("square", "heart"), factors, ("shape", "turn", "place"))
@@ -123,7 +123,7 @@ def test_a_unit_is_active_when_its_mean_varies_by_more_than_the_threshold():
 
 def planted():
     """z0 is the turn, z1 is nothing, z2 is the shape with as much noise; b0 is the shape, b1 is constant."""
-    noise = torch.randn(3000, generator=GENERATOR)
+    noise = torch.randn(3000, generator=torch.Generator().manual_seed(0))
     mu = torch.stack([(TURN - 4.5) / 2.872, torch.zeros(3000), SHAPE * 2.0 - 1 + noise], dim=1)
     logvar = torch.tensor([0.01, 1.0, 0.1]).log().expand(3000, -1)
     logits = torch.stack([SHAPE * 40.0 - 20, torch.full((3000,), 30.0), torch.zeros(3000)], dim=1)
@@ -141,10 +141,10 @@ def test_each_real_is_named_by_the_factor_it_tells_most_of_with_the_share_it_exp
     assert [row.posterior_variance for row in rows] == pytest.approx([0.01, 1, 0.1])
 
 
-def test_a_real_or_bit_that_tells_nothing_is_not_named():
+def test_a_real_or_bit_that_tells_nothing_is_not_named(generator):
     reals = real_rows(planted(), TARGETS)
     assert (reals[1].kl, reals[1].about) == (0, "")
-    noise = Posterior(torch.randn(300, 2, generator=GENERATOR), torch.full((300, 2), -5.0), torch.zeros(300, 0))
+    noise = Posterior(torch.randn(300, 2, generator=generator), torch.full((300, 2), -5.0), torch.zeros(300, 0))
     of_noise = real_rows(noise, {"turn": TURN[:300]})
     assert all(row.kl > 2 and row.information > 0.1 and row.about == "" for row in of_noise)  # few images tell by chance
     quiet = planted()

@@ -301,7 +301,7 @@ def test_a_photograph_is_turned_upright(tmp_path):
 
 @pytest.mark.parametrize(("kinds", "message"), [
     ([], r"no file here is an image; give a folder"),
-    (["text"] * 8, r"no file here is an image; give .*8 left out: .*/0.png .*7.png .*"),
+    (["text"] * 8, r"no file here is an image; give .*8 left out: .*/0.png .*/1.png .*"),
 ])
 def test_a_folder_that_cannot_be_used_is_one_clear_error(tmp_path, kinds, message):
     for i, kind in enumerate(kinds):

@@ -8,12 +8,15 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from mrvae_lib.analysis.probes import information_told, knn_accuracy
 
-RNG = np.random.default_rng(0)
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
 
 
-def test_neighbours_vote_as_those_of_scikit_learn_and_shuffled_labels_score_at_chance():
-    labels = RNG.integers(4, size=1500)
-    codes = RNG.normal(size=(1500, 3)) + labels[:, None]
+def test_neighbours_vote_as_those_of_scikit_learn_and_shuffled_labels_score_at_chance(rng):
+    labels = rng.integers(4, size=1500)
+    codes = rng.normal(size=(1500, 3)) + labels[:, None]
     train, test = slice(0, 1000), slice(1000, None)
     score, shuffled = knn_accuracy(codes[train], labels[train], codes[test], labels[test])
     reference = KNeighborsClassifier(5).fit(codes[train], labels[train]).score(codes[test], labels[test])
@@ -22,23 +25,23 @@ def test_neighbours_vote_as_those_of_scikit_learn_and_shuffled_labels_score_at_c
     assert score.settings == {"n_train": 1000, "n_test": 500, "seed": 0}
 
 
-def test_a_code_with_known_errors_tells_the_information_of_that_channel():
-    target = RNG.integers(2, size=20_000)
-    code = np.where(RNG.random(20_000) < 0.1, 1 - target, target)
+def test_a_code_with_known_errors_tells_the_information_of_that_channel(rng):
+    target = rng.integers(2, size=20_000)
+    code = np.where(rng.random(20_000) < 0.1, 1 - target, target)
     exact = math.log(2) + 0.1 * math.log(0.1) + 0.9 * math.log(0.9)
     for result in (information_told(code, target, categorical=True), information_told(code[:, None] * 1.0, target)):
         assert result.score == pytest.approx(exact, abs=4 * result.standard_error + 0.005)
         assert result.settings["entropy"] == pytest.approx(math.log(2), abs=1e-3)
 
 
-def test_trees_read_what_a_real_tells_and_noise_tells_nothing():
-    hidden = RNG.normal(size=15_000)
+def test_trees_read_what_a_real_tells_and_noise_tells_nothing(rng):
+    hidden = rng.normal(size=15_000)
     target = np.digitize(hidden, [-1, 0, 1])
-    noise = RNG.normal(size=(15_000, 2))
+    noise = rng.normal(size=(15_000, 2))
     told = information_told(np.column_stack([noise, hidden]), target)
     assert told.score == pytest.approx(told.settings["entropy"], abs=0.05)
     assert -0.05 < information_told(noise, target).score < 0.005
-    assert -0.01 < information_told(RNG.integers(16, size=15_000), target, categorical=True).score < 0.005
+    assert -0.01 < information_told(rng.integers(16, size=15_000), target, categorical=True).score < 0.005
 
 
 def test_a_value_never_seen_in_training_costs_but_does_not_break():

@@ -10,6 +10,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+SLIDE = (1280, 720)
+"""Width and height of an animation, at most."""
+
 
 def tile(pictures: Tensor, columns: int, *, gap: int = 1) -> np.ndarray:
     """Pictures laid out in rows, with `gap` white pixels around each.
@@ -52,12 +55,15 @@ def data_uri(content: bytes, kind: str = "image/png") -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def save_gif(frames: Tensor, path: Path, *, scale: int = 3, milliseconds: int = 90) -> Path:
-    """Write an animation, each pixel `scale` pixels wide.
+def save_gif(frames: Tensor, path: Path, *, milliseconds: int = 90) -> Path:
+    """Write an animation that fills a slide, each pixel a square of as many pixels as fit.
 
     Args:
         frames: (T, N, C, H, W) in [0, 1], N pictures side by side in each of T frames.
     """
-    images = [Image.fromarray(enlarged(tile(frame, len(frame)), scale)) for frame in frames]
+    pictures = [tile(frame, len(frame)) for frame in frames]
+    height, width, _ = pictures[0].shape
+    scale = max(1, min(SLIDE[0] // width, SLIDE[1] // height))
+    images = [Image.fromarray(enlarged(picture, scale)) for picture in pictures]
     images[0].save(path, save_all=True, append_images=images[1:], duration=milliseconds, loop=0)
     return path
