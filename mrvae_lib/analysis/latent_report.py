@@ -1,5 +1,6 @@
 """Everything that is measured of a model, beside an untrained network of the same shape, and one row per latent."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -129,7 +130,10 @@ def _measured(model: MRVAE, test: ImageSet, train: ImageSet, codes: Posterior, a
     results = [active_units(codes.mu.numpy())] if model.n_reals else []
     if train.factors is not None and len(train.factor_names) > 1:
         parts = (train_codes.mu, train_codes.bits, train.factors)
-        results += factor_scores(*(part.numpy() for part in parts)).values()
+        try:
+            results += factor_scores(*(part.numpy() for part in parts)).values()
+        except ValueError as error:  # too few images for a value of each kind where scores are fitted and where read
+            warnings.warn(f"{train.name}: scores of disentanglement left out: {error}", stacklevel=3)
     if test.labels is not None and train.labels is not None:
         results += label_scores(codes, test.labels.numpy(), train_codes, train.labels.numpy())
     scores = evaluate(model, test, train, test_codes=codes, train_codes=train_codes, kmeans=kmeans)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import warnings
 import webbrowser
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,10 +21,6 @@ from mrvae_lib.errors import CheckpointError, ConfigError
 if TYPE_CHECKING:
     from mrvae_lib.model.vae import MRVAE
 
-MIN_TO_TELL = 25
-"""Test images below which some label may be missing from a half of them, and what is told of it has no score."""
-
-
 def evaluate(
     run: Run,
     as_json: Annotated[bool, typer.Option("--json", help="Print all as JSON instead.")] = False,
@@ -39,10 +34,6 @@ def evaluate(
     model = _finished_model(run)
     look = parse_config({"data": model.card["run"]["data"]}, origin="model card").data
     test, train = load_dataset(look, "test"), load_dataset(look, "train")
-    if len(test) < MIN_TO_TELL and (test.labels is not None or test.factors is not None):
-        warnings.warn(f"labels and factors left out: scores of them need {MIN_TO_TELL} test images, there are "
-                      f"{len(test)}", stacklevel=1)
-        test, train = (replace(images, labels=None, factors=None) for images in (test, train))
     measured = measure(model, test, train)
     if as_json:
         print(json.dumps(asdict(measured)))
