@@ -38,8 +38,10 @@ import sys
 if "google.colab" in sys.modules:  # Colab starts empty; elsewhere the library is already there
     import subprocess
 
-    source = "mrvae_lib @ git+https://github.com/mr-vae/mr-vae"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+    source = "mrvae_lib @ git+https://github.com/mr-vae/mr-vae@v0.1.0"
+    command = [sys.executable, "-m", "pip", "install", "--quiet", source]
+    if subprocess.run(command, capture_output=True).returncode:
+        sys.exit("The library is not installed. Run this cell again; if that fails too, write main after the @ above.")
 
 # %%
 import torch
@@ -174,6 +176,8 @@ print("code now", explorer.state.code)
 # all bits together. *Nat*: the unit of information, $1/\ln 2 \approx 1.44$ bits. The glossary has the rest.
 #
 # **Next.** Notebook 01 asks what a perfect description of a picture would be. In notebook 02 you write a model yourself.
+# To show somebody what you saw here, send the [live models](https://mr-vae.github.io/mr-vae/gallery/index.html): pages
+# with the same buttons and sliders, for a computer or a phone.
 #
 # **References.** Kingma and Welling, *Auto-Encoding Variational Bayes* (2014): read it for the two networks and why
 # they are trained together. Chen et al., *InfoGAN* (2016): read it for digits drawn from a class and a few numbers, both

@@ -38,8 +38,10 @@ import sys
 if "google.colab" in sys.modules:  # Colab starts empty; elsewhere the library is already there
     import subprocess
 
-    source = "mrvae_lib @ git+https://github.com/mr-vae/mr-vae"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+    source = "mrvae_lib @ git+https://github.com/mr-vae/mr-vae@v0.1.0"
+    command = [sys.executable, "-m", "pip", "install", "--quiet", source]
+    if subprocess.run(command, capture_output=True).returncode:
+        sys.exit("The library is not installed. Run this cell again; if that fails too, write main after the @ above.")
 
 # %%
 import tempfile
@@ -395,7 +397,8 @@ for name, other in three.items():
 # ## Your own page
 #
 # One line writes a page with the decoder inside: sliders, bits and pictures, no kernel, no network. Send it to
-# somebody. `mrvae export RUN` does the same for a model that you trained.
+# somebody. `mrvae export RUN` does the same for a model that you trained. The
+# [live models](https://mr-vae.github.io/mr-vae/gallery/index.html) are such pages, one for each model that comes with the library.
 
 # %%
 page = widgets.export_html(model, Path(tempfile.mkdtemp()) / "mine.html", title="My digits")

@@ -38,8 +38,10 @@ import sys
 if "google.colab" in sys.modules:  # Colab starts empty; elsewhere the library is already there
     import subprocess
 
-    source = "mrvae_lib @ git+https://github.com/mr-vae/mr-vae"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+    source = "mrvae_lib @ git+https://github.com/mr-vae/mr-vae@v0.1.0"
+    command = [sys.executable, "-m", "pip", "install", "--quiet", source]
+    if subprocess.run(command, capture_output=True).returncode:
+        sys.exit("The library is not installed. Run this cell again; if that fails too, write main after the @ above.")
 
 # %%
 import math

@@ -67,7 +67,7 @@ class MRVAE(nn.Module):
         self.encoder, self.decoder = build_networks(config, self.image_shape)
         self.likelihood = LIKELIHOODS[config.likelihood]()
         self.card: dict[str, Any] = {}
-        """The model card: training command, seed and measured figures; empty until a run is scored."""
+        """The model card, with training command, seed and measured figures; empty until a run is scored."""
         self.examples: dict[str, Tensor] = {}
         """Encoded test images (mu, bits, label), from which the decoder shows what it knows."""
 
