@@ -38,8 +38,12 @@ import sys
 if "google.colab" in sys.modules:  # Colab starts empty; elsewhere the library is already there
     import subprocess
 
-    source = "mrvae_lib @ git+https://github.com/mr-vae/mr-vae"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+    for tag in ("v0.1.0", "main"):  # the release, or where it cannot be had the newest state
+        source = f"mrvae_lib @ git+https://github.com/mr-vae/mr-vae@{tag}"
+        if not subprocess.run([sys.executable, "-m", "pip", "install", "-q", source], capture_output=True).returncode:
+            break
+    else:
+        sys.exit("The library is not installed: Colab could not reach GitHub. Wait a minute and run this cell again.")
 
 # %%
 import torch
@@ -174,6 +178,8 @@ print("code now", explorer.state.code)
 # all bits together. *Nat*: the unit of information, $1/\ln 2 \approx 1.44$ bits. The glossary has the rest.
 #
 # **Next.** Notebook 01 asks what a perfect description of a picture would be. In notebook 02 you write a model yourself.
+# To show somebody what you saw here, send the [live models](https://mr-vae.github.io/mr-vae/gallery/index.html): pages
+# with the same buttons and sliders, for a computer or a phone.
 #
 # **References.** Kingma and Welling, *Auto-Encoding Variational Bayes* (2014): read it for the two networks and why
 # they are trained together. Chen et al., *InfoGAN* (2016): read it for digits drawn from a class and a few numbers, both

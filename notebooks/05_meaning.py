@@ -38,8 +38,12 @@ import sys
 if "google.colab" in sys.modules:  # Colab starts empty; elsewhere the library is already there
     import subprocess
 
-    source = "mrvae_lib @ git+https://github.com/mr-vae/mr-vae"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+    for tag in ("v0.1.0", "main"):  # the release, or where it cannot be had the newest state
+        source = f"mrvae_lib @ git+https://github.com/mr-vae/mr-vae@{tag}"
+        if not subprocess.run([sys.executable, "-m", "pip", "install", "-q", source], capture_output=True).returncode:
+            break
+    else:
+        sys.exit("The library is not installed: Colab could not reach GitHub. Wait a minute and run this cell again.")
 
 # %%
 import matplotlib.pyplot as plt

@@ -38,8 +38,12 @@ import sys
 if "google.colab" in sys.modules:  # Colab starts empty; elsewhere the library is already there
     import subprocess
 
-    source = "mrvae_lib @ git+https://github.com/mr-vae/mr-vae"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+    for tag in ("v0.1.0", "main"):  # the release, or where it cannot be had the newest state
+        source = f"mrvae_lib @ git+https://github.com/mr-vae/mr-vae@{tag}"
+        if not subprocess.run([sys.executable, "-m", "pip", "install", "-q", source], capture_output=True).returncode:
+            break
+    else:
+        sys.exit("The library is not installed: Colab could not reach GitHub. Wait a minute and run this cell again.")
 
 # %%
 import tempfile
@@ -395,7 +399,8 @@ for name, other in three.items():
 # ## Your own page
 #
 # One line writes a page with the decoder inside: sliders, bits and pictures, no kernel, no network. Send it to
-# somebody. `mrvae export RUN` does the same for a model that you trained.
+# somebody. `mrvae export RUN` does the same for a model that you trained. The
+# [live models](https://mr-vae.github.io/mr-vae/gallery/index.html) are such pages, one for each model that comes with the library.
 
 # %%
 page = widgets.export_html(model, Path(tempfile.mkdtemp()) / "mine.html", title="My digits")

@@ -1,6 +1,7 @@
-"""Write the repository's name into badges and set-up cells: `make links REPO=owner/name`.
+"""Write the repository's name and the release's tag into badges and set-up cells: `make links REPO=owner/name`.
 
-The name is kept in pyproject.toml, [tool.mrvae] repository; without an argument the links are written from there.
+The name is kept in pyproject.toml, [tool.mrvae] repository; without an argument the links are written from there. The
+tag is the version that stands there.
 """
 
 from __future__ import annotations
@@ -9,32 +10,51 @@ import re
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 NAME = r"[\w.-]+/[\w-]+(?:\.[\w-]+)*"
 LINKS = [
     rf"(?P<before>colab\.research\.google\.com/github/){NAME}(?P<after>/blob/)",
     rf"(?P<before>git\+https://github\.com/){NAME}(?P<after>)",
+    rf"(?P<before>https://codespaces\.new/){NAME}(?P<after>)",
     rf"(?P<before>https://github\.com/){NAME}(?P<after>)",
 ]
 
 
+def settings() -> dict[str, Any]:
+    """What pyproject.toml says."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
 def repository() -> str:
     """The name in the one setting."""
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mrvae"]["repository"]
+    return settings()["tool"]["mrvae"]["repository"]
+
+
+def tag() -> str:
+    """The tag of the release that a set-up cell installs."""
+    return f"v{settings()['project']['version']}"
+
+
+def pages(name: str) -> str:
+    """Where GitHub Pages shows the site of a repository."""
+    owner, project = name.split("/")
+    return f"https://{owner}.github.io/{project}/"
 
 
 def linked_files() -> list[Path]:
     """Every file that names the repository."""
-    return [ROOT / "README.md", ROOT / "CITATION.cff", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("notebooks/*.py")),
-            *sorted(ROOT.glob("notebooks/*.ipynb"))]
+    return [ROOT / "README.md", ROOT / "CITATION.cff", ROOT / "CONTRIBUTING.md", ROOT / "site" / "contents.md",
+            *sorted(ROOT.glob("notebooks/*.py")), *sorted(ROOT.glob("notebooks/*.ipynb"))]
 
 
 def linked(text: str, name: str) -> str:
-    """The text with every link to the repository naming `name`."""
+    """The text with every link to the repository naming `name`, and every set-up cell the tag."""
     for pattern in LINKS:
         text = re.sub(pattern, rf"\g<before>{name}\g<after>", text)
-    return text
+    text = re.sub(r"https://[\w-]+\.github\.io/[\w.-]+/(?=gallery/|site/)", pages(name), text)
+    return re.sub(r"(for tag in \(\\*\")v[\w.]+", rf"\g<1>{tag()}", text)
 
 
 def main(name: str | None) -> None:

@@ -52,12 +52,14 @@ def expected_loss(loss: CodeLoss, bit_logits: Tensor, *, estimator: Estimator, t
                   generator: torch.Generator | None = None) -> Tensor:
     """An estimate of E_q(b|x)[loss(b)] per image, whose gradient reaches the bits' logits.
 
-    | estimator | decoder passes | gradient |
-    | --- | --- | --- |
-    | exact | 2^K | exact |
-    | bit-flip | K + 1, one of them with gradients | unbiased, low variance |
-    | concrete | 1 | biased: the decoder sees soft bits |
-    | straight-through | 1 | biased: the derivative of rounding is taken to be 1 |
+    ================  ==================================  ================================================
+    estimator         decoder passes                      gradient
+    ================  ==================================  ================================================
+    exact             2^K                                 exact
+    bit-flip          K + 1, one of them with gradients   unbiased, low variance
+    concrete          1                                   biased: the decoder sees soft bits
+    straight-through  1                                   biased: the derivative of rounding is taken to be 1
+    ================  ==================================  ================================================
 
     Args:
         loss: maps (S, B, K) codes to (S, B) nats.

@@ -66,7 +66,7 @@ class MRVAE(nn.Module):
         self.likelihood = LIKELIHOODS[config.likelihood]()
         self.float()  # whatever torch's default is: images, draws and checkpoints are float32, too
         self.card: dict[str, Any] = {}
-        """The model card: training command, seed and measured figures; empty until a run is scored."""
+        """The model card, with training command, seed and measured figures; empty until a run is scored."""
         self.examples: dict[str, Tensor] = {}
         """Encoded test images (mu, bits, label), from which the decoder shows what it knows."""
 
