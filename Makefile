@@ -55,11 +55,13 @@ faults: $(READY)  ## the counts in docs/reliability.md
 
 $(SITE_READY): requirements-site.txt $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-site.txt
+	mkdir -p .venv/share/jupyter/lab/settings && cp tools/lab-settings.json .venv/share/jupyter/lab/settings/overrides.json
 	@touch $@
 
-$(READY): requirements.txt pyproject.toml
+$(READY): requirements.txt pyproject.toml tools/lab-settings.json
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	mkdir -p .venv/share/jupyter/lab/settings && cp tools/lab-settings.json .venv/share/jupyter/lab/settings/overrides.json
 	@touch $@

@@ -36,7 +36,8 @@ from safetensors.torch import save as save_tensors
 
 from mrvae_lib.config import ModelConfig, dump_config, load_config, preset_names
 from mrvae_lib.data import load_dataset
-from mrvae_lib.errors import CheckpointError, ConfigError, DataError
+from mrvae_lib.errors import CheckpointError, ConfigError, DataError, shortened
+from mrvae_lib.interactive import ExplorerState
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.checkpoints import load_model, save_model
 
@@ -190,6 +191,14 @@ def in_folder_of_pictures(path: Path) -> object:
     return load_dataset(str(folder))
 
 
+def read_view(path: Path) -> object:
+    """Reads the text of a view, as a page and a notebook share it."""
+    try:
+        return ExplorerState.from_json(path.read_text(encoding="utf-8", errors="replace"))
+    except ValueError as error:
+        raise ConfigError(shortened(str(error))) from None
+
+
 def formats() -> dict[str, Format]:
     """Every kind of file that the package reads."""
     presets = Path(sys.modules[MRVAE.__module__].__file__).parent.parent / "presets"
@@ -213,6 +222,9 @@ def formats() -> dict[str, Format]:
         "npy in npz": Format(".npz", [npy(images), npy(images / 255.0)],
                              lambda path: load_dataset(str(path)), wrap=zipped),
     }
+    found["npy"] = Format(".npy", [npy(images), npy(images.astype(">f4")), npy(images > 99)],
+                          lambda path: load_dataset(str(path)))
+    found["view"] = Format(".json", [ExplorerState((0.1, -2.0), (0, 1), 3).to_json().encode()], read_view, is_text=True)
     found["pictures"] = Format(".input", [data for files in picture_files().values() for data in files],
                                in_folder_of_pictures)
     if ini:

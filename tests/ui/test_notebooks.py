@@ -115,3 +115,22 @@ def test_slider_bit_and_keyboard_each_show_the_picture_of_the_readout(front_end,
     measured(f"{name}, mouse move to painted picture", times, target=60)
     page.wait_for_timeout(1000)
     assert picture_is_of_the_readout(page)
+
+
+def test_a_notebook_opened_again_shows_its_last_view_and_says_that_no_kernel_is_behind_it(front_end, page, screenshot):
+    """As set up by `make`: Lab saves the state of widgets with the notebook (tools/lab-settings.json)."""
+    name, address = front_end
+    open_explorer(page, address)
+    assert picture_changes_and_is_of_the_readout(page, page.locator("button.mrvae-bit").nth(1).click)
+    code = readout(page)[1].code
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    page.goto(f"{address}/00_start_here.ipynb?reset")
+    page.wait_for_selector(".mrvae.jupyter-widgets-disconnected")
+    page.wait_for_timeout(3000)  # its parts are drawn one after another
+    assert readout(page)[1].code == code
+    assert picture_is_of_the_readout(page)
+    said = page.evaluate("() => getComputedStyle(document.querySelector('.mrvae'), '::before').content")
+    assert "No kernel is behind these controls" in said
+    page.locator(".mrvae").first.evaluate("panel => panel.scrollIntoView()")
+    screenshot(page, f"reopened-{name.split()[0].lower()}.png")
