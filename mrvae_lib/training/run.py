@@ -94,6 +94,8 @@ class Run:
     """This epoch's terms so far, summed over its steps."""
     recent_bits: list[Tensor] = field(default_factory=list)
     """The logits of this epoch's last codes, oldest first."""
+    unchecked: dict[int, dict[str, Tensor]] = field(default_factory=dict)
+    """The mean terms and the loss of each step whose loss was not read yet, by its number."""
     plateau: Plateau = field(default_factory=Plateau)
     stop: threading.Event = field(default_factory=threading.Event)
     """Set it, from any thread, to end the run after its current step with a checkpoint."""
@@ -253,7 +255,7 @@ def _restore(run: Run, checkpoint: Path) -> None:
     Raises:
         CheckpointError: another version wrote it, which kept less or kept it otherwise.
     """
-    state = checkpoints.load_state(checkpoint)
+    state = checkpoints.load_state(checkpoint, run.device)
     now = _state(run)
     state.setdefault("bf16", multiplies_bf16(run.device))  # what the version before took wherever it could
     state = {"config": now["config"], "data": now["data"], **state}  # which it did not remember
