@@ -86,7 +86,7 @@ class EpochPictures(Callback):
         self._write("history", self._history(run.epoch), run.step)
         if run.finished and run.model.n_reals:
             images = self.images.first(MAX_SCATTERED)
-            mu = encode_set(run.model, images.to(run.device)).mu.cpu()
+            mu = encode_set(run.model, images.to(run.device)).mu
             self._write("scatter", plot_scatter(mu, images.labels, images.label_names), run.step)
 
     def _history(self, last: int) -> Axes:
