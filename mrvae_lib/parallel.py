@@ -40,8 +40,8 @@ def rank() -> int:
 def process_group(device: torch.device) -> Iterator[None]:
     """Meet the other processes that torchrun started, if it started this one.
 
-    GPUs talk by NCCL, processors by gloo. Where there are GPUs we need both: what a process says by gloo, such as whether
-    to stop, does not wait for the work of its GPU.
+    GPUs talk by NCCL, processors by gloo. Where there are GPUs, both are there: a word from host to host, such as
+    whether to stop, goes by gloo and does not wait for the work of a GPU.
     """
     if not dist.is_torchelastic_launched():
         yield
