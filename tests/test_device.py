@@ -1,5 +1,8 @@
 """What a training step would do on a GPU, seen without one: torch's fake tensors lie on cuda and hold no numbers."""
 
+import os
+import subprocess
+import sys
 from unittest import mock
 
 import pytest
@@ -15,7 +18,7 @@ from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import CodePool
 from mrvae_lib.training.loop import batches_left, check_finite, train_step
 from mrvae_lib.training.run import Adversary, Run, start
-from tests.conftest import tiny_images, tiny_run
+from tests.conftest import ROOT, tiny_images, tiny_run
 from tests.test_parallel import EVERY_WEIGHT
 
 
@@ -83,3 +86,10 @@ def test_losses_that_are_read_later_still_name_the_first_step_and_its_terms():
     run.unchecked = {41: {"kl_z": good, "loss": good}}
     check_finite(run)
     assert run.unchecked == {}
+
+
+def test_the_benchmark_of_a_gpu_says_that_there_is_none_and_writes_nothing(tmp_path):
+    result = subprocess.run([sys.executable, "benchmarks/gpu.py", "--out", tmp_path / "docs"], capture_output=True, text=True, cwd=ROOT,
+                            check=True, env={**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""})
+    assert result.stdout == "There is no CUDA GPU here: nothing was measured.\n"
+    assert not (tmp_path / "docs").exists()
