@@ -257,8 +257,8 @@ def kernels(bench: Bench) -> Iterator[Row]:
             row |= {"kernels per step": len(launched) // n_steps, "ms in kernels": busy,
                     "T4, estimated ms": max(T4_HOST * row["ms per step"], T4_MEMORY * busy)}
             print(f"T4 estimate for {preset} at {batch}: {row['T4, estimated ms']:.1f} ms a step, the greater of "
-                  f"{T4_HOST:g} times the {row['ms per step']:.2f} ms of a step here, to launch its {row['kernels per step']} "
-                  f"kernels, and {T4_MEMORY:g} times the {busy:.2f} ms spent in them", flush=True)
+                  f"{T4_HOST:g} times the {row['ms per step']:.2f} ms of a step here and {T4_MEMORY:g} times the "
+                  f"{busy:.2f} ms of its {row['kernels per step']} kernels", flush=True)
         else:
             row["operators per step"] = sum(event.cpu_parent is None for event in events) // n_steps
         yield row

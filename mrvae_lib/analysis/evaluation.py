@@ -29,8 +29,7 @@ def encode_set(model: MRVAE, images: ImageSet) -> Posterior:
     """The posterior of every image of a set, in order, on the CPU; (N, D), (N, D) and (N, K)."""
     with torch.inference_mode():
         parts = [model.encode(images.floats(places)) for places in batches_in_order(len(images))]
-    names = ("mu", "logvar", "bit_logits")
-    return Posterior(*(torch.cat([getattr(part, name) for part in parts]).cpu() for name in names))
+    return Posterior(*(torch.cat([getattr(part, name) for part in parts]).cpu() for name in Posterior.__annotations__))
 
 
 def scored_part(images: ImageSet) -> ImageSet:

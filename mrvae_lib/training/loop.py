@@ -205,16 +205,12 @@ def check_finite(run: Run) -> None:
         TrainingError: one is not finite; names the first such step and its terms.
     """
     losses = torch.stack([means["loss"] for means in run.unchecked.values()]).tolist() if run.unchecked else []
-    for step, loss in zip(run.unchecked, losses, strict=True):
+    for (step, means), loss in zip(run.unchecked.items(), losses, strict=True):
         if not math.isfinite(loss):
-            raise TrainingError(_not_finite(run, step))
+            values = {name: float(mean) for name, mean in means.items() if name != "loss"}
+            bad = [name for name, value in values.items() if not math.isfinite(value)]
+            listed = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+            newest = latest_checkpoint(run.folder) if run.folder else None
+            raise TrainingError(f"step {step}: {' and '.join(bad) or 'the loss'} is not finite ({listed}); a lower "
+                                f"train.lr may mend it{f'; the last checkpoint, {newest}, stays' if newest else ''}")
     run.unchecked = {}
-
-
-def _not_finite(run: Run, step: int) -> str:
-    values = {name: float(mean) for name, mean in run.unchecked[step].items() if name != "loss"}
-    bad = [name for name, value in values.items() if not math.isfinite(value)]
-    listed = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-    newest = latest_checkpoint(run.folder) if run.folder else None
-    return (f"step {step}: {' and '.join(bad) or 'the loss'} is not finite ({listed}); a lower train.lr may "
-            f"mend it{f'; the last checkpoint, {newest}, stays' if newest else ''}")

@@ -280,7 +280,7 @@ def _restore(run: Run, checkpoint: Path) -> None:
         run.sums, run.recent_bits = state["sums"], state["recent_bits"]
         run.plateau = Plateau(**state["plateau"])
         if run.config.train.precision == "auto":
-            run.bf16 = bool(state["bf16"])
+            run.bf16 = bool(state["bf16"]) and multiplies_bf16(run.device)  # the device may be another one now
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         reason = f"does not fit this run ({checkpoints.short(error)})"
         raise CheckpointError(_of_another_version(checkpoint, reason)) from None
