@@ -253,7 +253,7 @@ def kernels(bench: Bench) -> Iterator[Row]:
                     and not getattr(event, "is_user_annotation", False)]
         row: dict[str, Any] = {"preset": preset, "batch": batch, "ms per step": 1000 * statistics.median(times)}
         if launched:
-            busy = sum(event.self_device_time_total for event in launched) / n_steps / 1000
+            busy = sum(event.time_range.elapsed_us() for event in launched) / n_steps / 1000
             row |= {"kernels per step": len(launched) // n_steps, "ms in kernels": busy,
                     "T4, estimated ms": max(T4_HOST * row["ms per step"], T4_MEMORY * busy)}
             print(f"T4 estimate for {preset} at {batch}: {row['T4, estimated ms']:.1f} ms a step, the greater of "
