@@ -48,7 +48,7 @@ ui: $(READY)  ## drag, press and type in a real browser; prints how soon the pic
 	$(BIN)/python tools/demo.py
 
 bench: $(READY)  ## the figures in docs/performance.md and docs/results.md
-	for name in startup explorer data gaze metrics training growth shipped mixed_models sources; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	for name in startup explorer data gaze metrics training growth shipped mixed_models sources gpu; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 faults: $(READY)  ## the counts in docs/reliability.md
 	for name in kill_and_resume fuzz; do $(BIN)/python benchmarks/$$name.py || exit 1; done

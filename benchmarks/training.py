@@ -2,6 +2,8 @@
 
     python benchmarks/training.py [--quick] [--compile]
 
+(`benchmarks/gpu.py` times the same loops on a GPU.)
+
 The rival trains the same network on the same loss in fp32: torchvision's MNIST through `Resize(32)` and `ToTensor` (or
 dSprites as an array of bytes through `ToTensor`), `DataLoader(batch_size=64, shuffle=True)` without workers, plain
 Adam, contiguous memory. Ours is `mrvae train` with its log and its checkpoints, in the precision that this machine
@@ -41,6 +43,12 @@ PRESETS = {"mnist-jointvae": "joint-vae's network, MNIST 32x32", "dsprites-capac
 RIVAL_BATCH, OUR_BATCH = 64, 256
 
 
+def wait_for(device: torch.device | str) -> None:
+    """Return when a GPU has done all that it was told to do."""
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize()
+
+
 class Clock(Callback):
     """When each step was done."""
 
@@ -48,6 +56,8 @@ class Clock(Callback):
         self.times: list[float] = []
 
     def on_step(self, run, terms, weights) -> None:
+        if run.finished:
+            wait_for(run.device)
         self.times.append(time.perf_counter())
 
 
@@ -64,18 +74,24 @@ class Sprites(Dataset):
         return transforms.functional.to_tensor(np.expand_dims(self.images[index] * 255, axis=-1)), 0
 
 
-def configured(preset: str, batch: int, precision: str = "auto") -> RunConfig:
+def configured(preset: str, batch: int, precision: str = "auto", device: str = "cpu") -> RunConfig:
     return load_config(preset, overrides=[f"train.batch_size={batch}", f'train.precision="{precision}"',
-                                          "train.device=cpu"])
+                                          f"train.device={device}"])
 
 
-def rival_loader(preset: str, images: ImageSet) -> DataLoader:
-    if preset == "mnist-jointvae":
-        seen = transforms.Compose([transforms.Resize(32), transforms.ToTensor()])
+def chosen_precision(preset: str, images: ImageSet, batch: int, device: str = "cpu") -> str:
+    """What `auto` takes for a run that is long enough for the clock to decide."""
+    return "bf16" if start(configured(preset, batch, device=device), images=images).bf16 else "fp32"
+
+
+def rival_loader(preset: str, images: ImageSet, batch: int = RIVAL_BATCH) -> DataLoader:
+    if preset.startswith("mnist"):
+        resize = [transforms.Resize(32)] if preset == "mnist-jointvae" else []
+        seen = transforms.Compose([*resize, transforms.ToTensor()])
         data: Dataset = datasets.MNIST(str(data_folder()), train=True, download=True, transform=seen)
     else:
         data = Sprites(images)
-    return DataLoader(data, batch_size=RIVAL_BATCH, shuffle=True)
+    return DataLoader(data, batch_size=batch, shuffle=True)
 
 
 def rival_model(config: RunConfig, shape: tuple[int, int, int]) -> MRVAE:
@@ -85,10 +101,11 @@ def rival_model(config: RunConfig, shape: tuple[int, int, int]) -> MRVAE:
     return MRVAE(shape, config.model.model_copy(update=layers))
 
 
-def rival_rate(preset: str, images: ImageSet, n_steps: int) -> Callable[[], float]:
-    config, loader = configured(preset, RIVAL_BATCH, "fp32"), rival_loader(preset, images)
+def rival_rate(preset: str, images: ImageSet, n_steps: int, batch: int = RIVAL_BATCH, device: str = "cpu"
+               ) -> Callable[[], float]:
+    config, loader = configured(preset, batch, "fp32"), rival_loader(preset, images, batch)
     shape = tuple(next(iter(loader))[0].shape[1:])
-    model = rival_model(config, shape).train()
+    model = rival_model(config, shape).train().to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-4, fused=False, foreach=False)
     weights = weights_at(config.objective, 0.5)
 
@@ -97,7 +114,7 @@ def rival_rate(preset: str, images: ImageSet, n_steps: int) -> Callable[[], floa
         for x, _ in loader:
             if done == 0:
                 began = time.perf_counter()
-            loss = total_loss(loss_terms(model, x, config.objective, weights), weights)
+            loss = total_loss(loss_terms(model, x.to(device), config.objective, weights), weights)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -105,16 +122,18 @@ def rival_rate(preset: str, images: ImageSet, n_steps: int) -> Callable[[], floa
             done += 1
             if done == n_steps:
                 break
-        return done * RIVAL_BATCH / (time.perf_counter() - began)
+        return done * batch / (time.perf_counter() - began)
 
     return rate
 
 
-def loop_rate(preset: str, images: ImageSet, batch: int, n_steps: int) -> Callable[[], float]:
-    """`mrvae train` itself, over two epochs of n_steps / 2, checkpoints and log included."""
-    config = configured(preset, batch)
-    config = config.model_copy(update={"train": config.train.model_copy(update={"epochs": 2})})
+def loop_rate(preset: str, images: ImageSet, batch: int, n_steps: int, precision: str, device: str = "cpu"
+              ) -> Callable[[], float]:
+    """`mrvae train` itself, over two epochs of n_steps / 2 or more of fewer, checkpoints and log included."""
+    config = configured(preset, batch, precision, device)
     few = images.first(batch * max(2, n_steps // 2))
+    epochs = max(2, n_steps // max(1, len(few) // batch))
+    config = config.model_copy(update={"train": config.train.model_copy(update={"epochs": epochs})})
 
     def rate() -> float:
         clock = Clock()
@@ -131,7 +150,7 @@ def step_of(run: Run, x: torch.Tensor) -> Callable[[], None]:
     weights = weights_at(run.config.objective, 0.5)
 
     def step() -> None:
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=run.bf16):
+        with torch.autocast(run.device.type, dtype=torch.bfloat16, enabled=run.bf16):
             terms = loss_terms(run.model, x, run.config.objective, weights, generator=run.noise, pool=run.pool)
             loss = total_loss(terms, weights)
         run.optimizer.zero_grad(set_to_none=True)
@@ -148,17 +167,19 @@ def bare_rate(preset: str, images: ImageSet, batch: int, n_steps: int, **changes
 
     def rate() -> float:
         step()
+        wait_for(run.device)
         began = time.perf_counter()
         for _ in range(n_steps):
             step()
+        wait_for(run.device)
         return n_steps * batch / (time.perf_counter() - began)
 
     return rate
 
 
-def bare_run(preset: str, images: ImageSet, batch: int, *, precision: str = "auto", contiguous: bool = False,
-             plain_adam: bool = False, compiled: bool = False) -> tuple[Run, torch.Tensor]:
-    run = start(configured(preset, batch, precision), images=images.first(batch))
+def bare_run(preset: str, images: ImageSet, batch: int, *, precision: str, device: str = "cpu",
+             contiguous: bool = False, plain_adam: bool = False, compiled: bool = False) -> tuple[Run, torch.Tensor]:
+    run = start(configured(preset, batch, precision, device), images=images.first(batch))
     x = run.images.floats()
     if contiguous:
         run.model.to(memory_format=torch.contiguous_format)
@@ -213,14 +234,15 @@ def main() -> None:
     for preset, title in PRESETS.items():
         images = load_dataset("mnist" if preset.startswith("mnist") else "dsprites").first(20_000)
         flops = flops_per_image(preset, images, RIVAL_BATCH)
-        print(f"\n{title} ({preset}), ours in {'bf16' if bf16 else 'fp32'}; {flops / 1e6:.0f} MFLOP per image, floor "
+        precision = chosen_precision(preset, images, RIVAL_BATCH)
+        print(f"\n{title} ({preset}), ours in {precision}, which auto took; {flops / 1e6:.0f} MFLOP per image, floor "
               + ", ".join(f"{rate / flops:,.0f} img/s {str(dtype).removeprefix('torch.')}"
                           for dtype, rate in rate_of.items()))
         rates = {"rival, batch 64": rival_rate(preset, images, n_steps)}
         for batch in (RIVAL_BATCH, OUR_BATCH):
             few = max(4, n_steps * RIVAL_BATCH // batch)
-            rates[f"our bare step, batch {batch}"] = bare_rate(preset, images, batch, few)
-            rates[f"our loop, batch {batch}"] = loop_rate(preset, images, batch, few)
+            rates[f"our bare step, batch {batch}"] = bare_rate(preset, images, batch, few, precision=precision)
+            rates[f"our loop, batch {batch}"] = loop_rate(preset, images, batch, few, precision)
         found = rounds_of(rates, n_rounds)
         print(f"  {'':28} {'img/s':>8} {'lowest':>8} {'highest':>8}")
         for name, values in found.items():
@@ -230,13 +252,18 @@ def main() -> None:
             for other in ("rival, batch 64", f"our bare step, batch {batch}"):
                 ratio = statistics.median(a / b for a, b in zip(loop, found[other], strict=True))
                 print(f"  our loop at {batch} / {other}: {ratio:.2f}")
-        variants = {"as it is": {}, "fp32": {"precision": "fp32"}, "contiguous": {"contiguous": True},
-                    "plain Adam": {"plain_adam": True},
+        variants = {"as it is": {}, "fp32": {"precision": "fp32"}, "bf16": {"precision": "bf16"},
+                    "contiguous": {"contiguous": True}, "plain Adam": {"plain_adam": True},
                     "fp32, contiguous, plain Adam": {"precision": "fp32", "contiguous": True, "plain_adam": True}}
         if arguments.compile:
             variants["compiled"] = {"compiled": True}
-        tried = rounds_of({name: bare_rate(preset, images, RIVAL_BATCH, max(6, n_steps // 4), **changes)
+        # Where the processor has no bf16 of its own, two such steps say enough: each lasts seconds.
+        tried = rounds_of({name: bare_rate(preset, images, RIVAL_BATCH,
+                                           2 if name == "bf16" and not bf16 else max(6, n_steps // 4),
+                                           **{"precision": precision, **changes})
                            for name, changes in variants.items()}, n_rounds)
+        ratio = statistics.median(a / b for a, b in zip(tried["bf16"], tried["fp32"], strict=True))
+        print(f"  precision: auto took {precision}; the bare step at 64 in bf16 / in fp32: {ratio:.2f}")
         base = statistics.median(tried["as it is"])
         print("  bare step at 64, " + "; ".join(f"{name} {statistics.median(values) / base:.2f}"
                                                 for name, values in tried.items()))

@@ -36,14 +36,18 @@ def rank() -> int:
 
 @contextmanager
 def process_group(device: torch.device) -> Iterator[None]:
-    """Meet the other processes that torchrun started, if it started this one: by NCCL on GPUs, by gloo elsewhere."""
+    """Meet the other processes that torchrun started, if it started this one.
+
+    GPUs talk by NCCL, processors by gloo. Where there are GPUs, both are there: a word from host to host, such as
+    whether to stop, goes by gloo and does not wait for the work of a GPU.
+    """
     if not dist.is_torchelastic_launched():
         yield
         return
     cuda = device.type == "cuda"
     if cuda:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if cuda else "gloo")
+    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo")
     try:
         yield
         dist.barrier()  # a process that leaves while another still talks to it may take that one down
@@ -64,18 +68,20 @@ def noise_generator(device: torch.device, seed: int) -> torch.Generator:
 
 def noise_states(generator: torch.Generator) -> Tensor:
     """The state of every process's generator, (n, bytes) uint8 on the CPU, for a checkpoint."""
-    return gather(generator.get_state()[None].to(_device())).cpu()
+    return gather(generator.get_state()[None])
 
 
 def restore_noise(generator: torch.Generator, states: Tensor) -> None:
-    """Go on drawing where a checkpoint stopped; a process that the checkpoint does not know keeps its seed.
+    """Go on drawing where a checkpoint stopped.
+
+    A process that the checkpoint does not know keeps its seed; so does a generator on another kind of device.
 
     Args:
         states: (n, bytes) as `noise_states` gives them, or (bytes,) of a single process.
     """
     states = states.reshape(-1, states.shape[-1])
-    if rank() < len(states):
-        generator.set_state(states[rank()])
+    if rank() < len(states) and states.shape[1:] == generator.get_state().shape:
+        generator.set_state(states[rank()].cpu())
 
 
 def own_part(indices: Tensor) -> Tensor:
@@ -118,9 +124,4 @@ def add_gradients(model: nn.Module) -> None:
 
 def any_process(said: bool) -> bool:
     """Whether one of the processes says so."""
-    return bool(gather(torch.tensor([float(said)], device=_device())).any())
-
-
-def _device() -> str:
-    """Where tensors must lie for the processes to exchange them."""
-    return "cuda" if dist.is_initialized() and dist.get_backend() == "nccl" else "cpu"
+    return bool(gather(torch.tensor([float(said)])).any())

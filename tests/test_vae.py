@@ -59,13 +59,6 @@ def test_a_code_is_hard_when_encoded_and_when_drawn(generator):
         assert set(bits.unique().tolist()) == {0, 1}
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-def test_a_gpu_decodes_what_the_processor_decodes():
-    model, x = tiny_model(), torch.rand(5, 1, 8, 8)
-    expected = model.reconstruct(x)
-    torch.testing.assert_close(model.to("cuda").reconstruct(x.to("cuda")).cpu(), expected, atol=1e-4, rtol=0)
-
-
 def test_a_model_without_latents_is_refused():
     with pytest.raises(ValueError, match="must be >= 1, got 0"):
         ModelConfig(n_reals=0, n_bits=0)

@@ -76,7 +76,7 @@ class EpochPictures(Callback):
         drawn = {
             "reconstructions": plot_pairs(self.x, made, when),
             "samples": plot_samples(run.model, when),
-            "sweep": plot_sweep(run.model, self.images.first(N_MEASURED).to(run.device), when),
+            "sweep": plot_sweep(run.model, self.images.first(N_MEASURED), when),
         }
         for name, figure in drawn.items():
             self._write(f"{name}/{run.epoch:04}", figure, run.step)
@@ -84,7 +84,7 @@ class EpochPictures(Callback):
         self._write("history", self._history(run.epoch), run.step)
         if run.finished and run.model.n_reals:
             images = self.images.first(MAX_SCATTERED)
-            mu = encode_set(run.model, images.to(run.device)).mu.cpu()
+            mu = encode_set(run.model, images).mu
             self._write("scatter", plot_scatter(mu, images.labels, images.label_names), run.step)
 
     def _history(self, last: int) -> Axes:
@@ -116,11 +116,10 @@ def plot_pairs(x: Tensor, made: Tensor, when: str) -> Axes:
 
 def plot_samples(model: MRVAE, when: str) -> Axes:
     """Draws from the prior, the same whenever they are drawn."""
-    generator, device = torch.Generator().manual_seed(0), next(model.parameters()).device
+    generator = torch.Generator().manual_seed(0)
     z = torch.randn(N_SAMPLES, model.n_reals, generator=generator)
     b = torch.randint(0, 2, (N_SAMPLES, model.n_bits), generator=generator).float()
-    return show_pictures(model.decode(z.to(device), b.to(device)), SAMPLES_ACROSS,
-                         title=f"samples from the prior, {when}")
+    return show_pictures(model.decode(z, b), SAMPLES_ACROSS, title=f"samples from the prior, {when}")
 
 
 def plot_sweep(model: MRVAE, images: ImageSet, when: str) -> Axes:

@@ -24,10 +24,10 @@ MOVES = 0.5
 
 
 def encode_set(model: MRVAE, images: ImageSet) -> Posterior:
-    """The posterior of every image of a set, in order; (N, D), (N, D) and (N, K)."""
+    """The posterior of every image of a set, in order, on the CPU; (N, D), (N, D) and (N, K)."""
     with torch.inference_mode():
         parts = [model.encode(images.floats(places)) for places in batches_in_order(len(images))]
-    return Posterior(*(torch.cat([getattr(part, name) for part in parts]) for name in ("mu", "logvar", "bit_logits")))
+    return Posterior(*(torch.cat([getattr(part, name) for part in parts]).cpu() for name in Posterior.__annotations__))
 
 
 def scored_part(images: ImageSet) -> ImageSet:
@@ -148,7 +148,7 @@ def kmeans_codes(train: Tensor, test: Tensor, *, n_clusters: int, seed: int = 0)
 
 def _codes_read(model: MRVAE, codes: Posterior) -> float:
     """The share of `swapped` pictures in which the encoder reads the code they were drawn from."""
-    read = [(model.bit_logits(pictures) > 0) == bits.bool() for pictures, bits in swapped(model, codes)]
+    read = [(model.bit_logits(pictures).cpu() > 0) == bits.bool() for pictures, bits in swapped(model, codes)]
     return float(torch.cat(read).all(dim=1).double().mean())
 
 

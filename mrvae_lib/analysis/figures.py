@@ -84,7 +84,7 @@ def plot_information(kl_of_real: Sequence[float], information_of_bit: Sequence[f
 def plot_reconstructions(model: MRVAE, x: Tensor, ax: Axes | None = None) -> Axes:
     """Images above what the decoder makes of their mean reals and hard bits; x is (N, C, H, W) in [0, 1]."""
     with torch.inference_mode():
-        pair = torch.cat([x, model.reconstruct(x)])
+        pair = torch.cat([x, model.reconstruct(x).to(x.device)])
     return show_pictures(pair, columns=len(x), ax=ax, title="originals above reconstructions")
 
 

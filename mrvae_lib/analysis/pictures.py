@@ -34,7 +34,7 @@ def tile(pictures: Tensor, columns: int, *, gap: int = 1) -> np.ndarray:
 
 def as_picture(pixels: Tensor) -> np.ndarray:
     """Pixels (C, H, W) in [0, 1] as a uint8 picture: (H, W) where C is 1, else (H, W, 3)."""
-    picture = pixels.mul(255).round().byte().permute(1, 2, 0).numpy()
+    picture = pixels.mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
     return picture[:, :, 0] if picture.shape[2] == 1 else picture
 
 

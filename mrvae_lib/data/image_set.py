@@ -148,13 +148,15 @@ def unpacked(images: Tensor) -> Tensor:
     return bits.mul_(255).flatten(-2)
 
 
-def shuffled_batches(n_images: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+def shuffled_batches(n_images: int, batch_size: int, generator: torch.Generator, device: torch.device | str = "cpu"
+                     ) -> Iterator[Tensor]:
     """Indices of every full batch of one pass in random order; the images left over are dropped from this pass.
 
-    A batch larger than the set is the whole set.
+    A batch larger than the set is the whole set. The order is drawn on the CPU, so that it is the same everywhere, and
+    goes to the device as a whole, because a copy for each batch would wait for the device each time.
     """
     batch_size = min(batch_size, n_images)
-    order = torch.randperm(n_images, generator=generator)
+    order = torch.randperm(n_images, generator=generator).to(device)
     return iter(order[: n_images - n_images % batch_size].split(batch_size))
 
 

@@ -94,8 +94,7 @@ class TrainingMonitor(Callback):
         plot_information(kl, bits, right.subplots(), legend=False)
         if self.run is not None:
             x = (self.images or self.run.images).first(N_SHOWN).floats()
-            device = next(self.run.model.parameters()).device
-            plot_reconstructions(self.run.model, x.to(device), pictures.subplots())
+            plot_reconstructions(self.run.model, x, pictures.subplots())
         return figure_png(figure)
 
     def __repr__(self) -> str:

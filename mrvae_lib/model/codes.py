@@ -98,7 +98,7 @@ class CodeTable:
         code_entropy = torch.special.entr(probs).sum()
         bit_probs = torch.sigmoid(logits).mean(dim=0)
         bit_entropy = torch.special.entr(bit_probs) + torch.special.entr(1 - bit_probs)
-        noise = bernoulli_entropy(logits).mean(dim=0) if n_images else torch.zeros(n_bits, dtype=torch.float64)
+        noise = bernoulli_entropy(logits).mean(dim=0) if n_images else logits.new_zeros(n_bits)
         return cls(
             probs=probs,
             information=code_entropy - noise.sum(),

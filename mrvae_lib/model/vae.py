@@ -157,7 +157,7 @@ class MRVAE(nn.Module):
         n_codes, n_images, _ = codes.shape
         z = z.expand(n_codes, -1, -1).flatten(0, 1)
         output = self.decoder_output(z, codes.flatten(0, 1))
-        return self.likelihood.nll(output.unflatten(0, (n_codes, n_images)), x)
+        return self.likelihood.nll(output.unflatten(0, (n_codes, n_images)), x.to(output.device))
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """The picture of each image's mean reals and hard bits, (B, C, H, W)."""

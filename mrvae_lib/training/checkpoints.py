@@ -253,10 +253,10 @@ def latest_checkpoint(folder: Path) -> Path | None:
     return next(reversed(checkpoints(folder / "checkpoints")), None)
 
 
-def load_state(path: Path) -> dict[str, Any]:
-    """The training state of a checkpoint: tensors and plain values only, nothing is executed."""
+def load_state(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """The training state of a checkpoint, on a device: tensors and plain values only, nothing is executed."""
     try:
-        state = torch.load(path / "state.pt", weights_only=True)
+        state = torch.load(path / "state.pt", map_location=device, weights_only=True)
         if not isinstance(state, dict):
             raise TypeError(f"expected a table, got {type(state).__name__}")
         return state

@@ -26,6 +26,8 @@ from mrvae_lib.training.run import Run, save, start
 
 N_RECENT_IMAGES = 2048
 """`information_of_code` is measured on at least so many of an epoch's last images, and on 4 * 2^K if that is more."""
+UNCHECKED_STEPS = 100
+"""So many steps may pass on a GPU until their losses are read: to read a number is to wait for all work before it."""
 
 
 class Callback:
@@ -87,6 +89,7 @@ def _train(run: Run, callbacks: Sequence[Callback]) -> MRVAE:
                 if run.step % run.steps_per_epoch == 0:
                     end_epoch(run, callbacks)
             if not run.finished:
+                check_finite(run)
                 save(run)
     finally:
         for callback in callbacks:
@@ -98,33 +101,35 @@ def _train(run: Run, callbacks: Sequence[Callback]) -> MRVAE:
 
 
 def train_step(run: Run, indices: Tensor, weights: Mapping[str, float]) -> Terms:
-    """One step of the optimiser on the images at `indices`."""
+    """One step of the optimiser on the images at `indices`, (B,) on the run's device."""
     run.model.train()
     run.optimizer.param_groups[0]["lr"] = value_at(run.config.train.lr, run.progress) * run.plateau.factor
-    x = run.images.floats(own_part(indices).to(run.device))
+    x = run.images.floats(own_part(indices))
     with torch.autocast(run.device.type, dtype=torch.bfloat16, enabled=run.bf16):
         terms = loss_terms(
             run.model, x, run.config.objective, weights, generator=run.noise, pool=run.pool, n_images=len(run.images),
             discriminator=run.adversary.network if run.adversary else None,
         )
         loss = total_loss(terms, weights)
-    if not torch.isfinite(loss):
-        raise TrainingError(_not_finite(run, terms))
+    means = {name: value.detach().mean() for name, value in terms.values.items()} | {"loss": loss.detach()}
+    run.unchecked[run.step + 1] = means
+    if run.device.type == "cpu" or len(run.unchecked) == UNCHECKED_STEPS:
+        check_finite(run)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     add_gradients(run.model)
     run.optimizer.step()
     run.model.eval()  # callbacks may look at the model, and batch norm must not learn from what they show it
     run.step += 1
-    losses = {"loss": loss.detach()}
     if run.adversary and "tc" in terms.values:
-        losses["discriminator_loss"] = run.adversary.step(terms.z, run.noise)
-    _remember(run, terms, losses)
+        means = means | {"discriminator_loss": run.adversary.step(terms.z, run.noise)}
+    _remember(run, terms, means)
     return terms
 
 
 def end_epoch(run: Run, callbacks: Sequence[Callback] = ()) -> None:
     """Tell the callbacks the epoch's means, and write a checkpoint when one is due."""
+    check_finite(run)
     metrics = epoch_metrics(run)
     run.sums, run.recent_bits = {}, []
     if run.config.train.plateau is not None:
@@ -160,7 +165,8 @@ def epoch_metrics(run: Run) -> dict[str, Any]:
 def batches_left(run: Run) -> Iterator[Tensor]:
     """The batches of the current epoch that have not been used. An epoch's order depends on seed and epoch only."""
     generator = torch.Generator().manual_seed(run.config.train.seed * 1_000_003 + run.epoch)
-    return islice(shuffled_batches(len(run.images), run.batch_size, generator), run.step % run.steps_per_epoch, None)
+    batches = shuffled_batches(len(run.images), run.batch_size, generator, run.device)
+    return islice(batches, run.step % run.steps_per_epoch, None)
 
 
 @contextmanager
@@ -182,20 +188,27 @@ def interrupt_sets(stop: threading.Event) -> Iterator[None]:
         signal.signal(signal.SIGINT, previous)
 
 
-def _remember(run: Run, terms: Terms, losses: dict[str, Tensor]) -> None:
-    means = {name: value.detach().mean() for name, value in terms.values.items()}
-    means |= {**losses, "kl_of_real": terms.posterior.kl_reals().detach().mean(dim=0)}
-    for name, value in means.items():
+def _remember(run: Run, terms: Terms, means: Mapping[str, Tensor]) -> None:
+    for name, value in {**means, "kl_of_real": terms.posterior.kl_reals().detach().mean(dim=0)}.items():
         run.sums[name] = run.sums[name] + value if name in run.sums else value
     n_kept = max(N_RECENT_IMAGES, 4 * 2 ** min(run.config.model.n_bits, MAX_TABLE_BITS))
     run.recent_bits.append(terms.posterior.bit_logits.detach())
     del run.recent_bits[: -math.ceil(n_kept / run.batch_size)]
 
 
-def _not_finite(run: Run, terms: Terms) -> str:
-    values = {name: float(value.detach().mean()) for name, value in terms.values.items()}
-    bad = [name for name, value in values.items() if not math.isfinite(value)]
-    listed = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-    newest = latest_checkpoint(run.folder) if run.folder else None
-    return (f"step {run.step + 1}: {' and '.join(bad) or 'the loss'} is not finite ({listed}); a lower train.lr may "
-            f"mend it{f'; the last checkpoint, {newest}, stays' if newest else ''}")
+def check_finite(run: Run) -> None:
+    """Read the losses of the steps since the last check.
+
+    Raises:
+        TrainingError: one is not finite; names the first such step and its terms.
+    """
+    losses = torch.stack([means["loss"] for means in run.unchecked.values()]).tolist() if run.unchecked else []
+    for (step, means), loss in zip(run.unchecked.items(), losses, strict=True):
+        if not math.isfinite(loss):
+            values = {name: float(mean) for name, mean in means.items() if name != "loss"}
+            bad = [name for name, value in values.items() if not math.isfinite(value)]
+            listed = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+            newest = latest_checkpoint(run.folder) if run.folder else None
+            raise TrainingError(f"step {step}: {' and '.join(bad) or 'the loss'} is not finite ({listed}); a lower "
+                                f"train.lr may mend it{f'; the last checkpoint, {newest}, stays' if newest else ''}")
+    run.unchecked = {}

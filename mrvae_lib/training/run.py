@@ -92,6 +92,8 @@ class Run:
     """This epoch's terms so far, summed over its steps."""
     recent_bits: list[Tensor] = field(default_factory=list)
     """The logits of this epoch's last codes, oldest first."""
+    unchecked: dict[int, dict[str, Tensor]] = field(default_factory=dict)
+    """The mean terms and the loss of each step whose loss was not read yet, by its number."""
     plateau: Plateau = field(default_factory=Plateau)
     stop: threading.Event = field(default_factory=threading.Event)
     """Set it, from any thread, to end the run after its current step with a checkpoint."""
@@ -251,7 +253,7 @@ def _restore(run: Run, checkpoint: Path) -> None:
     Raises:
         CheckpointError: another version wrote it, which kept less or kept it otherwise.
     """
-    state = checkpoints.load_state(checkpoint)
+    state = checkpoints.load_state(checkpoint, run.device)
     now = _state(run)
     state.setdefault("bf16", multiplies_bf16(run.device))  # what the version before took wherever it could
     state = {"config": now["config"], "data": now["data"], **state}  # which it did not remember
@@ -276,7 +278,7 @@ def _restore(run: Run, checkpoint: Path) -> None:
         run.sums, run.recent_bits = state["sums"], state["recent_bits"]
         run.plateau = Plateau(**state["plateau"])
         if run.config.train.precision == "auto":
-            run.bf16 = bool(state["bf16"])
+            run.bf16 = bool(state["bf16"]) and multiplies_bf16(run.device)  # the device may be another one now
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         reason = f"does not fit this run ({checkpoints.short(error)})"
         raise CheckpointError(_of_another_version(checkpoint, reason)) from None
