@@ -4,7 +4,6 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from mrvae_lib.config import PoseConfig
 from mrvae_lib.model.frame import affine_places
@@ -13,7 +12,7 @@ WARP_SIDE = 4
 """The elastic warp is drawn on this many points a side and smoothed between them."""
 
 
-def random_pose(x: Tensor, config: PoseConfig, generator: torch.Generator | None = None) -> Tensor:
+def random_pose(x: torch.Tensor, config: PoseConfig, generator: torch.Generator | None = None) -> torch.Tensor:
     """Each image turned, sheared, scaled and moved by its own random amounts; what enters the frame is black.
 
     Args:

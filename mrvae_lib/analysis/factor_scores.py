@@ -137,8 +137,7 @@ def beta_vae_score(codes: Array, factors: Array, *, categorical: Collection[int]
             labels += [factor] * count
         return np.concatenate(differences), labels
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # 100 iterations are part of the definition
+    with warnings.catch_warnings(action="ignore"):  # 100 iterations are part of the definition
         model = LogisticRegression().fit(*features(n_train))
     test, labels = features(n_test)
     said = model.predict(test)

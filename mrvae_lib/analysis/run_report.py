@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from jinja2 import Template
-from torch import Tensor
 
 from mrvae_lib.analysis import figures
 from mrvae_lib.analysis.evaluation import encoded_examples, evaluate, informative_reals
@@ -34,8 +33,7 @@ ENDS = {"pictures/history.png": "How reconstructions grew", "pictures/scatter.pn
 def write_report(model: MRVAE, config: RunConfig, folder: Path, train: ImageSet, test: ImageSet, *, command: str
                  ) -> None:
     """Score a trained model, draw its pictures, complete its `model/` folder with card and examples, write the page."""
-    scores = evaluate(model, test, train)
-    model.card = model_card(config, scores, test, command)
+    model.card = model_card(config, evaluate(model, test, train), test, command)
     model.examples = encoded_examples(model, test)
     write_traversals(model, folder)
     save_model(model, folder / "model")
@@ -89,7 +87,7 @@ def write_more_traversals(model: MRVAE, folder: Path, *, start: int = 0) -> list
     return written
 
 
-def _from_example(model: MRVAE, start: int) -> tuple[Tensor, Tensor]:
+def _from_example(model: MRVAE, start: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The mu and bits of the model's examples from this one on."""
     if not 0 <= start < len(model.examples["mu"]):
         raise ConfigError(f"start must be 0..{len(model.examples['mu']) - 1}, the model's examples, got {start}")

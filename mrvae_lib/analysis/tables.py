@@ -63,10 +63,9 @@ def told_table(measurement: Measurement) -> tuple[Row, list[Row]]:
 
 def real_table(rows: Iterable[RealRow]) -> tuple[Row, list[Row]]:
     """Heads and rows of the table of reals, most KL first."""
-    ordered = sorted(rows, key=lambda row: -row.kl)
     return ("real", "variance", "KL", "about", "nats told", "R^2"), [
         (row.name, f"{row.posterior_variance:.4f}", f"{row.kl:.2f}", row.about, f"{row.information:.2f}",
-         f"{row.r2:.2f}") for row in ordered
+         f"{row.r2:.2f}") for row in sorted(rows, key=lambda row: -row.kl)
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -11,7 +10,6 @@ from itertools import product
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from mrvae_lib.analysis import evaluation
 from mrvae_lib.analysis.pictures import as_picture
@@ -44,7 +42,7 @@ class ExplorerState:
     example: int | None = None
 
     def __post_init__(self) -> None:
-        reals_fit = all(type(value) in (int, float) and -math.inf < value < math.inf for value in self.z)
+        reals_fit = all(type(value) in (int, float) and abs(value) < float("inf") for value in self.z)
         bits_fit = all(type(bit) is int and bit in (0, 1) for bit in self.b)
         if not (reals_fit and bits_fit and (self.example is None or type(self.example) is int)):
             raise ValueError(f"state: expected finite reals, bits of 0 or 1, an example's number or None, got {self}")
@@ -97,7 +95,7 @@ def code_views(state: ExplorerState) -> list[ExplorerState]:
 
 
 @torch.inference_mode()
-def decode_states(model: MRVAE, states: Sequence[ExplorerState]) -> Tensor:
+def decode_states(model: MRVAE, states: Sequence[ExplorerState]) -> torch.Tensor:
     """The pictures of views, (N, C, H, W) in [0, 1]."""
     z, b = torch.tensor([state.z for state in states]), torch.tensor([state.b for state in states])
     return model.decode(z, b.float())

@@ -1,7 +1,6 @@
 """What the explorer is put together from: labelled controls within reach of a keyboard, and pictures of views."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from html import escape
 from importlib import resources
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from mrvae_lib.analysis.pictures import as_picture, enlarged, png_bytes, tile
@@ -161,7 +159,7 @@ class DecodedPicture:
             shown as the decoder draws it.
     """
 
-    def __init__(self, model: MRVAE, content: ExplorerContent, originals: Tensor | None) -> None:
+    def __init__(self, model: MRVAE, content: ExplorerContent, originals: torch.Tensor | None) -> None:
         self.model, self.content, self.originals = model, content, originals
         _, height, width = model.image_shape
         self.picture = widgets.HTML(layout=widgets.Layout(
@@ -213,11 +211,11 @@ class Tiles:
 
     def __init__(self, model: MRVAE, title: str, labels: Sequence[tuple[str, str]], columns: int,
                  show: Callable[[ExplorerState], None], shown: bool) -> None:
-        self.model, self.columns, self.show = model, columns, show
+        self.model, self.columns = model, columns
         self.states: list[ExplorerState] = []
         self.drawn: list[ExplorerState] = []
         self.switch = toggle(title, shown, lambda _: self._draw(), "show or hide these pictures", width="auto")
-        self.buttons = [button(label, partial(self._on_press, i), tooltip, width="0", flex="1 1 0")
+        self.buttons = [button(label, lambda place=i: show(self.states[place]), tooltip, width="0", flex="1 1 0")
                         for i, (label, tooltip) in enumerate(labels)]
         narrowest = max(31, *(2 + 5 * len(label) for label, _ in labels))  # px: room for it; narrower cells scroll
         self.sheets = [widgets.HTML(layout=widgets.Layout(width="100%", margin="0"))
@@ -233,9 +231,6 @@ class Tiles:
         for i, below in enumerate(self.buttons):
             (below.add_class if i == chosen else below.remove_class)("mrvae-chosen")
         self._draw()
-
-    def _on_press(self, place: int) -> None:
-        self.show(self.states[place])
 
     def _draw(self) -> None:
         self.panel.layout.display = "flex" if self.switch.value else "none"

@@ -8,7 +8,6 @@ from typing import Any
 import matplotlib.pyplot as plt
 from IPython.core.getipython import get_ipython
 from IPython.display import display
-from torch import Tensor
 
 from mrvae_lib.analysis.evaluation import INFORMATIVE_KL
 from mrvae_lib.analysis.figures import ORANGE, figure_png, plot_information, plot_metrics, plot_reconstructions
@@ -43,7 +42,7 @@ class TrainingMonitor(Callback):
 
     def on_start(self, run: Run) -> None:
         self.run, self.rows, self.metrics = run, [], {}
-        self._sums: dict[str, Tensor] = {}
+        self._sums: dict[str, Any] = {}
         self._n_summed = 0
         self._started_at = time.monotonic()
         self._next_at = self._started_at + self.every
@@ -51,8 +50,7 @@ class TrainingMonitor(Callback):
 
     def on_step(self, run: Run, terms: Terms, weights: Mapping[str, float]) -> None:
         for name, value in terms.values.items():
-            mean = value.detach().mean()
-            self._sums[name] = self._sums[name] + mean if name in self._sums else mean
+            self._sums[name] = self._sums.get(name, 0) + value.detach().mean()
         self._n_summed += 1
         if time.monotonic() > self._next_at:
             self._add_row()

@@ -8,7 +8,6 @@ import math
 import re
 from collections.abc import Sequence
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mrvae_lib.errors import ConfigError
@@ -85,7 +84,7 @@ class Resize(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         # In fp32: torch has no smooth shrinking in bf16.
-        return F.interpolate(x.float(), size=self.size, mode="bilinear", antialias=True)
+        return nn.functional.interpolate(x.float(), size=self.size, mode="bilinear", antialias=True)
 
 
 def centred_padding(shape: Shape, height: int, width: int) -> tuple[int, int, int, int]:

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mrvae_lib.config import ModelConfig
@@ -79,7 +78,7 @@ class ConvEncoder(nn.Module):
         self.dense = nn.Sequential(*_dense((math.prod(smallest), width, n_stats)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.dense(self.maps(F.pad(x, self.padding)))
+        return self.dense(self.maps(nn.functional.pad(x, self.padding)))
 
 
 class ConvDecoder(nn.Module):
@@ -95,7 +94,7 @@ class ConvDecoder(nn.Module):
         self.maps = nn.Sequential(*maps[:-1])
 
     def forward(self, latents: Tensor) -> Tensor:
-        return F.pad(self.maps(self.dense(latents)), [-amount for amount in self.padding])
+        return nn.functional.pad(self.maps(self.dense(latents)), [-amount for amount in self.padding])
 
 
 def _conv_plan(image_shape: ImageShape, hidden: tuple[int, ...]

@@ -23,6 +23,7 @@ class ProgressBar(Callback):
     """Steps done, time left, and the last epoch's main terms."""
 
     def on_start(self, run: Run) -> None:
+        self.run = run
         where = f"training on {run.device.type} in {'bf16' if run.bf16 else 'fp32'}"
         self.bar: tqdm[Any] = tqdm(total=run.n_steps, initial=run.step, unit="step", desc=where, mininterval=0.5)
 

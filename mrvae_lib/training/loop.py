@@ -175,13 +175,12 @@ def interrupt_sets(stop: threading.Event) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = signal.getsignal(signal.SIGINT)
 
     def on_interrupt(*_: Any) -> None:
         stop.set()
         signal.signal(signal.SIGINT, previous)
 
-    signal.signal(signal.SIGINT, on_interrupt)
+    previous = signal.signal(signal.SIGINT, on_interrupt)
     try:
         yield
     finally:
@@ -190,7 +189,7 @@ def interrupt_sets(stop: threading.Event) -> Iterator[None]:
 
 def _remember(run: Run, terms: Terms, means: Mapping[str, Tensor]) -> None:
     for name, value in {**means, "kl_of_real": terms.posterior.kl_reals().detach().mean(dim=0)}.items():
-        run.sums[name] = run.sums[name] + value if name in run.sums else value
+        run.sums[name] = run.sums.get(name, 0) + value
     n_kept = max(N_RECENT_IMAGES, 4 * 2 ** min(run.config.model.n_bits, MAX_TABLE_BITS))
     run.recent_bits.append(terms.posterior.bit_logits.detach())
     del run.recent_bits[: -math.ceil(n_kept / run.batch_size)]

@@ -142,10 +142,10 @@ def start(config: RunConfig, folder: Path | None = None, images: ImageSet | None
     if batch_size % parallel.n_processes():
         raise ConfigError(f"train.batch_size must be a multiple of the {parallel.n_processes()} processes, got "
                           f"{batch_size}")
-    newest = _claim(folder, config) if folder and parallel.is_first() else None
+    if folder and parallel.is_first():
+        _claim(folder, config)
     parallel.wait_for_all()
-    if folder and not parallel.is_first():
-        newest, folder = checkpoints.latest_checkpoint(folder), None
+    newest = checkpoints.latest_checkpoint(folder) if folder else None
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
@@ -162,7 +162,7 @@ def start(config: RunConfig, folder: Path | None = None, images: ImageSet | None
         noise=parallel.noise_generator(device, config.train.seed),
         pool=CodePool(config.model.n_bits, batch_size),
         adversary=adversary,
-        folder=folder,
+        folder=folder if parallel.is_first() else None,
     )
     if newest:
         _restore(run, newest)
@@ -197,8 +197,7 @@ def _faster_in_bf16(run: Run) -> bool:
 
     def step(bf16: bool) -> None:
         with torch.autocast(run.device.type, dtype=torch.bfloat16, enabled=bf16):
-            terms = loss_terms(model, x, objective, weights, generator=noise)
-            total_loss(terms, weights).backward()
+            total_loss(loss_terms(model, x, objective, weights, generator=noise), weights).backward()
 
     seconds = seconds_per_step(step)
     return seconds["bf16"] < CLEARLY_FASTER * seconds["fp32"]
@@ -233,8 +232,8 @@ def _adversary(config: RunConfig, device: torch.device) -> Adversary | None:
     return Adversary(network, torch.optim.Adam(network.parameters(), lr=objective.discriminator.lr, betas=(0.5, 0.9)))
 
 
-def _claim(folder: Path, config: RunConfig) -> Path | None:
-    """Make the folder this run's own, or find that it is; its newest checkpoint, if any."""
+def _claim(folder: Path, config: RunConfig) -> None:
+    """Make the folder this run's own, or find that it is."""
     path = folder / "config.toml"
     if path.is_file():
         saved = settled(load_config(path))
@@ -244,7 +243,6 @@ def _claim(folder: Path, config: RunConfig) -> Path | None:
     else:
         checkpoints.atomic_write(path, dump_config(config))
     checkpoints.remove_partial(folder)
-    return checkpoints.latest_checkpoint(folder)
 
 
 def _restore(run: Run, checkpoint: Path) -> None:
@@ -280,7 +278,7 @@ def _restore(run: Run, checkpoint: Path) -> None:
         if run.config.train.precision == "auto":
             run.bf16 = bool(state["bf16"]) and multiplies_bf16(run.device)  # the device may be another one now
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        reason = f"does not fit this run ({checkpoints.short(error)})"
+        reason = f"does not fit this run ({shortened(error)})"
         raise CheckpointError(_of_another_version(checkpoint, reason)) from None
 
 
