@@ -7,6 +7,7 @@ import json
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -279,12 +280,9 @@ def dump_config(config: RunConfig) -> str:
 
 def _parse_override(override: str) -> dict[str, Any]:
     key, equals, text = override.partition("=")
-    for value in (text, json.dumps(text.strip())):  # as TOML, or as plain text
-        try:
-            if equals:
-                return tomllib.loads(f"{key} = {value}")
-        except (ValueError, RecursionError):
-            continue
+    for value in (text, json.dumps(text.strip())) if equals else ():  # as TOML, or as plain text
+        with suppress(ValueError, RecursionError):
+            return tomllib.loads(f"{key} = {value}")
     raise ConfigError(f"--set {override}: must be section.key=value, for example train.epochs=3")
 
 

@@ -1,7 +1,5 @@
 """ImageSet and FactorSet: images that stay in memory and are drawn by index."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
@@ -73,13 +71,13 @@ class ImageSet:
         """The images at these places as the model takes them, (len(places), C, H, W) float32 in [0, 1]."""
         return self.take(places).float().div_(255)
 
-    def subset(self, places: Tensor | slice) -> ImageSet:
+    def subset(self, places: Tensor | slice) -> "ImageSet":
         """The images at these places as a set of their own, with their labels and factors."""
         labels, factors = (None if values is None else values[places] for values in (self.labels, self.factors))
         return ImageSet(self.name, self.images[places], labels, self.label_names, factors, self.factor_names,
                         self.packed)
 
-    def first(self, n: int) -> ImageSet:
+    def first(self, n: int) -> "ImageSet":
         """The first n images, or all of them if there are fewer."""
         return self.subset(slice(n))
 
@@ -89,7 +87,7 @@ class ImageSet:
         few = self.images[:: -(-len(self) // 1000) or 1].cpu().contiguous().numpy()
         return f"{len(self)} images {hashlib.sha256(few.tobytes()).hexdigest()[:16]}"
 
-    def to(self, device: torch.device | str) -> ImageSet:
+    def to(self, device: torch.device | str) -> "ImageSet":
         """The same set with its images in that device's memory."""
         return replace(self, images=self.images.to(device))
 

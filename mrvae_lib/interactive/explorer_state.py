@@ -1,7 +1,5 @@
 """What the explorer shows, as plain values: how they become a picture, and named views. No widgets here."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -50,7 +48,7 @@ class ExplorerState:
         object.__setattr__(self, "b", tuple(self.b))
 
     @classmethod
-    def from_json(cls, text: str) -> ExplorerState:
+    def from_json(cls, text: str) -> "ExplorerState":
         """The view written by `to_json`.
 
         Raises:
@@ -69,11 +67,11 @@ class ExplorerState:
         """The view as text, to be kept or shared."""
         return json.dumps(asdict(self))
 
-    def with_real(self, i: int, value: float) -> ExplorerState:
+    def with_real(self, i: int, value: float) -> "ExplorerState":
         """The view with one real moved."""
         return replace(self, z=(*self.z[:i], value, *self.z[i + 1 :]))
 
-    def with_bit(self, k: int, value: int) -> ExplorerState:
+    def with_bit(self, k: int, value: int) -> "ExplorerState":
         """The view with one bit set."""
         return replace(self, b=(*self.b[:k], value, *self.b[k + 1 :]))
 

@@ -1,6 +1,7 @@
 """What the explorer is put together from: labelled controls within reach of a keyboard, and pictures of views."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from importlib import resources
 from typing import Any
@@ -211,11 +212,11 @@ class Tiles:
 
     def __init__(self, model: MRVAE, title: str, labels: Sequence[tuple[str, str]], columns: int,
                  show: Callable[[ExplorerState], None], shown: bool) -> None:
-        self.model, self.columns = model, columns
+        self.model, self.columns, self.show = model, columns, show
         self.states: list[ExplorerState] = []
         self.drawn: list[ExplorerState] = []
         self.switch = toggle(title, shown, lambda _: self._draw(), "show or hide these pictures", width="auto")
-        self.buttons = [button(label, lambda place=i: show(self.states[place]), tooltip, width="0", flex="1 1 0")
+        self.buttons = [button(label, partial(self._on_press, i), tooltip, width="0", flex="1 1 0")
                         for i, (label, tooltip) in enumerate(labels)]
         narrowest = max(31, *(2 + 5 * len(label) for label, _ in labels))  # px: room for it; narrower cells scroll
         self.sheets = [widgets.HTML(layout=widgets.Layout(width="100%", margin="0"))
@@ -231,6 +232,9 @@ class Tiles:
         for i, below in enumerate(self.buttons):
             (below.add_class if i == chosen else below.remove_class)("mrvae-chosen")
         self._draw()
+
+    def _on_press(self, place: int) -> None:
+        self.show(self.states[place])
 
     def _draw(self) -> None:
         self.panel.layout.display = "flex" if self.switch.value else "none"

@@ -101,8 +101,7 @@ def _conv_plan(image_shape: ImageShape, hidden: tuple[int, ...]
                ) -> tuple[list[int], tuple[int, int, int, int], ImageShape, int]:
     """What encoder and decoder share: channels from the image on, padding, the smallest map, the dense width."""
     if len(hidden) < 2:
-        raise ConfigError(f"model.hidden of a conv network must be [channels, ..., dense width], two or more, "
-                          f"got {list(hidden)}")
+        raise ConfigError(f"model.hidden of a conv network must be [channels, ..., dense width], got {list(hidden)}")
     depth = math.ceil(math.log2(max(image_shape[1:]) / 4))
     *widths, dense_width = hidden
     channels = [image_shape[0], *(widths + widths[-1:] * depth)[:depth]]

@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,6 @@ from mrvae_lib.model.vae import MRVAE
 
 PARTIAL = ".partial-"
 """How the names of files and folders begin while they are being written."""
-LOCK = ".lock"
-"""The file in a run's folder that its process holds locked."""
 
 
 @contextmanager
@@ -34,11 +32,10 @@ def only_process(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / LOCK, timeout=0):
+        with FileLock(folder / ".lock", timeout=0):
             yield
     except Timeout:
-        raise CheckpointError(f"{folder}: another process is training here; wait for it or stop it, or choose another "
-                              f"folder with --out") from None
+        raise CheckpointError(f"{folder}: another process is training here; choose another with --out") from None
 
 
 @contextmanager
@@ -62,11 +59,9 @@ def writing_to(folder: Path) -> Iterator[None]:
 
 def in_use(folder: Path) -> bool:
     """Whether a process is training in this folder."""
-    try:
-        with only_process(folder):
-            return False
-    except CheckpointError:
-        return True
+    with suppress(CheckpointError), only_process(folder):
+        return False
+    return True
 
 
 @contextmanager
@@ -147,8 +142,7 @@ def load_model(source: str | os.PathLike[str]) -> MRVAE:
         if (candidate / "config.json").is_file():
             return read_model(candidate)
     if folder.is_dir():
-        raise CheckpointError(f"{folder}: no model here; expected model/config.json or checkpoints/step-*, "
-                              f"as written by mrvae train")
+        raise CheckpointError(f"{folder}: no model here; expected model/config.json or checkpoints/step-*")
     raise CheckpointError(f"{source}: no such run folder or shipped model; shipped: {', '.join(names)}"
                           f"{suggestion(str(source), names)}")
 
