@@ -99,8 +99,7 @@ class TrainingMonitor(Callback):
         message = collapse_message(self.metrics.get("kl_of_real", []), self.metrics.get("information_of_bit", []))
         return f"TrainingMonitor({self.status()}) {message}".strip()
 
-    def _repr_png_(self) -> bytes:
-        return self.png()
+    _repr_png_ = png
 
     def _redraw(self) -> None:
         """Draw, where there is a notebook, and decide when to draw next."""

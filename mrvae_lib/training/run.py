@@ -208,7 +208,7 @@ def _state(run: Run) -> dict[str, Any]:
     state = {
         "step": run.step,
         "optimizer": run.optimizer.state_dict(),
-        "noise": parallel.noise_states(run.noise),
+        "noise": parallel.gather(run.noise.get_state()[None]),
         "pool": run.pool.past,
         "sums": run.sums,
         "recent_bits": run.recent_bits,
