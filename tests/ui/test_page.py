@@ -8,13 +8,16 @@ import re
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
 from mrvae_lib.analysis.evaluation import informative_reals
+from mrvae_lib.data import load_dataset
 from mrvae_lib.interactive import LatentExplorer, export_html
 from mrvae_lib.interactive.explorer_state import ExplorerState, decode_state
 from mrvae_lib.interactive.html_export import export_gallery
+from mrvae_lib.model.layers import read_layers
 from mrvae_lib.training.checkpoints import load_model, pretrained_names
 from tests.conftest import tiny_model
 from tests.test_export import HOSTILE, hostile_model
@@ -80,6 +83,44 @@ def test_a_shipped_model_draws_what_torch_draws_for_100_random_latents(name, off
     times = offline.evaluate("""() => Array.from({length: 50}, () => {
         const start = performance.now(); decode(state.z, state.b); return performance.now() - start; })""")
     measured(f"{name}, one decode in the page", times, target=20)
+
+
+def encoder_agrees(page, model, x):
+    """The page's mu, logvar and bit_logits of images are torch's to 1e-2."""
+    with torch.inference_mode():
+        posterior = model.encode(x)
+    found = page.evaluate("images => images.map(image => encode(image))", x.permute(0, 2, 3, 1).flatten(1).tolist())
+    for name, expected in (("mu", posterior.mu), ("logvar", posterior.logvar), ("bitLogits", posterior.bit_logits)):
+        np.testing.assert_allclose([image[name] for image in found], expected.numpy(), atol=1e-2)
+
+
+@pytest.mark.parametrize("name", pretrained_names())
+def test_a_shipped_model_finds_in_100_images_what_torch_finds(name, offline, tmp_path):
+    model = load_model(name)
+    drawn_here = "dsprites" if name.startswith("dsprites") else "digits"  # neither needs a download
+    x = F.interpolate(load_dataset(drawn_here, "test").floats(torch.arange(100)), size=model.image_shape[1:])
+    offline.goto(export_html(model, tmp_path / "page.html").as_uri())
+    encoder_agrees(offline, model, x)
+
+
+@pytest.mark.parametrize("settings", [
+    {"n_bits": 0, "shape": (3, 20, 28), "network": "conv"}, {"n_reals": 0, "shape": (3, 9, 8)},
+    {"n_reals": 6, "shape": (3, 40, 33), "network": "conv", "posed": True},
+    {"n_reals": 6, "n_bits": 0, "shape": (1, 20, 20), "posed": True},
+])
+def test_an_encoder_finds_what_torch_finds_in_grey_or_colour_with_or_without_a_frame(settings, offline, tmp_path, generator):
+    model = tiny_model(**settings)
+    offline.goto(export_html(model, tmp_path / "page.html").as_uri())
+    encoder_agrees(offline, model, torch.rand(5, *model.image_shape, generator=generator))
+
+
+def test_every_layer_of_a_written_encoder_computes_what_torch_computes(offline, tmp_path, generator):
+    model = tiny_model(2, 2, shape=(3, 11, 12))
+    layers, _ = read_layers(["fit 13x12, conv 4 k4 s2 p1, batchnorm, leaky 0.1, conv 3 k3, selu, meanpool, linear 5, tanh"],
+                            model.image_shape, "test")
+    model.encoder = nn.Sequential(*layers, nn.Linear(5, 6)).eval()
+    offline.goto(export_html(model, tmp_path / "page.html").as_uri())
+    encoder_agrees(offline, model, torch.rand(5, *model.image_shape, generator=generator))
 
 
 @pytest.mark.parametrize(("n_reals", "n_bits", "shape", "network", "likelihood"), [

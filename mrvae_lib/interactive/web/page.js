@@ -1,6 +1,6 @@
 // The page: controls set the state, the state is drawn. The state is the library's ExplorerState.
 const page = JSON.parse(document.getElementById("page").textContent);
-const decode = makeDecoder(page);
+const decode = makeDecoder(page), encode = page.encoder.problem ? null : makeEncoder(page);
 const [channels, height, width] = page.imageShape, [low, high, step] = page.range;
 const $ = id => document.getElementById(id);
 const same = (a, b) => a.z.join() === b.z.join() && a.b.join() === b.b.join();
