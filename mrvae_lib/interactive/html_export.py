@@ -92,7 +92,7 @@ def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent |
         "layers": layers,
         "weights": _as_half(weights, "decoder"),
         "encoder": encoder_part(model),
-        "drawable": model.image_shape[0] == 1 and not data.startswith("xys"),  # nobody draws these faces
+        "own": None if data.startswith("xys") else "picture" if model.image_shape[0] == 3 else "drawing",
         "longestSide": LONGEST_SIDE.get(data),
         "sliders": [{"index": i, "label": " · ".join(label)} for i, label in content.reals.items()],
         "range": [*SWEEP, views.STEP],

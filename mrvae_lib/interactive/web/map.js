@@ -1,0 +1,105 @@
+// The map: test images at two of their reals. It is for the mouse, touch and pen; the sliders do the same by keyboard.
+
+const map = $("map"), MARGIN = 26;
+const axes = { across: page.sliders[0]?.index, up: page.sliders[1]?.index };
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+const along = (value, side) => MARGIN + (value - low) / (high - low) * (side - 2 * MARGIN);
+const back = (place, side) => onSlider(low + (place - MARGIN) / (side - 2 * MARGIN) * (high - low));
+const placeOf = z => [along(z[axes.across], map.clientWidth), map.clientHeight - along(z[axes.up], map.clientHeight)];
+const markOf = i => (page.labels[i] ?? "").length === 1 ? page.labels[i] : "●";
+
+function colourOf(b) {
+  return b.length ? `hsl(${360 * parseInt(b.join(""), 2) / 2 ** b.length} 70% ${dark.matches ? 68 : 36}%)` : "currentcolor";
+}
+
+function star(context, x, y, size) {
+  context.beginPath();
+  for (let i = 0; i < 10; i++) {
+    const turn = Math.PI * (i / 5 - 0.5), r = i % 2 ? size * 0.45 : size;
+    context.lineTo(x + r * Math.cos(turn), y + r * Math.sin(turn));
+  }
+  context.closePath();
+  context.fill();
+  context.stroke();
+}
+
+function drawMap() {
+  const [w, h] = [map.clientWidth, map.clientHeight], dots = devicePixelRatio, context = map.getContext("2d");
+  const colour = name => getComputedStyle(map).getPropertyValue(name);
+  Object.assign(map, { width: w * dots, height: h * dots });
+  context.scale(dots, dots);
+  Object.assign(context, { strokeStyle: colour("--line"), fillStyle: colour("--soft"), font: "12px system-ui, sans-serif",
+    textAlign: "center", textBaseline: "middle" });
+  for (const value of [-2, -1, 0, 1, 2]) {
+    const [x, y] = [along(value, w), h - along(value, h)];
+    context.strokeRect(x, MARGIN / 2, 0, h - MARGIN);
+    context.strokeRect(MARGIN / 2, y, w - MARGIN, 0);
+    if (value) context.fillText(value, x, h - MARGIN / 2), context.fillText(value, MARGIN / 2, y);
+  }
+  context.fillText("z" + axes.across, w - MARGIN / 2, h - MARGIN / 2);
+  context.fillText("z" + axes.up, MARGIN / 2, MARGIN / 2);
+  context.font = "600 13px system-ui, sans-serif";
+  page.starts.forEach((start, i) => {
+    context.fillStyle = start.b.length ? colourOf(start.b) : colour("--ink");
+    context.fillText(markOf(i), ...placeOf(start.z));
+  });
+  Object.assign(context, { strokeStyle: colour("--ink"), fillStyle: colour("--how"), lineWidth: 2 });
+  if (reading) star(context, ...placeOf(reading.view.z), 10);
+  context.beginPath();
+  context.arc(...placeOf(state.z), 11, 0, 2 * Math.PI);
+  context.stroke();
+}
+
+function nearest(event) {
+  const distance = i => Math.hypot(...placeOf(page.starts[i].z).map((at, axis) => at - [event.offsetX, event.offsetY][axis]));
+  const best = page.starts.map((_, i) => i).sort((i, j) => distance(i) - distance(j))[0];
+  return distance(best) < 11 ? best : null;
+}
+
+function tell(i) {
+  $("tip").hidden = i === null;
+  if (i === null) return;
+  const [x, y] = placeOf(page.starts[i].z), { z, b } = page.starts[i], label = page.labels[i];
+  paint($("tip-picture"), { z, b });
+  $("tip-text").textContent = `test image ${i}${label ? ", a " + label : ""}${b.length ? ", code " + b.join("") : ""}`;
+  Object.assign($("tip").style, { left: Math.min(x + 14, map.clientWidth - 130) + "px", top: y + 14 + "px" });
+}
+
+function moveTo({ offsetX, offsetY }) {
+  const z = state.z.with(axes.across, back(offsetX, map.clientWidth));
+  show({ ...state, z: z.with(axes.up, back(map.clientHeight - offsetY, map.clientHeight)) }, { gesture: "map" });
+}
+
+function makeMap() {
+  for (const axis of ["across", "up"]) {
+    for (const { index, label } of page.sliders)
+      $("map-" + axis).append(element("option", { value: index, textContent: label, selected: index === axes[axis] }));
+    $("map-" + axis).addEventListener("change", event => { axes[axis] = +event.target.value; render(false); });
+  }
+  Object.assign($("tip-picture"), { width, height });
+  $("map-colour").textContent = state.b.length ? ", in the colour of its code" : "";
+  let dragging = false;
+  map.addEventListener("pointerdown", event => {
+    const i = nearest(event);
+    tell(null);
+    if (i !== null) return show(page.starts[i], { aloud: true, seen: null });
+    dragging = true;
+    map.setPointerCapture(event.pointerId);
+    moveTo(event);
+  });
+  map.addEventListener("pointermove", event => {
+    if (dragging) moveTo(event);
+    else if (event.pointerType !== "touch") tell(nearest(event));
+  });
+  map.addEventListener("pointerleave", () => tell(null));
+  for (const end of ["pointerup", "pointercancel"]) map.addEventListener(end, () => { dragging = false; endGesture(); });
+  addEventListener("resize", redraw);
+  dark.addEventListener("change", redraw);
+  updates.push(() => map.setAttribute("aria-label",
+    `map of ${page.starts.length} test images at z${axes.across} and z${axes.up}; the sliders of these reals do the same`));
+  copies.push(drawMap);
+}
+
+$("map-block").hidden = page.sliders.length < 2 || page.starts.length < 2;
+if (!$("map-block").hidden) makeMap();

@@ -1,0 +1,90 @@
+// The guided tour: a few steps beside the part each is about. It starts when asked, and ends at any moment.
+
+// What a real does to the picture between its two ends: how far it moves, and how much it leans.
+function effectOf(index) {
+  const [from, to] = [low, high].map(value => {
+    const pixels = decode(state.z.with(index, value), state.b).map(v => lightPaper ? 1 - v : v);
+    const [scale, lean, x, , , y] = ownFrame({ values: pixels, shape: [height, width, channels] },
+      { frame: "upright", spread: 1, thinnest: 1e-2 });
+    return { lean: lean / scale, x, y };
+  });
+  return { index, lean: Math.abs(to.lean - from.lean), move: Math.hypot(to.x - from.x, to.y - from.y) };
+}
+
+const strongest = what => page.sliders.map(({ index }) => effectOf(index)).reduce((a, b) => b[what] > a[what] ? b : a);
+const setReal = (index, value) => { real = index; show({ ...state, z: state.z.with(index, value) }); };
+
+function drawAnExample() {
+  const points = $("fill").checked ? [[0.3, 0.3], [0.7, 0.3], [0.7, 0.7], [0.3, 0.7], [0.3, 0.3]]
+    : [[0.28, 0.24], [0.72, 0.24], [0.66, 0.4], [0.5, 0.62], [0.44, 0.82]];
+  strokes.splice(0, strokes.length, points.map(([x, y]) => [x * width, y * height]));
+  nStrokes++;
+  look({ aloud: true });
+}
+
+function unusedCode() {
+  const used = new Set(page.starts.map(start => start.b.join("")));
+  const names = page.lattice ? Array.from({ length: 2 ** state.b.length }, (_, i) => i.toString(2).padStart(state.b.length, "0")) : [];
+  return names.find(name => !used.has(name));
+}
+
+function breakIt() {
+  const code = unusedCode();
+  show({ ...state, b: code ? [...code].map(Number) : state.b,
+    z: page.sliders.slice(0, 2).reduce((z, { index }) => z.with(index, high), state.z) });
+}
+
+const steps = [
+  { at: "bits-block", title: "Press a bit", text: "A bit is 0 or 1. Press one, and the picture becomes something else, in the same "
+    + "handwriting: bits say what it is.", act: () => show({ ...state, b: state.b.with(0, 1 - state.b[0]) }) },
+  { at: "reals-block", title: "Drag a real", text: "A real is a number. Drag a slider slowly: it stays the same thing and "
+    + "changes its looks. Reals say how it looks.", act: () => setReal(page.sliders[0].index, state.z[page.sliders[0].index] > 0 ? low : high) },
+  { at: "draw", title: "Show it something of yours", text: "Draw here, or drop a picture. The bits and the sliders jump to what the "
+    + "model finds in it, and each bit says how sure it is.", act: drawAnExample, fits: () => encode && page.own === "drawing" },
+  { at: "reals-block", title: "Find the slider that leans or moves it", text: "Nobody told the model that things lean, or lie "
+    + "somewhere. Try the sliders one by one: one of them does it more than the others.", act: () => {
+      const moves = strongest("move"), found = moves.move > 0.4 ? moves : strongest("lean");
+      setReal(found.index, state.z[found.index] > 0 ? low : high);
+    } },
+  { at: "reals-block", title: "Break it", text: "Push two sliders to their ends, or press a code that looks like nothing. "
+    + "The picture falls apart where the model has seen no images.", act: breakIt },
+  { at: "how", title: "Where to go next", text: "Press a part of this drawing for its formula and its Python. Each part links to the "
+    + "lesson that explains it. Drag on the map to see where the test images lie.", act: null },
+].filter(step => !$(step.at).hidden && (step.fits?.() ?? true));
+let stepAt = -1;
+
+function placeBeside(part) {
+  const box = part.getBoundingClientRect(), tip = $("tour-step"), { offsetWidth: w, offsetHeight: h } = tip;
+  const clamp = (value, most) => Math.max(8, Math.min(value, most - 8));
+  const right = box.right + 12 + w < innerWidth, below = box.bottom + 12 + h < innerHeight;
+  const x = right ? box.right + 12 : below ? box.left : box.left - w - 12, y = right ? box.top : below ? box.bottom + 12 : box.top;
+  Object.assign(tip.style, { left: clamp(x, innerWidth - w) + "px", top: clamp(y, innerHeight - h) + "px" });
+}
+
+function goToStep(place) {
+  document.querySelector(".toured")?.classList.remove("toured");
+  stepAt = place;
+  const step = steps[place];
+  $("tour-step").hidden = !step;
+  if (!step) return $("tour").focus();
+  $("tour-title").textContent = `${place + 1} of ${steps.length}: ${step.title}`;
+  $("tour-text").textContent = step.text;
+  $("tour-do").hidden = !step.act;
+  $("tour-back").disabled = place === 0;
+  $("tour-next").textContent = place < steps.length - 1 ? "Next" : "Done";
+  $(step.at).classList.add("toured");
+  $(step.at).scrollIntoView({ block: innerWidth > 600 ? "nearest" : "center" });
+  placeBeside($(step.at));
+  $("tour-next").focus({ preventScroll: true });
+}
+
+$("tour").addEventListener("click", () => goToStep(0));
+$("tour-do").addEventListener("click", () => steps[stepAt].act());
+$("tour-back").addEventListener("click", () => goToStep(stepAt - 1));
+$("tour-next").addEventListener("click", () => goToStep(stepAt + 1));
+$("tour-end").addEventListener("click", () => goToStep(-1));
+$("tour-step").addEventListener("keydown", ({ key }) => {
+  if (key === "ArrowRight" && stepAt < steps.length - 1) goToStep(stepAt + 1);
+  if (key === "ArrowLeft" && stepAt > 0) goToStep(stepAt - 1);
+});
+addEventListener("keydown", ({ key }) => { if (key === "Escape" && stepAt >= 0) goToStep(-1); });
