@@ -26,7 +26,8 @@ def repository() -> str:
 
 def linked_files() -> list[Path]:
     """Every file that names the repository."""
-    return [ROOT / "README.md", ROOT / "CITATION.cff", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("notebooks/*.py")),
+    return [ROOT / "README.md", ROOT / "CITATION.cff", ROOT / "CONTRIBUTING.md",
+            ROOT / "mrvae_lib" / "interactive" / "web" / "page.html", *sorted(ROOT.glob("notebooks/*.py")),
             *sorted(ROOT.glob("notebooks/*.ipynb"))]
 
 

@@ -34,8 +34,9 @@ THUMBNAIL_COLUMNS = 4
 MAX_HALF = np.finfo(np.float16).max
 POSE = {"halfWidth": frames.POSE_HALF_WIDTH, "reach": frames.POSE_SHIFT, "size": frames.POSE_SIZE,
         "stretch": frames.POSE_STRETCH}
-LONGEST_SIDE = {"mnist": 20 / 28, "fashion-mnist": 1.0, "digits": 1.0}
-"""Data whose images are fitted to a box, as a share of the image; a visitor's own drawing is then fitted alike."""
+FIT = {"mnist": (20 / 28, "mass"), "digits": (1.0, "box"), "fashion-mnist": (1.0, "box"), "dsprites": (0.33, "free")}
+"""Longest side of what an image shows, as a share of the image, and what lies in the middle: the centre of its mass, its
+box, or nothing, and then the side is at most that. A visitor's own drawing is fitted alike; other data are not fitted."""
 UNITS = {"rotation": "°", "shear": ""}
 """Of the amounts in T; the others are shares, shown in per cent."""
 FRAMES = {"upright": "the bits do not see place, size and slant",
@@ -93,7 +94,7 @@ def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent |
         "weights": _as_half(weights, "decoder"),
         "encoder": encoder_part(model),
         "own": None if data.startswith("xys") else "picture" if model.image_shape[0] == 3 else "drawing",
-        "longestSide": LONGEST_SIDE.get(data),
+        "fit": FIT.get(data),
         "sliders": [{"index": i, "label": " · ".join(label)} for i, label in content.reals.items()],
         "range": [*SWEEP, views.STEP],
         "bits": [" · ".join(facts) for _, *facts in content.bits],

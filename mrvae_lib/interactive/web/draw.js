@@ -55,11 +55,13 @@ function fitted() {
     return Array.from({ length: width * height * channels }, (_, i) =>
       data[4 * Math.floor(i / channels) + i % channels] / 255);
   };
-  if (!page.longestSide) return pixels(1, 0, 0);
-  const [left, right, top, bottom] = bounds(), side = page.longestSide * Math.max(width, height) - (picture ? 0 : PEN);
-  const scale = side / Math.max(right - left, bottom - top, 1e-3);
-  const dx = (width - scale * (left + right)) / 2, dy = (height - scale * (top + bottom)) / 2;
-  if (page.longestSide === 1) return pixels(scale, dx, dy);
+  if (!page.fit) return pixels(1, 0, 0);
+  const [share, middle] = page.fit, side = share * Math.max(width, height) - (picture ? 0 : PEN);
+  const [left, right, top, bottom] = bounds(), scale = side / Math.max(right - left, bottom - top, 1e-3);
+  const [x0, y0] = [(left + right) / 2, (top + bottom) / 2];
+  if (middle === "free") return scale < 1 ? pixels(scale, x0 - scale * x0, y0 - scale * y0) : pixels(1, 0, 0);
+  const dx = width / 2 - scale * x0, dy = height / 2 - scale * y0;
+  if (middle === "box") return pixels(scale, dx, dy);
   const [x, y] = centreOfMass(pixels(scale, dx, dy));
   return pixels(scale, dx + width / 2 - x, dy + height / 2 - y);
 }

@@ -23,13 +23,13 @@ function costs({ mu, logvar, bitLogits, pixels, view }) {
 
 function tellNumbers() {
   $("how-bits").replaceChildren(...state.b.map(bit => element("i", { textContent: bit, className: bit ? "on" : "" })));
-  $("how-reals").textContent = list(state.z, signed);
+  $("how-reals").textContent = list(state.z, value => signed(value));
   $("how-image-say").textContent = reading ? `${nPixels} numbers` : encode && page.own ? "draw one above" : "";
   const { bitLogits = [], mu = [], logvar = [] } = reading ?? {};
   $("how-bits-live").textContent = bitLogits.length ? "In your drawing: " + list(bitLogits,
-    (logit, k) => `ℓ${k} = ${logit.toFixed(1)}, a 1 with ${(100 * sigmoid(logit)).toFixed(1)} %`) + "." : "";
+    (logit, k) => `ℓ${k} = ${signed(logit)} makes ${sigmoid(logit).toFixed(3)}`) + "." : "";
   $("how-reals-live").textContent = mu.length ? "In your drawing: " + list(page.sliders.slice(0, 3),
-    ({ index }) => `μ${index} = ${mu[index].toFixed(2)} with σ = ${Math.exp(logvar[index] / 2).toFixed(2)}`) + "." : "";
+    ({ index }) => `μ${index} = ${signed(mu[index], 2)} with σ = ${Math.exp(logvar[index] / 2).toFixed(2)}`) + "." : "";
   $("how-picture-live").textContent = reading ? costs(reading) : "";
 }
 

@@ -5,7 +5,7 @@ const decode = makeDecoder(page), encode = page.encoder.problem ? null : makeEnc
 const [channels, height, width] = page.imageShape, [low, high, step] = page.range;
 const $ = id => document.getElementById(id);
 const same = (a, b) => a.z.join() === b.z.join() && a.b.join() === b.b.join();
-const signed = value => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(1);
+const signed = (value, digits = 1) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(digits);
 const sigmoid = value => 1 / (1 + Math.exp(-value));
 const onSlider = value => Math.round(Math.min(Math.max(value, low), high) / step) / Math.round(1 / step) + 0;
 let state = page.state, real = page.sliders[0]?.index;  // the view, and the real whose sweep is shown

@@ -53,12 +53,11 @@ const steps = [
 ].filter(step => !$(step.at).hidden && (step.fits?.() ?? true));
 let stepAt = -1;
 
-function placeBeside(part) {
-  const box = part.getBoundingClientRect(), tip = $("tour-step"), { offsetWidth: w, offsetHeight: h } = tip;
-  const clamp = (value, most) => Math.max(8, Math.min(value, most - 8));
-  const right = box.right + 12 + w < innerWidth, below = box.bottom + 12 + h < innerHeight;
-  const x = right ? box.right + 12 : below ? box.left : box.left - w - 12, y = right ? box.top : below ? box.bottom + 12 : box.top;
-  Object.assign(tip.style, { left: clamp(x, innerWidth - w) + "px", top: clamp(y, innerHeight - h) + "px" });
+// The step is shown at the bottom of the window; its part is brought above it, unless it is in full sight there.
+function bringIntoSight(part) {
+  const { top, bottom } = part.getBoundingClientRect();
+  if (top < $("view").offsetHeight * (innerWidth <= 600) || bottom > $("tour-step").getBoundingClientRect().top)
+    part.scrollIntoView({ block: "start" });
 }
 
 function goToStep(place) {
@@ -73,8 +72,7 @@ function goToStep(place) {
   $("tour-back").disabled = place === 0;
   $("tour-next").textContent = place < steps.length - 1 ? "Next" : "Done";
   $(step.at).classList.add("toured");
-  $(step.at).scrollIntoView({ block: innerWidth > 600 ? "nearest" : "center" });
-  placeBeside($(step.at));
+  bringIntoSight($(step.at));
   $("tour-next").focus({ preventScroll: true });
 }
 
