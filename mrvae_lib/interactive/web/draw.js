@@ -88,10 +88,8 @@ function lookSoon() {
 
 function follow(pad) {
   let stroke = null;
-  const add = event => {
-    const box = pad.getBoundingClientRect();
-    for (const { clientX, clientY } of event.getCoalescedEvents?.() ?? [event])
-      stroke.push([(clientX - box.left) / box.width * width, (clientY - box.top) / box.height * height]);
+  const add = events => {
+    stroke.push(...events.map(event => placeOn(pad, event, width, height)));
     lookSoon();
   };
   pad.addEventListener("pointerdown", event => {
@@ -99,10 +97,9 @@ function follow(pad) {
     pad.setPointerCapture(event.pointerId);
     nStrokes++;
     strokes.push(stroke = []);
-    stroke.push([event.offsetX / pad.clientWidth * width, event.offsetY / pad.clientHeight * height]);
-    lookSoon();
+    add([event]);
   });
-  pad.addEventListener("pointermove", event => { if (stroke && event.isPrimary) add(event); });
+  pad.addEventListener("pointermove", event => { if (stroke && event.isPrimary) add(event.getCoalescedEvents?.() ?? [event]); });
   for (const end of ["pointerup", "pointercancel"])
     pad.addEventListener(end, () => { if (stroke) look({ aloud: true }); stroke = null; });
 }
@@ -176,6 +173,7 @@ function makeDrawingPart() {
   Object.assign($("pad"), { width: width * sharp, height: height * sharp });
   Object.assign($("fitted"), { width, height });
   $("pad").style.filter = lightPaper ? "invert(1)" : "";
+  $("draw-title").textContent = page.own === "picture" ? "Your picture" : "Your drawing";
   $("hint").textContent = page.own === "picture" ? "Drop or paste a picture here"
     : !labels.length ? "Draw here" : digits ? "Draw a digit here" : `Draw here, for example: ${labels.slice(0, 3).join(", ")}`;
   $("unstroke").hidden = $("fill-line").hidden = page.own === "picture";

@@ -54,5 +54,4 @@ $("how-picture-say").textContent = `${nPixels} numbers`;
 $("how-frame").textContent = page.encoder.networks?.flat().some(layer => layer.op === "frame")
   ? "This one first moves the image into a frame of its own, so that the bits do not see its place and size." : "";
 $("to-how").addEventListener("click", () => { $("how").scrollIntoView(); $("how-title").focus({ preventScroll: true }); });
-updates.push(tellNumbers);
-copies.push(copyPictures);
+cells.push({ draw() { tellNumbers(); copyPictures(); } });

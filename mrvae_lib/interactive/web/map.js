@@ -2,16 +2,11 @@
 
 const map = $("map"), MARGIN = 26;
 const axes = { across: page.sliders[0]?.index, up: page.sliders[1]?.index };
-const dark = matchMedia("(prefers-color-scheme: dark)");
 
 const along = (value, side) => MARGIN + (value - low) / (high - low) * (side - 2 * MARGIN);
 const back = (place, side) => onSlider(low + (place - MARGIN) / (side - 2 * MARGIN) * (high - low));
 const placeOf = z => [along(z[axes.across], map.clientWidth), map.clientHeight - along(z[axes.up], map.clientHeight)];
 const markOf = i => (page.labels[i] ?? "").length === 1 ? page.labels[i] : "●";
-
-function colourOf(b) {
-  return b.length ? `hsl(${360 * parseInt(b.join(""), 2) / 2 ** b.length} 70% ${dark.matches ? 68 : 36}%)` : "currentcolor";
-}
 
 function star(context, x, y, size) {
   context.beginPath();
@@ -25,6 +20,8 @@ function star(context, x, y, size) {
 }
 
 function drawMap() {
+  map.ariaLabel = `map of ${page.starts.length} test images at z${axes.across} and z${axes.up}; `
+    + "the sliders of these reals do the same";
   const [w, h] = [map.clientWidth, map.clientHeight], dots = devicePixelRatio, context = map.getContext("2d");
   const colour = name => getComputedStyle(map).getPropertyValue(name);
   Object.assign(map, { width: w * dots, height: h * dots });
@@ -41,7 +38,7 @@ function drawMap() {
   context.fillText("z" + axes.up, MARGIN / 2, MARGIN / 2);
   context.font = "600 13px system-ui, sans-serif";
   page.starts.forEach((start, i) => {
-    context.fillStyle = start.b.length ? colourOf(start.b) : colour("--ink");
+    context.fillStyle = start.b.length ? `hsl(${hueOf(start.b)} 70% ${colour("--mark")})` : colour("--ink");
     context.fillText(markOf(i), ...placeOf(start.z));
   });
   Object.assign(context, { strokeStyle: colour("--ink"), fillStyle: colour("--how"), lineWidth: 2 });
@@ -51,10 +48,10 @@ function drawMap() {
   context.stroke();
 }
 
-function nearest(event) {
-  const distance = i => Math.hypot(...placeOf(page.starts[i].z).map((at, axis) => at - [event.offsetX, event.offsetY][axis]));
-  const best = page.starts.map((_, i) => i).sort((i, j) => distance(i) - distance(j))[0];
-  return distance(best) < 11 ? best : null;
+function nearest([x, y]) {
+  const distances = page.starts.map(({ z }) => placeOf(z)).map(([u, v]) => Math.hypot(u - x, v - y));
+  const best = Math.min(...distances);
+  return best < 11 ? distances.indexOf(best) : null;
 }
 
 function tell(i) {
@@ -66,9 +63,9 @@ function tell(i) {
   Object.assign($("tip").style, { left: Math.min(x + 14, map.clientWidth - 130) + "px", top: y + 14 + "px" });
 }
 
-function moveTo({ offsetX, offsetY }) {
-  const z = state.z.with(axes.across, back(offsetX, map.clientWidth));
-  show({ ...state, z: z.with(axes.up, back(map.clientHeight - offsetY, map.clientHeight)) }, { gesture: "map" });
+function moveTo([x, y]) {
+  const z = state.z.with(axes.across, back(x, map.clientWidth)).with(axes.up, back(map.clientHeight - y, map.clientHeight));
+  show({ ...state, z }, { gesture: "map" });
 }
 
 function makeMap() {
@@ -77,28 +74,28 @@ function makeMap() {
       $("map-" + axis).append(element("option", { value: index, textContent: label, selected: index === axes[axis] }));
     $("map-" + axis).addEventListener("change", event => { axes[axis] = +event.target.value; render(false); });
   }
+  $("lattice").classList.add("mapped");
   Object.assign($("tip-picture"), { width, height });
   $("map-colour").textContent = state.b.length ? ", in the colour of its code" : "";
+  const placeOfPointer = event => placeOn(map, event, map.clientWidth, map.clientHeight);
   let dragging = false;
   map.addEventListener("pointerdown", event => {
-    const i = nearest(event);
+    const i = nearest(placeOfPointer(event));
     tell(null);
     if (i !== null) return show(page.starts[i], { aloud: true, seen: null });
     dragging = true;
     map.setPointerCapture(event.pointerId);
-    moveTo(event);
+    moveTo(placeOfPointer(event));
   });
   map.addEventListener("pointermove", event => {
-    if (dragging) moveTo(event);
-    else if (event.pointerType !== "touch") tell(nearest(event));
+    if (dragging) moveTo(placeOfPointer(event));
+    else if (event.pointerType !== "touch") tell(nearest(placeOfPointer(event)));
   });
   map.addEventListener("pointerleave", () => tell(null));
   for (const end of ["pointerup", "pointercancel"]) map.addEventListener(end, () => { dragging = false; endGesture(); });
   addEventListener("resize", redraw);
-  dark.addEventListener("change", redraw);
-  updates.push(() => map.setAttribute("aria-label",
-    `map of ${page.starts.length} test images at z${axes.across} and z${axes.up}; the sliders of these reals do the same`));
-  copies.push(drawMap);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  cells.push({ draw: drawMap });
 }
 
 $("map-block").hidden = page.sliders.length < 2 || page.starts.length < 2;

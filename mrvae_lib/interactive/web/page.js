@@ -5,6 +5,7 @@ const decode = makeDecoder(page), encode = page.encoder.problem ? null : makeEnc
 const [channels, height, width] = page.imageShape, [low, high, step] = page.range;
 const $ = id => document.getElementById(id);
 const same = (a, b) => a.z.join() === b.z.join() && a.b.join() === b.b.join();
+const hueOf = b => 360 * parseInt(b.join(""), 2) / 2 ** b.length;  // of a code, on the map and beside its picture
 const signed = (value, digits = 1) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(digits);
 const sigmoid = value => 1 / (1 + Math.exp(-value));
 const onSlider = value => Math.round(Math.min(Math.max(value, low), high) / step) / Math.round(1 / step) + 0;
@@ -14,12 +15,17 @@ let reading = null;  // what the encoder found in the visitor's own drawing, if 
 // --- pictures: the large one first; then, as far as a frame has time, the small ones that are out of date
 
 Object.assign($("picture"), { width, height });
-const cells = [];  // { canvas, view: () => its state, fresh }
-const copies = [];  // what shows the large picture once more
+const cells = [];  // { canvas, view: () => its state } or { draw }, and fresh
 let stale = true, waiting = false, nextCell = 0;
 
 function makeCanvas(attributes = {}) {
   return Object.assign(document.createElement("canvas"), { width, height, ...attributes });
+}
+
+// Where a pointer is on a canvas that is `wide` by `high`; the page may be zoomed.
+function placeOn(canvas, { clientX, clientY }, wide, high) {
+  const box = canvas.getBoundingClientRect();
+  return [(clientX - box.left) / box.width * wide, (clientY - box.top) / box.height * high];
 }
 
 const paint = (canvas, view) => paintPixels(canvas, decode(view.z, view.b));
@@ -36,11 +42,10 @@ function paintPixels(canvas, pixels) {
 function frame() {
   const deadline = performance.now() + (stale ? 3 : 9);  // while the view moves, most of the frame is for painting it
   if (stale) paint($("picture"), state);
-  if (stale) for (const copy of copies) copy();
   stale = false;
   for (let tried = 0; tried < cells.length && performance.now() < deadline; tried++) {
     const cell = cells[nextCell];
-    if (!cell.fresh) paint(cell.canvas, cell.view());
+    if (!cell.fresh) cell.draw ? cell.draw() : paint(cell.canvas, cell.view());
     cell.fresh = true;
     nextCell = (nextCell + 1) % cells.length;
   }
@@ -186,6 +191,7 @@ if (page.lattice) {
     const name = i.toString(2).padStart(state.b.length, "0"), b = [...name].map(Number), canvas = makeCanvas();
     const input = element("input", { type: "radio", name: "code", ariaLabel: "code " + name });
     const text = element("span", { textContent: name, ariaHidden: "true" });
+    text.style.setProperty("--hue", hueOf(b));
     $("lattice").append(element("label", { className: "cell" }, input, canvas, text));
     input.addEventListener("change", () => show({ ...state, b }));
     cells.push({ canvas, view: () => ({ ...state, b }) });
@@ -263,6 +269,8 @@ addEventListener("hashchange", () => { if (location.hash !== opened) openAddress
 function start() {
   $("bits-block").hidden = $("bits-say").hidden = !state.b.length;
   $("reals-block").hidden = $("reals-say").hidden = $("strip-block").hidden = !page.sliders.length;
+  $("nats-say").hidden = ![...page.bits, ...page.sliders.map(slider => slider.label)].join().includes("nats");
+  $("swaps-say").hidden = !page.bits.join().includes("↔");
   $("codes-block").hidden = !page.lattice;
   $("starts-block").hidden = page.starts.length < 2;
   document.querySelector("main").classList.toggle("no-side", !page.lattice || state.b.length > 4);
