@@ -394,7 +394,7 @@ for name, other in three.items():
 #
 # ## Your own page
 #
-# One line writes a page with the decoder inside: sliders, bits and pictures, no kernel, no network. Send it to
+# One line writes a page with the model inside: sliders, bits, a map and a place to draw, no kernel, no network. Send it to
 # somebody. `mrvae export RUN` does the same for a model that you trained.
 
 # %%

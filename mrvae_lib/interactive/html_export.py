@@ -35,8 +35,8 @@ MAX_HALF = np.finfo(np.float16).max
 POSE = {"halfWidth": frames.POSE_HALF_WIDTH, "reach": frames.POSE_SHIFT, "size": frames.POSE_SIZE,
         "stretch": frames.POSE_STRETCH}
 FIT = {"mnist": (20 / 28, "mass"), "digits": (1.0, "box"), "fashion-mnist": (1.0, "box"), "dsprites": (0.33, "free")}
-"""Longest side of what an image shows, as a share of the image, and what lies in the middle: the centre of its mass, its
-box, or nothing, and then the side is at most that. A visitor's own drawing is fitted alike; other data are not fitted."""
+"""For data whose images are fitted, and a visitor's own drawing alike: the longest side of what is shown, as a share of
+the image, and what lies in the middle: its centre of mass, its box, or nothing, and then the side is at most that."""
 UNITS = {"rotation": "°", "shear": ""}
 """Of the amounts in T; the others are shares, shown in per cent."""
 FRAMES = {"upright": "the bits do not see place, size and slant",
