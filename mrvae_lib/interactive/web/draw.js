@@ -42,11 +42,12 @@ function bounds() {
 
 function centreOfMass(values) {
   let mass = 0, x = 0, y = 0;
-  values.forEach((v, i) => { mass += v; x += v * (i % width + 0.5); y += v * (Math.floor(i / width) + 0.5); });
+  values.forEach((v, i) => { mass += v; x += v * (i % width); y += v * Math.floor(i / width); });
   return [x / mass, y / mass];
 }
 
-// What the model is given, pixels in [0, 1]. As MNIST's makers did it: fit the longest side, then centre the mass.
+// What the model is given, pixels in [0, 1]. As MNIST's makers did it: fit the longest side, then bring the mass to the
+// middle, which of their 28 pixels, from 0 on, is the 14th.
 function fitted() {
   const context = reader(makeCanvas());
   const pixels = (scale, dx, dy) => {
@@ -82,7 +83,7 @@ function look({ aloud = false } = {}) {
 }
 
 function lookSoon() {
-  if (!looking) requestAnimationFrame(() => look());
+  if (!looking) requestAnimationFrame(() => { if (looking) look(); });
   looking = true;
 }
 
