@@ -32,7 +32,9 @@ function drawMap() {
     const [x, y] = [along(value, w), h - along(value, h)];
     context.strokeRect(x, MARGIN / 2, 0, h - MARGIN);
     context.strokeRect(MARGIN / 2, y, w - MARGIN, 0);
-    if (value) context.fillText(value, x, h - MARGIN / 2), context.fillText(value, MARGIN / 2, y);
+    const text = value ? String(value).replace("-", "−") : "";
+    context.fillText(text, x, h - MARGIN / 2);
+    context.fillText(text, MARGIN / 2, y);
   }
   context.fillText("z" + axes.across, w - MARGIN / 2, h - MARGIN / 2);
   context.fillText("z" + axes.up, MARGIN / 2, MARGIN / 2);

@@ -71,7 +71,7 @@ function show(view, { aloud = false, gesture = null, seen = reading } = {}) {
   goTo(at, { aloud });
 }
 
-const past = [];  // { view, seen, gesture }, in the order they were shown
+const past = [];  // { view, seen, gesture } in the order they were shown; the present one is at `at`
 let at = -1;
 
 function goTo(place, { aloud = true } = {}) {
