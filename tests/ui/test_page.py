@@ -383,11 +383,10 @@ def test_a_page_without_the_encoder_says_so_in_one_line_and_decodes(offline, tmp
 def test_the_map_opens_a_test_image_and_moves_both_its_reals(offline, mnist_page):
     offline.goto(mnist_page)
     offline.locator("#map-up").select_option("8")
-    place = offline.evaluate("(() => { const [x, y] = placeOf(page.starts[9].z);"
-                             " return [x / map.clientWidth, y / map.clientHeight]; })()")
-    offline.locator("#map").hover(position=offline.evaluate("(() => { const [x, y] = placeOf(page.starts[9].z); return {x, y}; })()"))
+    x, y, side, height = offline.evaluate("[...placeOf(page.starts[9].z), map.clientWidth, map.clientHeight]")
+    offline.locator("#map").hover(position={"x": x, "y": y})
     assert offline.locator("#tip").inner_text().startswith("test image ")
-    drag(offline, "#map", place)
+    drag(offline, "#map", (x / side, y / height))
     assert offline.locator("#origin").inner_text().startswith("test image ")
     before = state_of(offline)
     drag(offline, "#map", (0.95, 0.95), (0.9, 0.1))
@@ -412,6 +411,12 @@ def test_the_tour_is_taken_and_left_by_keyboard_alone(offline, mnist_page):
     offline.keyboard.press("Escape")
     assert not offline.locator("#tour-step").is_visible()
     assert offline.evaluate("document.activeElement.id") == "tour"
+
+
+def test_the_tour_leaves_out_what_a_model_has_not(offline, tmp_path):
+    offline.goto(export_html(tiny_model(3, 0), tmp_path / "page.html").as_uri())
+    offline.locator("#tour").click()
+    assert offline.locator("#tour-title").inner_text() == "1 of 5: Drag a real"
 
 
 def test_the_sweep_is_saved_as_a_film(offline, mnist_page, tmp_path):

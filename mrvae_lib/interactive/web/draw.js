@@ -36,7 +36,8 @@ function drawOn(context, scale, dx, dy, pen) {
 }
 
 function bounds() {
-  const points = [...strokes.flat(), ...picture ? picture.bounds : []], x = points.map(p => p[0]), y = points.map(p => p[1]);
+  const points = [...strokes.flat(), ...picture ? picture.bounds : []];
+  const [x, y] = [points.map(point => point[0]), points.map(point => point[1])];
   return [Math.min(...x), Math.max(...x), Math.min(...y), Math.max(...y)];
 }
 
@@ -74,7 +75,8 @@ function look({ aloud = false } = {}) {
   $("hint").hidden = !empty;
   $("fitted").hidden = empty;
   $("erase").disabled = $("unstroke").disabled = empty;
-  $("seen-text").textContent = empty ? "A picture can also be dropped or pasted here." : `as the model gets it: ${width} × ${height} pixels`;
+  $("seen-text").textContent = empty ? "A picture can also be dropped or pasted here."
+    : `as the model gets it: ${width} × ${height} pixels`;
   if (empty) return;
   const pixels = fitted().map(v => lightPaper ? 1 - v : v), found = encode(pixels);
   paintPixels($("fitted"), pixels);
@@ -100,71 +102,11 @@ function follow(pad) {
     strokes.push(stroke = []);
     add([event]);
   });
-  pad.addEventListener("pointermove", event => { if (stroke && event.isPrimary) add(event.getCoalescedEvents?.() ?? [event]); });
+  pad.addEventListener("pointermove", event => {
+    if (stroke && event.isPrimary) add(event.getCoalescedEvents?.() ?? [event]);
+  });
   for (const end of ["pointerup", "pointercancel"])
     pad.addEventListener(end, () => { if (stroke) look({ aloud: true }); stroke = null; });
-}
-
-// --- pictures
-
-// Ink on paper, whatever their colours: the border is paper, and what differs most from it is ink.
-function asInk(bitmap, canvas) {
-  const scale = Math.min(canvas.width / bitmap.width, canvas.height / bitmap.height), context = reader(canvas);
-  const [w, h] = [bitmap.width, bitmap.height].map(side => Math.max(1, Math.round(side * scale)));
-  context.fillStyle = "#fff";  // what is transparent is paper
-  context.fillRect(0, 0, w, h);
-  context.drawImage(bitmap, 0, 0, w, h);
-  const image = context.getImageData(0, 0, w, h), { data } = image;
-  const grey = Float32Array.from({ length: w * h }, (_, i) => 0.3 * data[4 * i] + 0.59 * data[4 * i + 1] + 0.11 * data[4 * i + 2]);
-  const border = grey.filter((_, i) => i < w || i >= w * (h - 1) || i % w === 0 || i % w === w - 1).sort();
-  const paper = border[border.length >> 1], ink = grey.map(v => paper > 128 ? paper - v : v - paper);
-  const strongest = ink.reduce((a, b) => Math.max(a, b));
-  if (strongest < 16) throw new Error("there is nothing to see on this picture");
-  const at = [(canvas.width - w) / 2, (canvas.height - h) / 2].map(Math.round), x = [], y = [];
-  ink.forEach((v, i) => {
-    const share = Math.min(Math.max((v / strongest - 0.15) / 0.7, 0), 1);  // the grain of paper goes, ink is full
-    data.fill(255 * share, 4 * i, 4 * i + 3);
-    if (share > 0.3) { x.push(i % w); y.push(Math.floor(i / w)); }
-  });
-  context.clearRect(0, 0, canvas.width, canvas.height);
-  context.putImageData(image, ...at);
-  const corner = pick => [x, y].map((list, axis) => (list.reduce(pick) + at[axis] + (pick === larger ? 1 : 0)) / sharp);
-  return [corner(smaller), corner(larger)];
-}
-const smaller = (a, b) => Math.min(a, b), larger = (a, b) => Math.max(a, b);
-
-// A photograph fills the image, and what is too long is cut.
-function asPhotograph(bitmap, canvas) {
-  const scale = Math.max(canvas.width / bitmap.width, canvas.height / bitmap.height);
-  const [w, h] = [bitmap.width * scale, bitmap.height * scale];
-  canvas.getContext("2d").drawImage(bitmap, (canvas.width - w) / 2, (canvas.height - h) / 2, w, h);
-  return [[0, 0], [width, height]];
-}
-
-async function openPicture(file) {
-  try {
-    const bitmap = await createImageBitmap(file), canvas = makeCanvas({ width: width * sharp, height: height * sharp });
-    picture = { canvas, bounds: (page.own === "picture" ? asPhotograph : asInk)(bitmap, canvas) };
-    strokes.length = 0;
-    nStrokes++;
-    look({ aloud: true });
-  } catch (error) {
-    $("seen-text").textContent = error instanceof DOMException ? "The browser cannot read this file as a picture."
-      : "Not used: " + error.message + ".";
-  }
-}
-
-function takePictures() {
-  $("file").addEventListener("change", () => { openPicture($("file").files[0]); $("file").value = ""; });
-  addEventListener("dragover", event => event.preventDefault());
-  addEventListener("drop", event => {
-    event.preventDefault();
-    if (event.dataTransfer.files.length) openPicture(event.dataTransfer.files[0]);
-  });
-  addEventListener("paste", event => {
-    const file = [...event.clipboardData.files].find(one => one.type.startsWith("image/"));
-    if (file) openPicture(file);
-  });
 }
 
 // --- the part as this model needs it
@@ -176,13 +118,18 @@ function makeDrawingPart() {
   $("pad").style.filter = lightPaper ? "invert(1)" : "";
   $("draw-title").textContent = page.own === "picture" ? "Your picture" : "Your drawing";
   $("hint").textContent = page.own === "picture" ? "Drop or paste a picture here"
-    : !labels.length ? "Draw here" : digits ? "Draw a digit here" : `Draw here, for example: ${labels.slice(0, 3).join(", ")}`;
+    : !labels.length ? "Draw here" : digits ? "Draw a digit here"
+    : `Draw here, for example: ${labels.slice(0, 3).join(", ")}`;
   $("unstroke").hidden = $("fill-line").hidden = page.own === "picture";
   $("fill-line").hidden ||= digits;
   $("fill").checked = !digits;
   $("fill").addEventListener("change", () => look());
   $("erase").addEventListener("click", () => { strokes.length = 0; picture = null; look(); });
-  $("unstroke").addEventListener("click", () => { nStrokes++; if (!strokes.pop()) picture = null; look({ aloud: true }); });
+  $("unstroke").addEventListener("click", () => {
+    nStrokes++;
+    if (!strokes.pop()) picture = null;
+    look({ aloud: true });
+  });
   if (page.own === "drawing") follow($("pad"));
   takePictures();
   look();

@@ -45,7 +45,7 @@ for (const button of document.querySelectorAll("#stages button")) {
   button.setAttribute("aria-controls", `how-${button.dataset.part}-part`);
   button.setAttribute("aria-expanded", "false");
   button.addEventListener("click", () => pressPart(button));
-  button.hidden = button.dataset.part === "bits" ? !state.b.length : button.dataset.part === "reals" ? !state.z.length : false;
+  button.hidden = { bits: !state.b.length, reals: !state.z.length }[button.dataset.part] ?? false;
 }
 document.querySelector(".n-pixels").textContent = nPixels;
 $("how-encoder-say").textContent = `${nPixels} → ${2 * state.z.length + state.b.length} numbers`;

@@ -1,5 +1,5 @@
 // The page: controls set the state, the state is drawn. The state is the library's ExplorerState.
-// This file holds what every page has; draw.js, map.js, how.js, film.js and tour.js add a part each.
+// This file holds what every page has; draw.js, picture.js, map.js, how.js, film.js and tour.js add a part each.
 const page = JSON.parse(document.getElementById("page").textContent);
 const decode = makeDecoder(page), encode = page.encoder.problem ? null : makeEncoder(page);
 const [channels, height, width] = page.imageShape, [low, high, step] = page.range;
@@ -239,7 +239,7 @@ $("undo").addEventListener("click", undo);
 $("redo").addEventListener("click", redo);
 addEventListener("keydown", event => {
   const key = event.key.toLowerCase();
-  if (!(event.ctrlKey || event.metaKey) || event.altKey || (key !== "z" && key !== "y") || event.target.matches("textarea")) return;
+  if (!(event.ctrlKey || event.metaKey) || event.altKey || !"zy".includes(key) || event.target.matches("textarea")) return;
   event.preventDefault();
   (key === "y" || event.shiftKey ? redo : undo)();
 });

@@ -22,36 +22,50 @@ function drawAnExample() {
   look({ aloud: true });
 }
 
-function unusedCode() {
-  const used = new Set(page.starts.map(start => start.b.join("")));
-  const names = page.lattice ? Array.from({ length: 2 ** state.b.length }, (_, i) => i.toString(2).padStart(state.b.length, "0")) : [];
-  return names.find(name => !used.has(name));
-}
-
 function breakIt() {
-  const code = unusedCode();
-  show({ ...state, b: code ? [...code].map(Number) : state.b,
+  const used = new Set(page.starts.map(start => start.b.join("")));
+  const codes = Array.from({ length: page.lattice ? 2 ** state.b.length : 0 }, (_, i) => i.toString(2).padStart(state.b.length, "0"));
+  const unused = codes.find(code => !used.has(code));
+  show({ ...state, b: unused ? [...unused].map(Number) : state.b,
     z: page.sliders.slice(0, 2).reduce((z, { index }) => z.with(index, high), state.z) });
 }
 
-const steps = [
-  { at: "bits-block", title: "Press a bit", text: "A bit is 0 or 1. Press one, and the picture becomes something else, in the same "
-    + "handwriting: bits say what it is.", act: () => show({ ...state, b: state.b.with(0, 1 - state.b[0]) }) },
-  { at: "reals-block", title: "Drag a real", text: "A real is a number. Drag a slider slowly: it stays the same thing and "
-    + "changes its looks. Reals say how it looks.", act: () => setReal(page.sliders[0].index, state.z[page.sliders[0].index] > 0 ? low : high) },
-  { at: "draw", title: "Show it something of yours", text: "Draw here, or drop a picture. The bits and the sliders jump to what the "
-    + "model finds in it, and each bit says how sure it is.", act: drawAnExample, fits: () => encode && page.own === "drawing" },
-  { at: "reals-block", title: "Find the slider that leans or moves it", text: "Nobody told the model that things lean, or lie "
-    + "somewhere. Try the sliders one by one: one of them does it more than the others.", act: () => {
-      const moves = strongest("move"), found = moves.move > 0.4 ? moves : strongest("lean");
-      setReal(found.index, state.z[found.index] > 0 ? low : high);
-    } },
-  { at: "reals-block", title: "Break it", text: "Push two sliders to their ends, or press a code that looks like nothing. "
-    + "The picture falls apart where the model has seen no images.", act: breakIt },
-  { at: "how", title: "Where to go next", text: "Press a part of this drawing for its formula and its Python. Each part links to the "
-    + "lesson that explains it. Drag on the map to see where the test images lie.", act: null },
-].filter(step => !$(step.at).hidden && (step.fits?.() ?? true));
-let stepAt = -1;
+function pushFurthest(index) {
+  setReal(index, state.z[index] > 0 ? low : high);
+}
+
+function leanOrMove() {
+  const moving = strongest("move");
+  pushFurthest(moving.move > 0.4 ? moving.index : strongest("lean").index);
+}
+
+// `act` is what "Show me" does.
+const ALL_STEPS = [
+  {
+    at: "bits-block", title: "Press a bit", act: () => show({ ...state, b: state.b.with(0, 1 - state.b[0]) }),
+    text: "A bit is 0 or 1. Press one, and the picture becomes something else, in the same handwriting: bits say what it is.",
+  }, {
+    at: "reals-block", title: "Drag a real", act: () => pushFurthest(page.sliders[0].index),
+    text: "A real is a number. Drag a slider slowly: it stays the same thing and changes its looks. Reals say how it looks.",
+  }, {
+    at: "draw", title: "Show it something of yours", act: drawAnExample, fits: () => encode && page.own === "drawing",
+    text: "Draw here, or drop a picture. The bits and the sliders jump to what the model finds in it, and each bit says how "
+      + "sure the model is.",
+  }, {
+    at: "reals-block", title: "Find the slider that leans or moves it", act: leanOrMove,
+    text: "Nobody told the model that things lean, or lie somewhere. Try the sliders one by one: one of them does it more "
+      + "than the others.",
+  }, {
+    at: "reals-block", title: "Break it", act: breakIt,
+    text: "Push two sliders to their ends, or press a code that looks like nothing. The picture falls apart where the model "
+      + "has seen no images.",
+  }, {
+    at: "how", title: "Where to go next",
+    text: "Press a part of this drawing for its formula and its Python. Each part links to the lesson that explains it. Drag "
+      + "on the map to see where the test images lie.",
+  },
+];
+let steps = [], stepAt = -1;  // those that fit this model, and the one that is shown
 
 // The step is shown at the bottom of the window; its part is brought above it, unless it is in full sight there.
 function bringIntoSight(part) {
@@ -76,7 +90,10 @@ function goToStep(place) {
   $("tour-next").focus({ preventScroll: true });
 }
 
-$("tour").addEventListener("click", () => goToStep(0));
+$("tour").addEventListener("click", () => {
+  steps = ALL_STEPS.filter(step => !$(step.at).hidden && (step.fits?.() ?? true));
+  goToStep(0);
+});
 $("tour-do").addEventListener("click", () => steps[stepAt].act());
 $("tour-back").addEventListener("click", () => goToStep(stepAt - 1));
 $("tour-next").addEventListener("click", () => goToStep(stepAt + 1));
