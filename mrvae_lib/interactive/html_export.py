@@ -93,7 +93,8 @@ def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent |
         "encoder": encoder_part(model),
         "own": None if data.startswith("xys") else "picture" if model.image_shape[0] == 3 else "drawing",
         "fit": FIT.get(data),
-        "sliders": [{"index": i, "label": " · ".join(label)} for i, label in content.reals.items()],
+        "sliders": [{"index": i, "label": " · ".join(label), "title": views.explained(content, i)}
+                    for i, label in content.reals.items()],
         "range": [*SWEEP, views.STEP],
         "bits": [" · ".join(facts) for _, *facts in content.bits],
         "lattice": bool(views.code_views(content.starts[0])),

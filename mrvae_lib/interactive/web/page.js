@@ -165,9 +165,9 @@ state.b.forEach((_, k) => {
   });
 });
 
-for (const { index, label } of page.sliders) {
+for (const { index, label, title } of page.sliders) {
   const input = element("input", { type: "range", min: low, max: high, step }), value = element("output", {});
-  const row = element("label", {}, element("span", { textContent: label }), input, value);
+  const row = element("label", { title }, element("span", { textContent: label }), input, value);
   input.addEventListener("input", () => {
     real = index;
     show({ ...state, z: state.z.with(index, +input.value) }, { gesture: "z" + index });
