@@ -1,4 +1,4 @@
-"""Film the README's moving picture, docs/demo.webp: on the exported page a digit is drawn, made to lean, and changed."""
+"""Film the README's moving picture, docs/demo.webp: on the exported page a digit is drawn, leans and changes."""
 
 from __future__ import annotations
 
