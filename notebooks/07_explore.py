@@ -398,8 +398,8 @@ for name, other in three.items():
 #
 # ## Your own page
 #
-# One line writes a page with the decoder inside: sliders, bits and pictures, no kernel, no network. Send it to
-# somebody. `mrvae export RUN` does the same for a model that you trained. The
+# One line writes a page with the model inside: sliders, bits, a map and a place to draw, no kernel, no network. Send it
+# to somebody. `mrvae export RUN` does the same for a model that you trained. The
 # [live models](https://mr-vae.github.io/mr-vae/gallery/index.html) are such pages, one for each model that comes with the library.
 
 # %%

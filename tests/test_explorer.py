@@ -239,13 +239,12 @@ def test_tiles_can_be_hidden_and_are_up_to_date_when_they_come_back():
     assert explorer.codes.panel.layout.display == "flex"
 
 
-def test_a_real_is_labelled_with_the_factor_it_moves():
+def test_a_real_is_labelled_with_what_explains_it_and_its_tooltip_says_how_well():
     model = model_with_card()
-    model.card["factor_names"] = ["size", "place"]
-    model.examples = {"mu": torch.randn(50, 3, generator=torch.Generator().manual_seed(0)), "bits": torch.zeros(50, 2)}
-    model.examples["factors"] = torch.stack([torch.arange(50), (10 * model.examples["mu"][:, 1]).round().long()], dim=1)
-    assert [slider.description for slider in LatentExplorer(model).sliders.values()] == ["z1 · 2.00 nats · place",
-                                                                                         "z2 · 0.50 nats"]
+    model.card["names_of_reals"] = {"1": ["slant", 0.76]}
+    sliders = LatentExplorer(model).sliders
+    assert [slider.description for slider in sliders.values()] == ["z1 · 2.00 nats · slant", "z2 · 0.50 nats"]
+    assert [slider.tooltip or "" for slider in sliders.values()] == ["slant explains 76 % of the variance of z1 (R²)", ""]
 
 
 def test_a_class_narrows_the_walk():

@@ -2,7 +2,7 @@
 
 import torch
 
-from mrvae_lib.analysis.evaluation import bit_swaps, factors_of_reals, labels_of_codes
+from mrvae_lib.analysis.evaluation import bit_swaps, labels_of_codes
 
 
 def test_codes_are_counted_by_label():
@@ -21,10 +21,3 @@ def test_a_bit_swaps_the_commonest_labels_of_the_codes_it_joins_most_frequent_fi
 def test_a_bit_between_codes_of_one_label_swaps_nothing():
     counts = labels_of_codes(torch.tensor([[0.0], [1.0]]), torch.tensor([5, 5]))
     assert bit_swaps(counts, 1, 0) == []
-
-
-def test_a_real_is_named_after_the_factor_it_follows_up_or_down(generator):
-    factors = torch.randint(0, 30, (100, 2), generator=generator)
-    noise = torch.randn(100, generator=generator)
-    mu = torch.stack([noise, -factors[:, 1] / 10 + 0.1 * noise, torch.zeros(100)], dim=1)
-    assert factors_of_reals(mu, factors, ["size", "place"]) == ["", "place", ""]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.shipped import markdown, markdown_report
-from mrvae_lib.analysis.latent_report import active_units, bit_rows, measure, real_rows, untrained
+from mrvae_lib.analysis.latent_report import active_units, bit_rows, measure, names_of_reals, real_rows, untrained
 from mrvae_lib.analysis.tables import bit_table, measurement_rows, real_table, told_table
 from mrvae_lib.data import ImageSet
 from mrvae_lib.model.vae import MRVAE, Posterior
@@ -139,6 +139,11 @@ def test_each_real_is_named_by_the_factor_it_tells_most_of_with_the_share_it_exp
     assert rows[2].r2 == pytest.approx(0.5, abs=0.03)
     assert (rows[1].r2, rows[1].information) == (0, 0)
     assert [row.posterior_variance for row in rows] == pytest.approx([0.01, 1, 0.1])
+
+
+def test_a_slider_is_named_after_what_explains_most_of_its_real_but_never_after_the_label():
+    assert names_of_reals(planted(), TARGETS) == {"0": ["turn", 1.0]}  # the shape explains 49 % of z2
+    assert names_of_reals(planted(), {"label": TURN}) == {}
 
 
 def test_a_real_or_bit_that_tells_nothing_is_not_named(generator):

@@ -1,4 +1,4 @@
-"""Film the README's moving picture, docs/demo.webp: the exported page, where a bit is pressed and a real is dragged."""
+"""Film the README's moving picture, docs/demo.webp: on the exported page a digit is drawn, leans and changes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from playwright.sync_api import Page, sync_playwright
 from mrvae_lib import load_model, widgets
 
 OUT = Path(__file__).parent.parent / "docs" / "demo.webp"
-SIZE = {"width": 700, "height": 438}
+SIZE = {"width": 1000, "height": 640}
 FRAME_MS = 80
 MOVE_FRAMES = 7
+THREE = ((0.3, 0.25), (0.5, 0.16), (0.68, 0.26), (0.62, 0.42), (0.45, 0.48), (0.64, 0.54), (0.7, 0.7), (0.52, 0.84),
+         (0.3, 0.75))
 POINTER = """() => {
   document.body.insertAdjacentHTML("beforeend", `<svg id="pointer" width="22" height="30" viewBox="0 0 11 15"
     style="position: fixed; left: 0; top: 0; z-index: 9; pointer-events: none"><path fill="#111" stroke="#fff"
@@ -58,6 +60,17 @@ class Film:
         self.page.mouse.up()
         self.hold(n)
 
+    def draw(self, selector: str, *points: tuple[float, float], n: int = 10) -> None:
+        """Draw a line through places on a canvas, each a share of its width and height."""
+        box = self.page.locator(selector).bounding_box()
+        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+        self.move(*places[0])
+        self.page.mouse.down()
+        for place in places[1:]:
+            self.move(*place, 3)
+        self.page.mouse.up()
+        self.hold(n)
+
     def drag(self, selector: str, *values: float) -> None:
         """Drag a slider from where it stands to each of the values."""
         slider = self.page.locator(selector)
@@ -83,11 +96,13 @@ def main() -> None:
         page = browser.new_page(viewport=SIZE)
         page.goto(address)
         film = Film(page)
-        film.hold(8)
-        film.press("#bits button >> nth=2")  # a 7 becomes a 9
-        film.drag("#reals input >> nth=0", 2.2, -1.8)
-        film.press("#bits button >> nth=1")  # and then a 4
-        film.drag("#reals input >> nth=1", 2.2)
+        film.hold(6)
+        film.draw("#pad", *THREE)
+        film.drag("#reals input >> nth=0", 2.2, -1.5)
+        film.press("#bits button >> nth=0")
+        film.press("#bits button >> nth=1")
+        film.drag("#reals input >> nth=1", 2.0)
+        film.press("#erase", 2)
         film.press("#reset", 6)  # back to the first frame: the film begins again
         browser.close()
     first, *others = film.frames

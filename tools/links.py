@@ -46,7 +46,8 @@ def pages(name: str) -> str:
 def linked_files() -> list[Path]:
     """Every file that names the repository."""
     return [ROOT / "README.md", ROOT / "CITATION.cff", ROOT / "CONTRIBUTING.md", ROOT / "site" / "contents.md",
-            *sorted(ROOT.glob("notebooks/*.py")), *sorted(ROOT.glob("notebooks/*.ipynb"))]
+            ROOT / "mrvae_lib" / "interactive" / "web" / "page.html", *sorted(ROOT.glob("notebooks/*.py")),
+            *sorted(ROOT.glob("notebooks/*.ipynb"))]
 
 
 def linked(text: str, name: str) -> str:

@@ -10,7 +10,9 @@ import json
 import sys
 from pathlib import Path
 
-from mrvae_lib.analysis.evaluation import encoded_examples, evaluate
+from mrvae_lib.analysis.evaluation import encode_set, encoded_examples, evaluate, scored_part
+from mrvae_lib.analysis.latent_report import names_of_reals
+from mrvae_lib.analysis.probes import targets
 from mrvae_lib.data import load_dataset
 from mrvae_lib.training.checkpoints import load_model, pretrained_folder, save_model
 
@@ -37,6 +39,7 @@ def ship(name: str, runs: list[Path]) -> None:
     train, test = load_dataset(data, "train"), load_dataset(data, "test")
     model.card |= {
         "factor_names": list(test.factor_names),
+        "names_of_reals": names_of_reals(encode_set(model, scored_part(test)), targets(scored_part(test))),
         "scores": evaluate(model, test, train),
         "stored_as": "fp16",
         "chosen_by": "lowest mean loss in the last epoch of training",

@@ -19,8 +19,6 @@ INFORMATIVE_KL = 0.1
 N_EXAMPLES = 100
 MAX_SCORED_PIXELS = 15_000 * 64 * 64
 """Larger sets are scored on a part of them. MNIST fits, and of dSprites as many images as its scores ask for."""
-MOVES = 0.5
-"""The least |correlation| at which a real is named after a factor."""
 
 
 def encode_set(model: MRVAE, images: ImageSet) -> Posterior:
@@ -188,16 +186,3 @@ def bit_swaps(counts: dict[int, Counter[int]], n_bits: int, bit: int) -> list[tu
             if pair[0] != pair[1]:
                 swaps[pair] += min(off.total(), on.total())
     return [pair for pair, _ in swaps.most_common()]
-
-
-def factors_of_reals(mu: Tensor, factors: Tensor, names: Sequence[str]) -> list[str]:
-    """The factor each real moves with, "" where none: the one it correlates with most, from |r| = 0.5 on.
-
-    A factor that comes back to its start, such as an orientation, correlates with nothing and is never named.
-
-    Args:
-        mu: (N, D), factors: (N, F) integers, names: (F,).
-    """
-    both = torch.cat([mu.double(), factors.double()], dim=1)
-    r = torch.corrcoef(both.T).nan_to_num().abs()[: mu.shape[1], mu.shape[1] :]
-    return [names[int(row.argmax())] if row.max() >= MOVES else "" for row in r]

@@ -25,6 +25,9 @@ ACTIVE = 0.01
 NAMED = 0.1
 """Nats that a latent must carry, and tell of a target beyond chance, to be named after it."""
 
+EXPLAINED = 0.5
+"""The least R^2 at which a slider is named after a target."""
+
 
 @dataclass(frozen=True)
 class RealRow:
@@ -208,6 +211,15 @@ def real_rows(codes: Posterior, asked: Mapping[str, Tensor]) -> list[RealRow]:
                 _explained(mu[:, i], asked[name]) if name else 0.0)
         for i, (name, told, beyond) in enumerate(_most_told(mu, asked))
     ]
+
+
+def names_of_reals(codes: Posterior, asked: Mapping[str, Tensor]) -> dict[str, list[Any]]:
+    """What a real may be called, with its R^2, by number: the target that explains most of its mean's variance.
+
+    No real is called after the label, which is what the bits are about. Arguments as `real_rows`.
+    """
+    return {row.name[1:]: [row.about, round(row.r2, 2)] for row in real_rows(codes, asked)
+            if row.about not in ("", "label") and row.r2 >= EXPLAINED}
 
 
 def bit_rows(model: MRVAE, codes: Posterior, asked: Mapping[str, Tensor], labels: Tensor | None = None) -> list[BitRow]:

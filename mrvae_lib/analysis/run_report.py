@@ -10,7 +10,7 @@ import torch
 from jinja2 import Template
 
 from mrvae_lib.analysis import figures
-from mrvae_lib.analysis.evaluation import encoded_examples, evaluate, informative_reals
+from mrvae_lib.analysis.evaluation import encode_set, encoded_examples, evaluate, informative_reals, scored_part
 from mrvae_lib.analysis.pictures import data_uri, save_gif
 from mrvae_lib.analysis.tables import score_rows
 from mrvae_lib.analysis.traversals import sweep_values, traverse
@@ -33,7 +33,13 @@ ENDS = {"pictures/history.png": "How reconstructions grew", "pictures/scatter.pn
 def write_report(model: MRVAE, config: RunConfig, folder: Path, train: ImageSet, test: ImageSet, *, command: str
                  ) -> None:
     """Score a trained model, draw its pictures, complete its `model/` folder with card and examples, write the page."""
+    # scikit-learn is loaded once training is over.
+    from mrvae_lib.analysis.latent_report import names_of_reals
+    from mrvae_lib.analysis.probes import targets
+
+    few = scored_part(test)
     model.card = model_card(config, evaluate(model, test, train), test, command)
+    model.card["names_of_reals"] = names_of_reals(encode_set(model, few), targets(few))
     model.examples = encoded_examples(model, test)
     write_traversals(model, folder)
     save_model(model, folder / "model")

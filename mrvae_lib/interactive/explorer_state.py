@@ -119,6 +119,8 @@ class ExplorerContent:
     """The class of each start, where known; else empty."""
     reals: dict[int, Label]
     """The reals worth a slider, most informative first."""
+    r2: dict[int, float]
+    """R^2 of each real's name, where it has one."""
     bits: tuple[Label, ...]
     class_of_code: dict[str, str]
     """The commonest class of each code, as far as the starts tell; by `ExplorerState.code`."""
@@ -141,21 +143,26 @@ def explorer_content(model: MRVAE, images: ImageSet | None = None) -> ExplorerCo
     mu, bits, labels = examples["mu"].float(), examples["bits"].float(), examples.get("label", torch.empty(0)).int()
     names = known.get("label_names") or [str(label) for label in range(1 + max(labels.tolist(), default=-1))]
     counts = evaluation.labels_of_codes(bits, labels) if len(labels) else {}
-    factors = [""] * model.n_reals
-    if "factors" in examples:
-        factors = evaluation.factors_of_reals(mu, examples["factors"], known["factor_names"])
+    measured = {int(i): name for i, name in model.card.get("names_of_reals", {}).items()}
     swaps = [evaluation.bit_swaps(counts, model.n_bits, k) for k in range(model.n_bits)]
     kl_of_real = scores.get("kl_of_real", ())
     return ExplorerContent(
         starts=tuple(map(ExplorerState, mu.tolist(), bits.int().tolist(), range(len(mu)))),
         classes=tuple(names[label] for label in labels),
-        reals={i: _label(f"z{i}", kl_of_real, i, factors[i])
+        reals={i: _label(f"z{i}", kl_of_real, i, measured.get(i, [""])[0])
                for i in (evaluation.informative_reals(kl_of_real) if kl_of_real else range(model.n_reals))},
+        r2={i: r2 for i, (_, r2) in measured.items()},
         bits=tuple(_label(f"b{k}", scores.get("information_of_bit"), k, _commonest(pairs, names))
                    for k, pairs in enumerate(swaps)),
         class_of_code={format(code, f"0{model.n_bits}b"): names[count.most_common(1)[0][0]]
                        for code, count in counts.items() if model.n_bits},
     )
+
+
+def explained(content: ExplorerContent, i: int) -> str:
+    """How well a real's name fits it; empty where it has none."""
+    name = content.reals[i][-1]
+    return f"{name} explains {100 * content.r2[i]:.0f} % of the variance of z{i} (R²)" if i in content.r2 else ""
 
 
 def _label(name: str, nats: Sequence[float] | None, place: int, meaning: str) -> Label:

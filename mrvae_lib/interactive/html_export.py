@@ -21,8 +21,8 @@ from mrvae_lib.data import DATASETS
 from mrvae_lib.errors import ExportError
 from mrvae_lib.interactive import explorer_state as views
 from mrvae_lib.interactive.explorer_state import ExplorerContent, ExplorerState
-from mrvae_lib.model.frame import POSE_HALF_WIDTH, POSE_REALS, POSE_SHIFT, POSE_SIZE, POSE_STRETCH, PosedDecoder
-from mrvae_lib.model.networks import ConvDecoder
+from mrvae_lib.model import frame as frames
+from mrvae_lib.model.networks import ConvDecoder, ConvEncoder
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.checkpoints import atomic_write
 
@@ -30,6 +30,11 @@ N_STARTS = 12
 """Starting points with a picture of their own; the others are there for a view that names them."""
 THUMBNAIL_COLUMNS = 4
 MAX_HALF = np.finfo(np.float16).max
+POSE = {"halfWidth": frames.POSE_HALF_WIDTH, "reach": frames.POSE_SHIFT, "size": frames.POSE_SIZE,
+        "stretch": frames.POSE_STRETCH}
+FIT = {"mnist": (20 / 28, "mass"), "digits": (1.0, "box"), "fashion-mnist": (1.0, "box"), "dsprites": (0.33, "free")}
+"""For data whose images are fitted, and a visitor's own drawing alike: the longest side of what is shown, as a share of
+the image, and what lies in the middle: its centre of mass, its box, or nothing, and then the side is at most that."""
 UNITS = {"rotation": "°", "shear": ""}
 """Of the amounts in T; the others are shares, shown in per cent."""
 FRAMES = {"upright": "the bits do not see place, size and slant",
@@ -78,14 +83,18 @@ def export_gallery(models: Mapping[str, MRVAE], folder: str | Path) -> Path:
 def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent | None = None,
               state: ExplorerState | None = None) -> str:
     """The page that `export_html` writes, as text."""
-    content = content or views.explorer_content(model)
-    layers, weights = decoder_layers(model)
+    content, data = content or views.explorer_content(model), model.card.get("data", "")
+    layers, weights = plain_layers(model.decoder)
     page = {
         "imageShape": model.image_shape,
         "likelihood": model.config.likelihood,
         "layers": layers,
-        "weights": base64.b64encode(_as_half(weights).tobytes()).decode(),
-        "sliders": [{"index": i, "label": " · ".join(label)} for i, label in content.reals.items()],
+        "weights": _as_half(weights, "decoder"),
+        "encoder": encoder_part(model),
+        "own": None if data.startswith("xys") else "picture" if model.image_shape[0] == 3 else "drawing",
+        "fit": FIT.get(data),
+        "sliders": [{"index": i, "label": " · ".join(label), "title": views.explained(content, i)}
+                    for i, label in content.reals.items()],
         "range": [*SWEEP, views.STEP],
         "bits": [" · ".join(facts) for _, *facts in content.bits],
         "lattice": bool(views.code_views(content.starts[0])),
@@ -96,7 +105,7 @@ def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent |
         "card": card_rows(model),
     }
     # "<" is the one character that could end the script element early.
-    return _filled("page.html", title=html.escape(title), page=json.dumps(page).replace("<", "\\u003c"))
+    return _filled("page.html", title=html.escape(title), content=json.dumps(page).replace("<", "\\u003c"))
 
 
 def card_rows(model: MRVAE) -> list[tuple[str, str]]:
@@ -137,8 +146,30 @@ def pose_text(pose: dict[str, Any]) -> str:
     return ", ".join(amounts + (["mirror images"] if pose.get("mirror") else [])) or "nothing"
 
 
-def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
-    """The decoder as a list of plain operations, and their numbers in the order the operations use them.
+def encoder_part(model: MRVAE) -> dict[str, Any]:
+    """The encoder for the page: `networks`, whose outputs side by side are the posterior's statistics, and `weights`.
+
+    Where the page cannot hold it, `problem` says why; the page then has no drawing part.
+    """
+    encoder, networks, weights = model.encoder, [], []
+    framed = isinstance(encoder, frames.FramedEncoder)
+    parts = [encoder.reals, encoder.bits] if isinstance(encoder, frames.FramedEncoder) else [encoder]
+    try:
+        for part in filter(None, parts):
+            layers, numbers = plain_layers(part)
+            if framed and (part is encoder.bits or isinstance(part, frames.PosedReals)):
+                side = frames.frame_side(*model.image_shape[1:])
+                layers.insert(0, {"op": "frame", "frame": encoder.frame, "side": side, "spread": frames.SPREAD,
+                                  "thinnest": frames.THINNEST})
+            networks.append(layers)
+            weights += numbers
+        return {"networks": networks, "weights": _as_half(weights, "encoder")}
+    except ExportError as error:
+        return {"problem": str(error)}
+
+
+def plain_layers(network: nn.Module) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
+    """An encoder or decoder as a list of plain operations, and their numbers in the order the operations use them.
 
     Raises:
         ExportError: a layer that the page does not know.
@@ -150,18 +181,38 @@ def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]
         layers.append({"op": op, **sizes})
         weights.extend(tensor.detach().cpu().float().numpy().ravel() for tensor in tensors)
 
-    decoder = drawing = model.decoder
-    if isinstance(decoder, PosedDecoder):
-        drawing = decoder.drawing
-        add("skip", n=POSE_REALS)
-    for module in drawing.modules():
+    def write(*modules: nn.Module) -> None:
+        for module in modules:
+            write_one(module)
+
+    def write_one(module: nn.Module) -> None:
         match module:
+            case nn.Sequential():
+                write(*module)
+            case ConvEncoder():
+                add("pad", amounts=list(module.padding))
+                write(module.maps, module.dense)
+            case ConvDecoder():
+                write(module.dense, module.maps)
+                add("pad", amounts=[-amount for amount in module.padding])
+            case frames.PosedReals():
+                write(module.body, nn.ReLU())
+                add("seePose", **POSE)
+                write(module.head)
+                add("addPose", **POSE)
+            case frames.PosedDecoder():
+                channels, *sides = module.image_shape
+                add("skip", n=frames.POSE_REALS)
+                write(module.drawing)
+                add("place", module.around, channels=channels, shape=sides, **POSE)
             case nn.Linear():
                 add("linear", module.weight, module.bias, **{"in": module.in_features}, out=module.out_features)
-            case nn.ConvTranspose2d() if all(len(set(size)) == 1 for size in (
+            case nn.Conv2d() | nn.ConvTranspose2d() if all(len(set(size)) == 1 for size in (
                     module.kernel_size, module.stride, module.padding, module.output_padding)):
-                # The page keeps a pixel's channels together: (kernel, kernel, out, in).
-                add("deconv", module.weight.permute(2, 3, 1, 0), module.get_parameter("bias"),
+                # The page keeps a pixel's channels together: (out, kernel, kernel, in), or (kernel, kernel, out, in).
+                forward = isinstance(module, nn.Conv2d)
+                weight = module.weight.permute(0, 2, 3, 1) if forward else module.weight.permute(2, 3, 1, 0)
+                add("conv" if forward else "deconv", weight, module.get_parameter("bias"),
                     **{"in": module.in_channels}, out=module.out_channels, kernel=module.kernel_size[0],
                     stride=module.stride[0], padding=module.padding[0], extra=module.output_padding[0])
             case nn.BatchNorm1d() | nn.BatchNorm2d():
@@ -176,29 +227,29 @@ def decoder_layers(model: MRVAE) -> tuple[list[dict[str, Any]], list[np.ndarray]
                 add("shape", shape=list(module.unflattened_size))
             case nn.ZeroPad2d():
                 add("pad", amounts=list(module.padding))
-            case _ if not list(module.children()):
-                raise ExportError(f"the page cannot hold a {type(module).__name__}; it knows Linear, square Conv"
-                                  "Transpose2d, BatchNorm, ReLU, LeakyReLU, SELU, Tanh, Flatten, Unflatten, ZeroPad2d")
-    if isinstance(drawing, ConvDecoder):
-        add("pad", amounts=[-amount for amount in drawing.padding])
-    if isinstance(decoder, PosedDecoder):
-        channels, *sides = decoder.image_shape
-        add("place", decoder.around, channels=channels, shape=sides, halfWidth=POSE_HALF_WIDTH, reach=POSE_SHIFT,
-            size=POSE_SIZE, stretch=POSE_STRETCH)
+            case nn.AdaptiveAvgPool2d(output_size=1):
+                add("meanpool")
+            case _:
+                raise ExportError(f"the page cannot hold a {type(module).__name__}; it knows Linear, square Conv2d and "
+                                  "ConvTranspose2d, BatchNorm, ReLU, LeakyReLU, SELU, Tanh, Flatten, Unflatten, "
+                                  "ZeroPad2d and the mean of a map")
+
+    write(network)
     return layers, weights
 
 
-def _as_half(weights: list[np.ndarray]) -> np.ndarray:
+def _as_half(weights: list[np.ndarray], what: str) -> str:
+    """The numbers as fp16, in base64."""
     numbers = np.concatenate(weights)
     largest = np.abs(numbers).max()
     if not largest <= MAX_HALF:  # also a NaN
-        raise ExportError(f"the page holds weights of at most {MAX_HALF:.0f} (fp16), the decoder has {largest:g}")
-    return numbers.astype("<f2")
+        raise ExportError(f"the page holds weights of at most {MAX_HALF:.0f} (fp16), the {what} has {largest:g}")
+    return base64.b64encode(numbers.astype("<f2").tobytes()).decode()
 
 
 def _filled(template: str, **parts: str) -> str:
-    """A template of `web/` with each $name replaced by the part, or by the file, of that name."""
+    """A template of `web/` with each $name replaced by the part, or by the script or style sheet, of that name."""
     web = resources.files("mrvae_lib") / "interactive" / "web"
-    for name, file in (("style", "style.css"), ("decoder", "decoder.js"), ("script", "page.js")):
-        parts[name] = (web / file).read_text(encoding="utf-8")
-    return Template((web / template).read_text(encoding="utf-8")).substitute(parts)
+    scripts = {Path(file.name).stem: file.read_text(encoding="utf-8") for file in web.iterdir()
+               if file.name.endswith((".js", ".css"))}
+    return Template((web / template).read_text(encoding="utf-8")).substitute(scripts, **parts)

@@ -8,13 +8,16 @@ import re
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+import torch.nn.functional as F
+from PIL import Image, ImageDraw
 from torch import nn
 
 from mrvae_lib.analysis.evaluation import informative_reals
+from mrvae_lib.data import load_dataset
 from mrvae_lib.interactive import LatentExplorer, export_html
 from mrvae_lib.interactive.explorer_state import ExplorerState, decode_state
 from mrvae_lib.interactive.html_export import export_gallery
+from mrvae_lib.model.layers import read_layers
 from mrvae_lib.training.checkpoints import load_model, pretrained_names
 from tests.conftest import tiny_model
 from tests.test_export import HOSTILE, hostile_model
@@ -80,6 +83,44 @@ def test_a_shipped_model_draws_what_torch_draws_for_100_random_latents(name, off
     times = offline.evaluate("""() => Array.from({length: 50}, () => {
         const start = performance.now(); decode(state.z, state.b); return performance.now() - start; })""")
     measured(f"{name}, one decode in the page", times, target=20)
+
+
+def encoder_agrees(page, model, x):
+    """The page's mu, logvar and bit_logits of images are torch's to 1e-2."""
+    with torch.inference_mode():
+        posterior = model.encode(x)
+    found = page.evaluate("images => images.map(image => encode(image))", x.permute(0, 2, 3, 1).flatten(1).tolist())
+    for name, expected in (("mu", posterior.mu), ("logvar", posterior.logvar), ("bitLogits", posterior.bit_logits)):
+        np.testing.assert_allclose([image[name] for image in found], expected.numpy(), atol=1e-2)
+
+
+@pytest.mark.parametrize("name", pretrained_names())
+def test_a_shipped_model_finds_in_100_images_what_torch_finds(name, offline, tmp_path):
+    model = load_model(name)
+    drawn_here = "dsprites" if name.startswith("dsprites") else "digits"  # neither needs a download
+    x = F.interpolate(load_dataset(drawn_here, "test").floats(torch.arange(100)), size=model.image_shape[1:])
+    offline.goto(export_html(model, tmp_path / "page.html").as_uri())
+    encoder_agrees(offline, model, x)
+
+
+@pytest.mark.parametrize("settings", [
+    {"n_bits": 0, "shape": (3, 20, 28), "network": "conv"}, {"n_reals": 0, "shape": (3, 9, 8)},
+    {"n_reals": 6, "shape": (3, 40, 33), "network": "conv", "posed": True},
+    {"n_reals": 6, "n_bits": 0, "shape": (1, 20, 20), "posed": True},
+])
+def test_an_encoder_finds_what_torch_finds_in_grey_or_colour_with_or_without_a_frame(settings, offline, tmp_path, generator):
+    model = tiny_model(**settings)
+    offline.goto(export_html(model, tmp_path / "page.html").as_uri())
+    encoder_agrees(offline, model, torch.rand(5, *model.image_shape, generator=generator))
+
+
+def test_every_layer_of_a_written_encoder_computes_what_torch_computes(offline, tmp_path, generator):
+    model = tiny_model(2, 2, shape=(3, 11, 12))
+    layers, _ = read_layers(["fit 13x12, conv 4 k4 s2 p1, batchnorm, leaky 0.1, conv 3 k3, selu, meanpool, linear 5, tanh"],
+                            model.image_shape, "test")
+    model.encoder = nn.Sequential(*layers, nn.Linear(5, 6)).eval()
+    offline.goto(export_html(model, tmp_path / "page.html").as_uri())
+    encoder_agrees(offline, model, torch.rand(5, *model.image_shape, generator=generator))
 
 
 @pytest.mark.parametrize(("n_reals", "n_bits", "shape", "network", "likelihood"), [
@@ -167,8 +208,8 @@ def test_slider_bit_code_strip_and_keyboard_each_show_the_picture_of_the_readout
     screenshot(offline, "explorer-page.png")
 
     box = offline.locator("#reals input").nth(0).bounding_box()
-    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    times = latency.of_a_drag(offline, "#picture", latency.OF_A_CANVAS, middle, box["width"])
+    beside_the_thumb = box["x"] + box["width"] / 4, box["y"] + box["height"] / 2  # on it, the first move changes nothing
+    times = latency.of_a_drag(offline, "#picture", latency.OF_A_CANVAS, beside_the_thumb, box["width"])
     measured("the page, mouse move to painted picture", times, target=25)
     assert picture_is_of_the_readout(offline)
 
@@ -253,13 +294,151 @@ def test_every_control_has_a_name_and_a_place_in_the_order_of_keys(offline, mnis
         if not name:
             break
         names.append(" ".join(name.split()))
-    assert names[:3] == ["Reset", "Random", "Save"]
+    assert names[:7] == ["Guided tour", "How it works", "Full screen", "Open a picture", "Reset", "Random", "Save"]
     in_use = len(informative_reals(MODEL.card["scores"]["kl_of_real"]))
     assert sum(name.startswith("z") for name in names) == in_use
     assert sum(bool(re.match(r"b\d = ", name)) for name in names) == 4
     assert sum(name.startswith("code ") for name in names) == 1, "the codes are one stop, arrow keys go between them"
-    for role, n in (("slider", in_use), ("radio", 16), ("img", 2)):
+    for role, n in (("slider", in_use), ("radio", 16), ("img", 4)):
         assert offline.get_by_role(role).count() == n
+
+
+def drag(page, selector, *places):
+    """Draw a stroke through places on an element, as shares of its sides."""
+    page.locator(selector).scroll_into_view_if_needed()
+    box = page.locator(selector).bounding_box()
+    points = [(box["x"] + across * box["width"], box["y"] + down * box["height"]) for across, down in places]
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points:
+        page.mouse.move(*point, steps=5)
+    page.mouse.up()
+
+
+SEVEN = (0.3, 0.25), (0.7, 0.25), (0.5, 0.6), (0.45, 0.8)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+def test_bits_and_reals_jump_to_what_the_model_finds_in_a_drawing_and_can_be_changed(width, height, offline, mnist_page):
+    offline.set_viewport_size({"width": width, "height": height})
+    offline.goto(mnist_page)
+    before = state_of(offline)
+    drag(offline, "#pad", *SEVEN)
+    assert offline.locator("#caption").inner_text().endswith("your drawing")
+    found, x = state_of(offline), torch.tensor(offline.evaluate("reading.pixels")).reshape(1, 1, 28, 28)
+    with torch.inference_mode():
+        posterior = MODEL.encode(x)
+    assert found == ExplorerState(tuple(posterior.mu[0].tolist()), tuple(posterior.bits[0].int().tolist()))
+    certain = [max(p, 1 - p) for p in posterior.bit_logits[0].sigmoid().tolist()]
+    shown = offline.locator(".sure").all_inner_texts()
+    assert shown == [f"{int(100 * p)} % sure of {bit}" for p, bit in zip(certain, found.b, strict=True)]
+    assert picture_is_of_the_readout(offline)
+    offline.locator("#bits button").nth(1).click()
+    drag(offline, "#reals input >> nth=0", (0.5, 0.5), (0.9, 0.5))
+    changed = state_of(offline)
+    assert changed.b[1] != found.b[1]
+    assert changed.z != found.z
+    assert "changed from your drawing" in offline.locator("#caption").inner_text()
+    for key, expected in (("z", found.with_bit(1, changed.b[1])), ("z", found), ("z", before), ("Shift+Z", found), ("y", found.with_bit(1, changed.b[1]))):
+        offline.keyboard.press(f"Control+{key}")
+        assert state_of(offline) == expected, "a drag is one step to undo"
+    offline.locator("#erase").click()
+    assert offline.locator("#hint").is_visible()
+
+
+@pytest.mark.parametrize("way", ["chosen", "dropped", "pasted"])
+def test_a_picture_of_dark_on_light_is_turned_round_fitted_to_20_pixels_and_centred(way, offline, mnist_page, tmp_path):
+    picture = Image.new("RGB", (300, 200), (230, 225, 210))
+    ImageDraw.Draw(picture).line([(60, 40), (120, 40), (90, 150)], fill=(40, 30, 90), width=14)
+    picture.save(tmp_path / "seven.png")
+    offline.goto(mnist_page)
+    if way == "chosen":
+        offline.locator("#file").set_input_files(tmp_path / "seven.png")
+    else:
+        offline.evaluate("""([text, name, kind, given]) => {
+            const data = new DataTransfer(), bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0));
+            data.items.add(new File([bytes], "seven.png", { type: "image/png" }));
+            document.body.dispatchEvent(new globalThis[kind](name, { bubbles: true, cancelable: true, [given]: data }));
+        }""", [base64.b64encode((tmp_path / "seven.png").read_bytes()).decode(),
+               *(("drop", "DragEvent", "dataTransfer") if way == "dropped" else ("paste", "ClipboardEvent", "clipboardData"))])
+    offline.wait_for_function("() => reading")
+    seen = np.array(offline.evaluate("reading.pixels")).reshape(28, 28)
+    rows, columns = np.nonzero(seen > 0.5)
+    assert abs(max(np.ptp(rows), np.ptp(columns)) + 1 - 20) <= 1
+    centre = (np.indices((28, 28)) * seen).sum(axis=(1, 2)) / seen.sum()
+    np.testing.assert_allclose(centre, 14, atol=0.3)
+    np.testing.assert_allclose(pixels(offline, "#fitted")[..., 0], 255 * seen, atol=1)
+
+
+def test_a_page_without_the_encoder_says_so_in_one_line_and_decodes(offline, tmp_path):
+    model = tiny_model(2, 2)
+    model.encoder = nn.Sequential(nn.GELU(), model.encoder)
+    offline.goto(export_html(model, tmp_path / "page.html").as_uri())
+    assert offline.locator("#draw").inner_text().startswith("Your drawing\n\nNothing can be drawn here: the page cannot hold a GELU")
+    assert not offline.locator("#pad").is_visible()
+    offline.locator("#random").click()
+    assert picture_is_of_the_readout(offline, model)
+
+
+def test_the_map_opens_a_test_image_and_moves_both_its_reals(offline, mnist_page):
+    offline.goto(mnist_page)
+    offline.locator("#map-up").select_option("8")
+    x, y, side, height = offline.evaluate("[...placeOf(page.starts[9].z), map.clientWidth, map.clientHeight]")
+    offline.locator("#map").hover(position={"x": x, "y": y})
+    assert offline.locator("#tip").inner_text().startswith("test image ")
+    drag(offline, "#map", (x / side, y / height))
+    assert offline.locator("#origin").inner_text().startswith("test image ")
+    before = state_of(offline)
+    drag(offline, "#map", (0.95, 0.95), (0.9, 0.1))
+    after = state_of(offline)
+    assert [i for i, (a, b) in enumerate(zip(before.z, after.z, strict=True)) if a != b] == [5, 8]
+    assert (after.z[5], after.z[8]) > (1.5, 1.5)
+    assert picture_is_of_the_readout(offline)
+
+
+def test_the_tour_is_taken_and_left_by_keyboard_alone(offline, mnist_page):
+    offline.goto(mnist_page)
+    assert not offline.locator("#tour-step").is_visible()
+    offline.locator("#tour").focus()
+    offline.keyboard.press("Enter")
+    titles = []
+    for key in ("ArrowRight", "Enter", "ArrowRight", "Enter", "Enter", "Enter"):
+        titles.append(offline.locator("#tour-title").inner_text()[:6])
+        offline.keyboard.press(key)
+    assert titles == [f"{i} of 6" for i in range(1, 7)]
+    assert not offline.locator("#tour-step").is_visible()
+    offline.keyboard.press("Enter")
+    offline.keyboard.press("Escape")
+    assert not offline.locator("#tour-step").is_visible()
+    assert offline.evaluate("document.activeElement.id") == "tour"
+
+
+def test_the_tour_leaves_out_what_a_model_has_not(offline, tmp_path):
+    offline.goto(export_html(tiny_model(3, 0), tmp_path / "page.html").as_uri())
+    offline.locator("#tour").click()
+    assert offline.locator("#tour-title").inner_text() == "1 of 5: Drag a real"
+
+
+def test_the_sweep_is_saved_as_a_film(offline, mnist_page, tmp_path):
+    offline.goto(mnist_page)
+    with offline.expect_download() as download:
+        offline.locator("#film").click()
+    assert download.value.suggested_filename == "mrvae-z5.webm"
+    assert download.value.path().read_bytes()[:4] == bytes.fromhex("1a45dfa3")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing_that_shuts_somebody_out(width, scheme, browser, mnist_page):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.goto(mnist_page)
+    drag(page, "#pad", *SEVEN)
+    page.locator("#stages [data-part=bits]").click()
+    page.locator("#tour").click()
+    found = [(one["id"], one["nodes"][0]["target"]) for one in axe.run(page).response["violations"] if one["impact"] in ("serious", "critical")]
+    page.close()
+    assert found == []
 
 
 def test_a_slider_is_not_read_aloud_twice_but_a_new_start_is_told(offline, mnist_page):

@@ -1,4 +1,4 @@
-// The decoder in plain JavaScript: latents to pixels, layer by layer as export.py lists them.
+// The decoder in plain JavaScript: latents to pixels, layer by layer as html_export.py lists them.
 // A map is kept pixel by pixel: the channels of one pixel lie side by side, as on a canvas.
 
 // fp16 as base64 to numbers
@@ -38,8 +38,26 @@ function dense(rows, width, out) {
 
 const each = f => ({ values, shape }) => ({ values: values.map(v => f(v)), shape });
 
+// A map looked up at other places, as torch's grid_sample does it: straight lines between pixels, `around` outside.
+// The six numbers of `affine` lead from a place in the new map to one in the old; the edges of both are at -1 and 1.
+function resampled({ values, shape: [height, width, channels] }, [xx, xy, x0, yx, yy, y0], [h, w], around) {
+  const next = new Float64Array(h * w * channels);
+  for (let row = 0; row < h; row++) for (let column = 0; column < w; column++) {
+    const u = (2 * column + 1) / w - 1, v = (2 * row + 1) / h - 1, to = (row * w + column) * channels;
+    const x = ((xx * u + xy * v + x0 + 1) * width - 1) / 2, y = ((yx * u + yy * v + y0 + 1) * height - 1) / 2;
+    const left = Math.floor(x), top = Math.floor(y);
+    for (let c = 0; c < channels; c++) next[to + c] = around[c];
+    for (const [j, i] of [[left, top], [left + 1, top], [left, top + 1], [left + 1, top + 1]]) {
+      if (j < 0 || j >= width || i < 0 || i >= height) continue;
+      const share = (1 - Math.abs(x - j)) * (1 - Math.abs(y - i)), from = (i * width + j) * channels;
+      for (let c = 0; c < channels; c++) next[to + c] += share * (values[from + c] - around[c]);
+    }
+  }
+  return { values: next, shape: [h, w, channels] };
+}
+
 // Each makes, from a layer's sizes and a function that takes its weights, a function from { values, shape } to the same;
-// it is also given all latents.
+// it is also given what no layer before it passes on: the decoder's latents, or the frame that the encoder found.
 const LAYERS = {
   linear({ in: width, out }, take) {
     const apply = dense(take(width * out), width, out), bias = take(out);
@@ -100,39 +118,36 @@ const LAYERS = {
   // Without the latents that place what the others draw
   skip: ({ n }) => ({ values }) => ({ values: values.subarray(n), shape: [values.length - n] }),
 
-  // What was drawn, moved, sized and stretched by the first five latents; straight lines between pixels, `around` outside.
-  place({ channels, shape: [h, w], halfWidth, reach, size, stretch }, take) {
+  // What was drawn, moved, sized and stretched by the first five latents
+  place({ channels, shape: sides, halfWidth, reach, size, stretch }, take) {
     const around = take(channels);
-    return ({ values, shape: [height, width] }, latents) => {
+    return (drawn, { latents }) => {
       const [across, down] = [latents[0] * reach, latents[1] * reach], scale = Math.exp(-size * latents[2]) / halfWidth;
       const [p, q] = [latents[3] * stretch, latents[4] * stretch], r = Math.sqrt(p * p + q * q + 1e-12);
-      const even = scale * Math.cosh(r), odd = scale * Math.sinh(r) / r, next = new Float64Array(h * w * channels);
-      for (let i = 0; i < next.length; i += channels) next.set(around, i);
-      for (let row = 0; row < h; row++) for (let column = 0; column < w; column++) {
-        const u = (2 * column + 1) / w - 1 - across, v = (2 * row + 1) / h - 1 - down;
-        const x = (((even - odd * p) * u - odd * q * v + 1) * width - 1) / 2;
-        const y = (((even + odd * p) * v - odd * q * u + 1) * height - 1) / 2;
-        const left = Math.floor(x), top = Math.floor(y), to = (row * w + column) * channels;
-        for (const [j, i] of [[left, top], [left + 1, top], [left, top + 1], [left + 1, top + 1]]) {
-          if (j < 0 || j >= width || i < 0 || i >= height) continue;
-          const share = (1 - Math.abs(x - j)) * (1 - Math.abs(y - i)), from = (i * width + j) * channels;
-          for (let c = 0; c < channels; c++) next[to + c] += share * (values[from + c] - around[c]);
-        }
-      }
-      return { values: next, shape: [h, w, channels] };
+      const even = scale * Math.cosh(r), odd = scale * Math.sinh(r) / r;
+      const [xx, xy, yy] = [even - odd * p, -odd * q, even + odd * p];
+      return resampled(drawn, [xx, xy, -xx * across - xy * down, xy, yy, -xy * across - yy * down], sides, around);
     };
   },
 };
 
-// z and b to pixels in [0, 1], pixel by pixel
-function makeDecoder({ layers, weights, likelihood }) {
+// Makes of lists of layers, which share one row of weights, a function each: { values, shape } to the last layer's values
+function makeNetworks(lists, weights) {
   const numbers = halfFloats(weights);
   let at = 0;
   const take = n => numbers.subarray(at, at += n);
-  const steps = layers.map(layer => LAYERS[layer.op](layer, take));
+  return lists.map(layers => {
+    const steps = layers.map(layer => LAYERS[layer.op](layer, take));
+    return (start, given) => steps.reduce((x, step) => step(x, given), start).values;
+  });
+}
+
+// z and b to pixels in [0, 1], pixel by pixel
+function makeDecoder({ layers, weights, likelihood }) {
+  const [network] = makeNetworks([layers], weights);
   const pixel = likelihood === "mse-tanh" ? v => (Math.tanh(v) + 1) / 2 : v => 1 / (1 + Math.exp(-v));
   return (z, b) => {
     const latents = Float64Array.of(...z, ...b);
-    return steps.reduce((x, step) => step(x, latents), { values: latents }).values.map(pixel);
+    return network({ values: latents }, { latents }).map(pixel);
   };
 }
