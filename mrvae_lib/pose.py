@@ -27,11 +27,8 @@ def random_pose(x: torch.Tensor, config: PoseConfig, generator: torch.Generator 
     cos, sin, shear = angle.cos(), angle.sin(), draws[1] * config.shear
     width, height = 1 + draws[2] * config.scale, 1 + draws[3] * config.scale
     across, down = draws[4] * config.shift, draws[5] * config.shift
-    rows = [
-        torch.stack([cos / width, (shear * cos - sin) / width, across], dim=1),
-        torch.stack([sin / height, (shear * sin + cos) / height, down], dim=1),
-    ]
-    affine = torch.stack(rows, dim=1)  # (B, 2, 3)
+    affine = torch.stack([cos / width, (shear * cos - sin) / width, across,
+                          sin / height, (shear * sin + cos) / height, down], dim=1).unflatten(1, (2, 3))
     if config.mirror:
         sign = torch.randint(0, 2, (len(x),), generator=generator, device=x.device) * 2.0 - 1
         affine = torch.cat([affine[:, :1] * sign[:, None, None], affine[:, 1:]], dim=1)

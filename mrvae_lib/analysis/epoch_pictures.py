@@ -9,7 +9,6 @@
     pictures/scatter.png                 the means of all test images, after the last epoch
 """
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -100,10 +99,10 @@ class EpochPictures(Callback):
         atomic_write(self.folder / "history" / f"{epoch:04}.png", png_bytes(row))
 
     def _write(self, name: str, figure: Axes, step: int) -> None:
-        content = figure_png(figure)
-        atomic_write(self.folder / f"{name}.png", content)
+        path = self.folder / f"{name}.png"
+        atomic_write(path, figure_png(figure))
         for tracker in self.trackers:
-            tracker.image(name.split("/")[0], np.asarray(Image.open(io.BytesIO(content)).convert("RGB")), step)
+            tracker.image(name.split("/")[0], np.asarray(Image.open(path).convert("RGB")), step)
 
 
 def plot_pairs(x: torch.Tensor, made: torch.Tensor, when: str) -> Axes:

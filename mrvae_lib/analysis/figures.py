@@ -39,8 +39,7 @@ def show_pictures(pictures: Tensor, columns: int, ax: Axes | None = None, *, tit
     """Draw (N, C, H, W) pictures in [0, 1] as a grid, with a name before each row and a caption under each picture."""
     n, _, height, width = pictures.shape
     columns, rows = min(columns, n), math.ceil(n / columns)
-    lines = 1 + max(caption.count("\n") for caption in captions) if captions else 0
-    margin = round(0.2 * height * lines)
+    margin = round(0.2 * height * max((1 + caption.count("\n") for caption in captions), default=0))
     grid = tile(torch.nn.functional.pad(pictures, (0, 0, 0, margin), value=1.0), columns)
     if ax is None:
         across = min(9, 0.75 * columns)
@@ -190,18 +189,16 @@ def plot_metrics(rows: Sequence[Mapping[str, Any]], panels: Sequence[str] = tupl
         figure: where to draw; a new one if None.
     """
     curves = {panel: found for panel in panels if (found := _curves(rows, PANELS[panel]))}
-    n, columns = max(1, len(curves)), min(3, max(1, len(curves)))
-    n_rows = math.ceil(n / columns)
+    columns, n_rows = min(3, max(1, len(curves))), max(1, math.ceil(len(curves) / 3))
     if figure is None:
         figure = plt.figure(figsize=(3.6 * columns, 2.6 * n_rows), layout="constrained")
     axes = list(figure.subplots(n_rows, columns, squeeze=False).flat)
     for ax, (panel, lines) in zip(axes, curves.items(), strict=False):
         twins = list(dict.fromkeys(name.removeprefix("test ") for name in lines))
         for name, points in lines.items():
-            is_test = name.startswith("test ")
             ax.plot(*zip(*points, strict=True), color=COLOURS[twins.index(name.removeprefix("test ")) % len(COLOURS)],
-                    label=name, linestyle="--" if is_test else "-", marker="o" if len(points) == 1 else None,
-                    markersize=4)
+                    label=name, linestyle="--" if name.startswith("test ") else "-",
+                    marker="o" if len(points) == 1 else None, markersize=4)
         _finish(ax, "epoch", "" if panel == "weights" else "nats per image")
         ax.set_title(panel, fontsize=10, loc="left")
         if panel not in ("loss", "weights"):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from mrvae_lib.analysis.evaluation import informative_reals
 from mrvae_lib.data import ImageSet
 
@@ -86,7 +84,7 @@ def label_counts(images: ImageSet) -> str:
     """How many images have each label, by name."""
     if images.labels is None:
         return "none"
-    counts = torch.bincount(images.labels, minlength=len(images.label_names)).tolist()
+    counts = images.labels.bincount(minlength=len(images.label_names)).tolist()
     names = images.label_names or map(str, range(len(counts)))
     return ", ".join(f"{name} {count:,}" for name, count in zip(names, counts, strict=True))
 

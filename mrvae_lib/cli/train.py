@@ -33,7 +33,6 @@ def train(
     from mrvae_lib.data import load_dataset, settled
     from mrvae_lib.parallel import is_first
     from mrvae_lib.training import callbacks
-    from mrvae_lib.training.checkpoints import load_model
     from mrvae_lib.training.loop import train as train_model
 
     flags = {"train.device": device, "train.precision": precision}
@@ -52,13 +51,10 @@ def train(
     if not bar.run.finished:
         print_line(f"Stopped; so far: {write_page(folder)}. To go on: {command_line('train', folder)}")
         raise typer.Exit(130)
-    card = load_model(folder).card
-    if "scores" not in card:
-        command = ["mrvae", "train", *(["-c", ini, "-v", variation] if ini else [source])]
-        command += [*(["--quick"] if quick else []), *(part for item in overrides for part in ("--set", item))]
-        write_report(model, config, folder, images, test, command=shlex.join(command))
-        card = model.card
-    scores = card["scores"]
+    command = ["mrvae", "train", *(["-c", ini, "-v", variation] if ini else [source])]
+    command += [*(["--quick"] if quick else []), *(part for item in overrides for part in ("--set", item))]
+    write_report(model, config, folder, images, test, command=shlex.join(command))
+    scores = model.card["scores"]
     print_table(("", "", ""), score_rows(scores), f"{scores['n_images']:,} test images of {scores['data']}")
     written = sorted(path.name for path in folder.glob("[!.]*") if path.name != "checkpoints")
     print_line(f"\nWritten to {folder}: {', '.join(written)}")

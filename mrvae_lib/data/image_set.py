@@ -1,8 +1,7 @@
 """ImageSet and FactorSet: images that stay in memory and are drawn by index."""
 
 import hashlib
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -104,7 +103,7 @@ class FactorSet(ImageSet):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if len(self) != math.prod(self.factor_sizes):
+        if len(self) != np.prod(self.factor_sizes):
             raise DataError(f"{self.name}: {len(self)} images but factors of {self.factor_sizes} values")
 
     @property
@@ -147,7 +146,7 @@ def unpacked(images: Tensor) -> Tensor:
 
 
 def shuffled_batches(n_images: int, batch_size: int, generator: torch.Generator, device: torch.device | str = "cpu"
-                     ) -> Iterator[Tensor]:
+                     ) -> tuple[Tensor, ...]:
     """Indices of every full batch of one pass in random order; the images left over are dropped from this pass.
 
     A batch larger than the set is the whole set. The order is drawn on the CPU, so that it is the same everywhere, and
@@ -155,12 +154,12 @@ def shuffled_batches(n_images: int, batch_size: int, generator: torch.Generator,
     """
     batch_size = min(batch_size, n_images)
     order = torch.randperm(n_images, generator=generator).to(device)
-    return iter(order[: n_images - n_images % batch_size].split(batch_size))
+    return order[: n_images - n_images % batch_size].split(batch_size)
 
 
-def batches_in_order(n_images: int, batch_size: int = 1000) -> Iterator[Tensor]:
+def batches_in_order(n_images: int, batch_size: int = 1000) -> tuple[Tensor, ...]:
     """Indices of every image once, in order; the last batch may be smaller."""
-    return iter(torch.arange(n_images).split(batch_size))
+    return torch.arange(n_images).split(batch_size)
 
 
 def classes_of(values: np.ndarray, names: tuple[str, ...] = ()) -> tuple[torch.Tensor, tuple[str, ...]]:

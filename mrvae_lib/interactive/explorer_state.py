@@ -42,7 +42,8 @@ class ExplorerState:
     def __post_init__(self) -> None:
         reals_fit = all(type(value) in (int, float) and abs(value) < float("inf") for value in self.z)
         bits_fit = all(type(bit) is int and bit in (0, 1) for bit in self.b)
-        if not (reals_fit and bits_fit and (self.example is None or type(self.example) is int)):
+        example_fits = self.example is None or (type(self.example) is int and self.example >= 0)
+        if not (reals_fit and bits_fit and example_fits):
             raise ValueError(f"state: expected finite reals, bits of 0 or 1, an example's number or None, got {self}")
         object.__setattr__(self, "z", tuple(map(on_slider, self.z)))
         object.__setattr__(self, "b", tuple(self.b))
@@ -55,10 +56,7 @@ class ExplorerState:
             ValueError: not such a text; says what was expected.
         """
         try:
-            state = cls(**json.loads(text))
-            if (state.example or 0) < 0:
-                raise ValueError("no such example")
-            return state
+            return cls(**json.loads(text))
         except (TypeError, ValueError, RecursionError, OverflowError):
             raise ValueError(f'state: expected {{"z": [finite numbers], "b": [each 0 or 1], "example": a whole number '
                              f'or null}}, got {text!r}') from None

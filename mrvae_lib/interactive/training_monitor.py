@@ -53,19 +53,19 @@ class TrainingMonitor(Callback):
             self._sums[name] = self._sums.get(name, 0) + value.detach().mean()
         self._n_summed += 1
         if time.monotonic() > self._next_at:
-            self._add_row()
+            self._add_row(run)
             self._redraw()
 
     def on_epoch(self, run: Run, metrics: dict[str, Any]) -> None:
         self.metrics = metrics
-        self._add_row()
+        self._add_row(run)
         self.rows[-1] = {**metrics, **self.rows[-1]}
         if not in_notebook():
             told = ", ".join(f"{name} {metrics[name]:.2f}" for name in ("reconstruction", "kl_z", "kl_b"))
             print(f"epoch {run.epoch}/{run.config.train.epochs}: {told}")
 
     def on_end(self, run: Run) -> None:
-        self._add_row()
+        self._add_row(run)
         self._redraw()  # this picture stays in the saved notebook
 
     def status(self) -> str:
@@ -109,11 +109,10 @@ class TrainingMonitor(Callback):
         now = time.monotonic()
         self._next_at = now + max(self.every, (now - began) / SHARE_OF_DRAWING)
 
-    def _add_row(self) -> None:
-        assert self.run is not None
+    def _add_row(self, run: Run) -> None:
         if self._n_summed:
             means = {name: float(total) / self._n_summed for name, total in self._sums.items()}
-            self.rows.append({**means, "epoch": self.run.step / self.run.steps_per_epoch})
+            self.rows.append({**means, "epoch": run.step / run.steps_per_epoch})
             self._sums, self._n_summed = {}, 0
 
 

@@ -106,9 +106,8 @@ def save_model(model: MRVAE, folder: Path, *, half: bool = False, state: dict[st
         state: of a checkpoint, what else `load_state` is to find there.
     """
     said = _ModelFile(image_shape=model.image_shape, model=model.config, card=model.card)
-    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    if half:
-        weights = {name: value.half() for name, value in weights.items()}
+    weights = {name: value.cpu().to(torch.half if half else value.dtype).contiguous()
+               for name, value in model.state_dict().items()}
     with atomic_folder(folder) as partial:
         (partial / "config.json").write_text(said.model_dump_json(indent=2) + "\n", encoding="utf-8")
         try:

@@ -5,7 +5,6 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +165,7 @@ def batches_left(run: Run) -> Iterator[Tensor]:
     """The batches of the current epoch that have not been used. An epoch's order depends on seed and epoch only."""
     generator = torch.Generator().manual_seed(run.config.train.seed * 1_000_003 + run.epoch)
     batches = shuffled_batches(len(run.images), run.batch_size, generator, run.device)
-    return islice(batches, run.step % run.steps_per_epoch, None)
+    return iter(batches[run.step % run.steps_per_epoch :])
 
 
 @contextmanager
