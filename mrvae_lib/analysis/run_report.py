@@ -62,7 +62,7 @@ def model_card(config: RunConfig, scores: dict[str, Any], test: ImageSet, comman
 
 
 def write_traversals(model: MRVAE, folder: Path, *, start: int = 0) -> list[Path]:
-    """`traversals.png`, and `traversals.gif` in which the reals that tell most swing, side by side, and every bit flips.
+    """`traversals.png`, and `traversals.gif` in which the reals that tell most swing side by side and every bit flips.
 
     Args:
         start: which of the model's own examples to start from.
