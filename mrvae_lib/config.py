@@ -75,6 +75,8 @@ class ModelConfig(Section):
     posed: bool = False
     """Of `mlp` and `conv`, see `model/frame.py`: where the bits look, and whether five reals place what is drawn."""
     likelihood: Literal["bernoulli", "gaussian", "mse-tanh"] = "bernoulli"
+    spread: Annotated[float, Field(gt=0)] = 1.0
+    """Of `gaussian`: the standard deviation of a pixel from which the learned one starts."""
 
     @model_validator(mode="after")
     def _can_be_built(self) -> Self:

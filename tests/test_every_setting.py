@@ -36,7 +36,7 @@ CHANGES = {
                                        "temperature",
                                        "discriminator.lr")),
     *(f"objective.pose.{name}" for name in ("rotation", "shear", "scale", "shift", "elastic", "contrast", "specks")),
-    "train.lr", "train.weight_decay",
+    "train.lr", "train.weight_decay", "model.spread",
 )} | {"train.seed": "train.seed=1"}
 SEEN_ELSEWHERE = {"about": "test_outputs", "data.name": "test_cli", "data.size": "test_own", "data.fit": "test_own", "data.channels": "test_own", "data.invert": "test_own", "train.pictures": "test_outputs", "train.device": "test_training"}
 
@@ -78,5 +78,6 @@ def test_the_same_settings_leave_the_same_behind():
 def test_a_setting_changes_what_a_run_leaves_behind(key):
     before = EVERY_TERM + (LAYERS if key in ("model.encoder", "model.decoder") else ())
     before += ("model.n_reals=6", "model.frame=round") if key == "model.posed" else ()
+    before += ("model.likelihood=gaussian",) if key == "model.spread" else ()
     before += ("train.lr=1e-9", "train.epochs=5", "objective.beta_z=1") if key == "train.plateau" else ()
     assert left_behind(*before, CHANGES[key]) != left_behind(*before)

@@ -10,8 +10,9 @@ import ipywidgets
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
+from mrvae_lib import load_dataset, load_model
 from mrvae_lib.interactive.explorer import CompareExplorer, LatentExplorer
 from mrvae_lib.interactive.explorer_state import ExplorerState, decode_state, guided_views
 from mrvae_lib.model.codes import all_codes
@@ -245,6 +246,18 @@ def test_a_real_is_labelled_with_what_explains_it_and_its_tooltip_says_how_well(
     sliders = LatentExplorer(model).sliders
     assert [slider.description for slider in sliders.values()] == ["z1 · 2.00 nats · slant", "z2 · 0.50 nats"]
     assert [slider.tooltip or "" for slider in sliders.values()] == ["slant explains 76 % of the variance of z1 (R²)", ""]
+
+
+def test_one_picture_of_any_size_and_polarity_is_a_starting_point(tmp_path):
+    seven = Image.new("RGB", (300, 200), "white")
+    ImageDraw.Draw(seven).line([(120, 40), (190, 40), (140, 160)], fill="black", width=14)
+    seven.save(tmp_path / "seven.png")
+    with pytest.warns(UserWarning, match="padded|exchanged") as caught:
+        explorer = LatentExplorer(load_model("mnist-mrvae"), tmp_path / "seven.png")
+    assert [str(warning.message).split(": ")[-1] for warning in caught] == [
+        "padded and scaled from 300x200 to 28x28, 1 made grey", "light and dark exchanged, as the model knows them"]
+    assert explorer.state.code == "1001"  # a seven
+    assert load_dataset(tmp_path / "seven.png").image_shape == (3, 64, 64)
 
 
 def test_a_class_narrows_the_walk():

@@ -21,7 +21,7 @@ from PIL import Image
 from mrvae_lib.analysis.evaluation import encode_set
 from mrvae_lib.analysis.figures import figure_png, plot_scatter, plot_traversals, show_pictures
 from mrvae_lib.analysis.pictures import png_bytes, tile
-from mrvae_lib.analysis.traversals import sweep_values
+from mrvae_lib.analysis.traversals import MAX_SWEPT, sweep_values
 from mrvae_lib.config import TrainConfig
 from mrvae_lib.data import ImageSet
 from mrvae_lib.model.vae import MRVAE
@@ -36,8 +36,6 @@ N_HISTORY = 10
 N_MEASURED = 1000
 """Test images on which the sweep's range is measured."""
 MAX_SCATTERED = 10_000
-MAX_SWEPT = 16
-"""The reals that tell most."""
 
 
 def picture_epochs(train: TrainConfig) -> frozenset[int]:

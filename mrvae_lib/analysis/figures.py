@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mrvae_lib.analysis.evaluation import informative_reals
 from mrvae_lib.analysis.pictures import tile
-from mrvae_lib.analysis.traversals import sweep_values, traverse
+from mrvae_lib.analysis.traversals import MAX_SWEPT, sweep_values, traverse
 from mrvae_lib.model.codes import all_codes, code_name
 from mrvae_lib.model.vae import MRVAE
 
@@ -95,12 +95,12 @@ def plot_traversals(model: MRVAE, mu: Tensor, bits: Tensor, kl_of_real: Sequence
         mu: (N, D) and bits: (N, K), starting points.
         kl_of_real: (D,) nats, which labels the rows.
         information_of_bit: (K,) nats, labels.
-        reals: which ones; those that carry information, most informative first, if None.
+        reals: which ones; the `MAX_SWEPT` that carry most information, if None.
         values: (D, V) of each real; `sweep_values()` for all if None.
     """
     values = sweep_values().repeat(model.n_reals, 1) if values is None else values
     if reals is None:
-        reals = informative_reals(kl_of_real) or range(model.n_reals)
+        reals = (informative_reals(kl_of_real) or range(model.n_reals))[:MAX_SWEPT]
     columns = values.shape[1]
     n_pairs = min(columns // 2, len(mu))
     rows, names, captions = [], [], []

@@ -13,7 +13,7 @@ from mrvae_lib.analysis import figures
 from mrvae_lib.analysis.evaluation import encode_set, encoded_examples, evaluate, informative_reals, scored_part
 from mrvae_lib.analysis.pictures import data_uri, save_gif
 from mrvae_lib.analysis.tables import score_rows
-from mrvae_lib.analysis.traversals import sweep_values, traverse
+from mrvae_lib.analysis.traversals import MAX_SWEPT, sweep_values, traverse
 from mrvae_lib.config import RunConfig, load_config
 from mrvae_lib.data import ImageSet
 from mrvae_lib.errors import ConfigError
@@ -61,7 +61,7 @@ def model_card(config: RunConfig, scores: dict[str, Any], test: ImageSet, comman
 
 
 def write_traversals(model: MRVAE, folder: Path, *, start: int = 0) -> list[Path]:
-    """`traversals.png`, and `traversals.gif` in which all informative reals swing, side by side, and every bit flips.
+    """`traversals.png`, and `traversals.gif` in which the reals that tell most swing side by side and every bit flips.
 
     Args:
         start: which of the model's own examples to start from.
@@ -71,7 +71,8 @@ def write_traversals(model: MRVAE, folder: Path, *, start: int = 0) -> list[Path
     (mu, bits), scores = _from_example(model, start), model.card["scores"]
     kl_of_real, of_bits = scores["kl_of_real"], scores["information_of_bit"]
     values = torch.cat([there := sweep_values(15), there.flip(0)[1:-1]])
-    columns = [traverse(model, mu[0], bits[0], real=i, values=values) for i in informative_reals(kl_of_real)]
+    reals = informative_reals(kl_of_real)[:MAX_SWEPT]
+    columns = [traverse(model, mu[0], bits[0], real=i, values=values) for i in reals]
     for k in range(model.n_bits):
         columns.append(traverse(model, mu[0], bits[0], bit=k).repeat_interleave(len(values) // 2, dim=0))
     frames = torch.stack(columns, dim=1) if columns else model.decode(mu[:1], bits[:1]).detach()[None]

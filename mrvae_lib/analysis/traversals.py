@@ -8,6 +8,8 @@ from mrvae_lib.model.vae import MRVAE
 
 SWEEP = (-2.5, 2.5)
 """Where a real is swept: the prior puts 98.8 % of its mass inside."""
+MAX_SWEPT = 16
+"""Reals in one picture, at most: those that tell most."""
 
 
 def sweep_values(n: int = 11, ends: tuple[float, float] = SWEEP) -> Tensor:

@@ -28,6 +28,8 @@ ROLES = {
 """What an array is called, by what it is."""
 ANIMATED = ("GIF", "WEBP", "PNG", "TIFF")
 """Formats, by Pillow's names, whose frames are pictures; a photograph's further frames are previews of it."""
+ARRAYS = (".npz", ".npy")
+"""How files of arrays end; any other file is a picture."""
 AT_ONCE = 1000
 """Images of an array that are made floats together."""
 MEND = "np.savez('own.npz', images=images, labels=labels) writes one, images of (N, H, W) or (N, H, W, 3) numbers"
@@ -49,7 +51,7 @@ class _Found(NamedTuple):
 
 
 def load_own(look: DataConfig, split: str) -> ImageSet:
-    """The pictures in a folder, in any format that Pillow reads, or of an `.npz` or `.npy` file.
+    """A picture or those in a folder, in any format that Pillow reads, or those of an `.npz` or `.npy` file.
 
     A folder: the folders that hold images are the classes, or, if one is called train and another test or val, the
     splits, each with classes or none; else a fifth, drawn with seed 0, is kept for testing. A file: `images` and, if
@@ -89,7 +91,7 @@ def _whole(look: DataConfig, stamp: int) -> tuple[ImageSet, list[str], str]:
 
     They are read once for both splits, so that both are stretched alike; `stamp` changes when a file does.
     """
-    return _finished(look, _folder(look) if Path(look.name).is_dir() else _arrays(look))
+    return _finished(look, _arrays(look) if look.name.lower().endswith(ARRAYS) else _folder(look))
 
 
 def load_given(given: Any, look: DataConfig) -> ImageSet:
@@ -146,8 +148,8 @@ def _folder(look: DataConfig) -> _Found:
     files: list[tuple[Path, tuple[str, ...]]] = []
     sizes: list[tuple[int, int]] = []
     left_out: list[str] = []
-    for path in sorted(root.rglob("*")):
-        parts = path.relative_to(root).parts
+    for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
+        parts = path.relative_to(root).parts or (path.name,)
         if path.is_file() and not any(part.startswith((".", "__")) for part in parts):
             with _its_fault_alone(path, left_out), Image.open(path) as image:
                 files.append((path, parts))

@@ -38,15 +38,18 @@ class LatentExplorer:
     Args:
         model: in evaluation mode; its card, if any, orders and labels the controls.
         images: starting points, shown beside what the model makes of them, and, where the card does not tell, what the
-            latents are measured on. Without images the model's own encoded examples are the starting points.
+            latents are measured on. An `ImageSet`, or whatever `load_dataset` takes, also the path of one picture; that
+            is fitted to the model. Without images the model's own encoded examples are the starting points.
         state: the view to open; the first starting point if None.
         tiles: whether the sweep of a real and the pictures of all codes are shown; if None, where pictures are small.
     Raises:
         ValueError: the state is not one of this model.
     """
 
-    def __init__(self, model: MRVAE, images: ImageSet | None = None, state: ExplorerState | None = None, *,
+    def __init__(self, model: MRVAE, images: Any = None, state: ExplorerState | None = None, *,
                  tiles: bool | None = None) -> None:
+        if images is not None and not isinstance(images, ImageSet):
+            images = views.fitted_images(model, images)
         self.model, self.content = model, views.explorer_content(model, images)
         originals = None if images is None else images.first(len(self.content.starts)).floats()
         self.decoded = parts.DecodedPicture(model, self.content, originals)

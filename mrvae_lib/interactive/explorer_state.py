@@ -1,10 +1,12 @@
 """What the explorer shows, as plain values: how they become a picture, and named views. No widgets here."""
 
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import product
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +15,7 @@ from mrvae_lib.analysis import evaluation
 from mrvae_lib.analysis.pictures import as_picture
 from mrvae_lib.analysis.traversals import SWEEP, sweep_values
 from mrvae_lib.config import MAX_TABLE_BITS
-from mrvae_lib.data import ImageSet
+from mrvae_lib.data import ImageSet, load_dataset
 from mrvae_lib.model.codes import CodeTable
 from mrvae_lib.model.vae import MRVAE
 
@@ -155,6 +157,19 @@ def explorer_content(model: MRVAE, images: ImageSet | None = None) -> ExplorerCo
         class_of_code={format(code, f"0{model.n_bits}b"): names[count.most_common(1)[0][0]]
                        for code, count in counts.items() if model.n_bits},
     )
+
+
+def fitted_images(model: MRVAE, given: Any) -> ImageSet:
+    """Whatever `load_dataset` takes, also the path of one picture, in a model's own size, colours and polarity."""
+    channels, side, _ = model.image_shape
+    images = load_dataset(given, size=side, fit="pad", channels="grey" if channels == 1 else "colour")
+    if model.examples:
+        own = model.decode(model.examples["mu"], model.examples["bits"])
+        theirs, ours = (bool(x[:, :, [0, -1]].median() > 0.5) for x in (images.floats(), own))
+        if theirs != ours:  # dark on light, where the model knows light on dark
+            warnings.warn("light and dark exchanged, as the model knows them", stacklevel=3)
+            images = replace(images, images=255 - images.images)
+    return images
 
 
 def explained(content: ExplorerContent, i: int) -> str:

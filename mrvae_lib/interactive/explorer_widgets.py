@@ -90,12 +90,13 @@ def above_facts(bit: widgets.ToggleButton, label: Label) -> widgets.VBox:
 
 def real_slider(label: Label, act: Callable[[float], None], label_width: int, tooltip: str) -> widgets.FloatSlider:
     """A real's slider."""
-    return classed(observed(widgets.FloatSlider(
+    slider = widgets.FloatSlider(
         value=0.0, min=SWEEP[0], max=SWEEP[1], step=views.STEP, description=" · ".join(label), readout_format="+.1f",
-        description_tooltip=tooltip,
         style={"description_width": f"{label_width}px", "handle_color": BLUE},
         layout=widgets.Layout(width="0", flex="1 1 190px"),
-    ), act), "mrvae-real")
+    )
+    setattr(slider, "tooltip" if slider.has_trait("tooltip") else "description_tooltip", tooltip)  # ipywidgets 8, 7
+    return classed(observed(slider, act), "mrvae-real")
 
 
 def with_steps(slider: widgets.FloatSlider) -> widgets.HBox:

@@ -44,7 +44,7 @@ class Gaussian(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.log_sigma = nn.Parameter(torch.tensor(-1.5))  # about the spread of a grey pixel around its mean
+        self.log_sigma = nn.Parameter(torch.zeros(()))
 
     def pixels(self, output: Tensor) -> Tensor:
         return torch.sigmoid(output)

@@ -1,5 +1,6 @@
 """MRVAE: an image to a posterior over reals and bits, and back."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from mrvae_lib.config import ModelConfig
 from mrvae_lib.model.codes import code_index
 from mrvae_lib.model.frame import FramedEncoder, own_frame
 from mrvae_lib.model.latents import kl_bernoulli, kl_normal, sample_bits, sample_normal
-from mrvae_lib.model.likelihoods import LIKELIHOODS
+from mrvae_lib.model.likelihoods import LIKELIHOODS, Gaussian
 from mrvae_lib.model.networks import ImageShape, build_networks
 
 
@@ -64,6 +65,8 @@ class MRVAE(nn.Module):
         self.n_reals, self.n_bits = config.n_reals, config.n_bits
         self.encoder, self.decoder = build_networks(config, self.image_shape)
         self.likelihood = LIKELIHOODS[config.likelihood]()
+        if isinstance(self.likelihood, Gaussian):
+            nn.init.constant_(self.likelihood.log_sigma, math.log(config.spread))
         self.float()  # whatever torch's default is: images, draws and checkpoints are float32, too
         self.card: dict[str, Any] = {}
         """The model card, with training command, seed and measured figures; empty until a run is scored."""
