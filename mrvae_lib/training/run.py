@@ -135,7 +135,8 @@ def start(config: RunConfig, folder: Path | None = None, images: ImageSet | None
     """
     config, device = settled(config), choose_device(config.train.device)
     images = load_dataset(config.data, "train") if images is None else images
-    images = images.first(config.data.limit or len(images))
+    if config.data.limit:
+        images = images.first(config.data.limit)
     if not len(images):
         raise ConfigError(f"data.name {config.data.name!r} has no images to train on")
     batch_size = min(config.train.batch_size, len(images))
