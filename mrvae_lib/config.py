@@ -7,6 +7,7 @@ import json
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -244,28 +245,34 @@ def load_config(source: str | os.PathLike[str], *, quick: bool = False, override
     shrink = table.pop("quick", {})
     if not isinstance(shrink, dict):
         raise ConfigError(f"{source}: quick must be a table of sections, got {shrink!r}")
-    return parse_config(_overridden(_merged(table, shrink) if quick else table, overrides), origin=str(source))
+    return parse_config(_merged(table, shrink) if quick else table, overrides, origin=str(source))
 
 
-def parse_config(table: Mapping[str, Any], *, origin: str = "configuration") -> RunConfig:
+def parse_config(table: Mapping[str, Any], overrides: Iterable[str] = (), *, origin: str = "configuration"
+                 ) -> RunConfig:
     """Check a nested table of settings; what it leaves out takes its default.
 
+    Args:
+        overrides: as in `load_config`.
+        origin: names the source of the table in an error.
     Raises:
-        ConfigError: as in `load_config`; `origin` names the source in the message.
+        ConfigError: as in `load_config`.
     """
+    for override in overrides:
+        table = _merged(table, _parse_override(override))
     try:
         return RunConfig.model_validate(table)
     except ValidationError as error:
         raise ConfigError(f"{origin}: {one_line(error, RunConfig)}") from None
 
 
-def changed(config: RunConfig, overrides: Iterable[str], *, origin: str = "--set") -> RunConfig:
+def changed(config: RunConfig, overrides: Iterable[str]) -> RunConfig:
     """The configuration with some `section.key=value` settings changed.
 
     Raises:
         ConfigError: as in `load_config`.
     """
-    return parse_config(_overridden(config.model_dump(), overrides), origin=origin)
+    return parse_config(config.model_dump(), overrides, origin="--set")
 
 
 def dump_config(config: RunConfig) -> str:
@@ -273,26 +280,17 @@ def dump_config(config: RunConfig) -> str:
     return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
 
 
-def _overridden(table: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
-    for override in overrides:
-        table = _merged(table, _parse_override(override))
-    return dict(table)
-
-
 def _parse_override(override: str) -> dict[str, Any]:
     key, equals, text = override.partition("=")
-    for value in (text, json.dumps(text.strip())):  # as TOML, or as plain text
-        try:
-            if equals:
-                return tomllib.loads(f"{key} = {value}")
-        except (ValueError, RecursionError):
-            continue
+    for value in (text, json.dumps(text.strip())) if equals else ():  # as TOML, or as plain text
+        with suppress(ValueError, RecursionError):
+            return tomllib.loads(f"{key} = {value}")
     raise ConfigError(f"--set {override}: must be section.key=value, for example train.epochs=3")
 
 
 def _merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(table)
     for key, value in changes.items():
-        old = result.get(key)
-        result[key] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        nested = isinstance(result.get(key), Mapping) and isinstance(value, Mapping)
+        result[key] = _merged(result[key], value) if nested else value
     return result

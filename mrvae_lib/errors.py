@@ -52,9 +52,10 @@ def one_line(error: ValidationError, root: type[BaseModel]) -> str:
     return shortened(_complaint(error.errors()[0], root))
 
 
-def shortened(message: str) -> str:
-    """A message on one line and of bearable length, whatever it quotes."""
-    return message.replace("\n", "\\n")[:MAX_LETTERS]
+def shortened(message: str | Exception) -> str:
+    """A message on one line and of bearable length, whatever it quotes; an error of another library with its kind."""
+    text = f"{type(message).__name__}: {message}" if isinstance(message, Exception) else message
+    return text.replace("\n", "\\n")[:MAX_LETTERS]
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

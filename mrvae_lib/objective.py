@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mrvae_lib.config import ObjectiveConfig, PoseConfig, value_at
@@ -106,8 +105,6 @@ class Term:
     """The key of its weight in the configuration; empty for the reconstruction, whose weight is 1."""
     value: Callable[[Batch], Tensor]
     """The term of each image, (B,) nats."""
-    formula: str
-    source: str
     sign: int = 1
     capacity_key: str = ""
     """The key of the capacity C(t), for the capacity form."""
@@ -140,8 +137,7 @@ def total_correlation(batch: Batch) -> Tensor:
     if batch.discriminator:
         with constant(batch.discriminator):
             return batch.discriminator(batch.z)
-    return stratified_tc(batch.z, batch.posterior.mu, batch.posterior.logvar,
-                         batch.n_images or len(batch.z))
+    return stratified_tc(batch.z, batch.posterior.mu, batch.posterior.logvar, batch.n_images or len(batch.z))
 
 
 def consistency(batch: Batch) -> Tensor:
@@ -156,20 +152,19 @@ def reading(batch: Batch) -> Tensor:
 
 
 TERMS = (
-    Term("reconstruction", "", reconstruction, "-E log p(x | z, b)", "Kingma and Welling (2014)"),
-    Term("kl_z", "beta_z", kl_z, "KL(q(z | x) || p(z))", "Higgins et al. (2017)"),
-    Term("kl_b", "beta_b", kl_b, "KL(q(b | x) || p(b))", "this project"),
-    Term("kl_z", "gamma_z", kl_z, "|KL_z - C_z(t)|", "Burgess et al. (2018)", capacity_key="capacity_z"),
-    Term("kl_b", "gamma_b", kl_b, "|KL_b - C_b(t)|", "Dupont (2018)", capacity_key="capacity_b"),
-    Term("tc", "lambda_tc", total_correlation, "TC(z)", "Chen et al. (2018), Kim and Mnih (2018)"),
-    Term("information", "lambda_information", lambda batch: batch.code_kl[0], "I(x; b)",
-         "Hoffman and Johnson (2016)", sign=-1, needs_bits=True, computed_with="lambda_aggregate"),
-    Term("aggregate", "lambda_aggregate", lambda batch: batch.code_kl[1], "KL(q(b) || p(b))",
-         "Hoffman and Johnson (2016)", needs_bits=True, computed_with="lambda_information"),
-    Term("consistency", "lambda_consistency", consistency, "KL(q(b|x) || q(b|Tx)) + KL(q(b|Tx) || q(b|x))",
-         "this project", needs_bits=True),
-    Term("reading", "lambda_reading", reading, "-E_p(b') log q(b' | T f(z, b'))", "Chen et al., InfoGAN (2016)",
-         needs_bits=True),
+    Term("reconstruction", "", reconstruction),  # Kingma and Welling (2014)
+    Term("kl_z", "beta_z", kl_z),  # Higgins et al. (2017)
+    Term("kl_b", "beta_b", kl_b),
+    Term("kl_z", "gamma_z", kl_z, capacity_key="capacity_z"),  # Burgess et al. (2018)
+    Term("kl_b", "gamma_b", kl_b, capacity_key="capacity_b"),  # Dupont (2018)
+    Term("tc", "lambda_tc", total_correlation),  # Chen et al. (2018), Kim and Mnih (2018)
+    # Hoffman and Johnson (2016)
+    Term("information", "lambda_information", lambda batch: batch.code_kl[0], sign=-1, needs_bits=True,
+         computed_with="lambda_aggregate"),
+    Term("aggregate", "lambda_aggregate", lambda batch: batch.code_kl[1], needs_bits=True,
+         computed_with="lambda_information"),
+    Term("consistency", "lambda_consistency", consistency, needs_bits=True),
+    Term("reading", "lambda_reading", reading, needs_bits=True),  # Chen et al., InfoGAN (2016)
 )
 """The objective, in the order in which the terms draw their random numbers."""
 WEIGHT_KEYS = [key for term in TERMS for key in (term.weight_key, term.capacity_key) if key]
@@ -255,15 +250,14 @@ def unread_codes(model: MRVAE, z: Tensor, pose: PoseConfig, generator: torch.Gen
     codes = torch.randint(0, 2, (len(z), model.n_bits), generator=generator, device=z.device).to(z.dtype)
     with constant(model.encoder):
         logits = model.bit_logits(random_pose(model.decode(z.detach(), codes), pose, generator))
-    return F.binary_cross_entropy_with_logits(logits.float(), codes.float(), reduction="none").sum(dim=1)
+    return nn.functional.binary_cross_entropy_with_logits(logits.float(), codes.float(), reduction="none").sum(dim=1)
 
 
 @contextmanager
 def constant(module: nn.Module) -> Iterator[None]:
     """What is computed inside gives the module's weights no gradient."""
     learned = [weight for weight in module.parameters() if weight.requires_grad]
-    for weight in learned:
-        weight.requires_grad_(False)
+    module.requires_grad_(False)
     try:
         yield
     finally:

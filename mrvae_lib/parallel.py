@@ -66,18 +66,13 @@ def noise_generator(device: torch.device, seed: int) -> torch.Generator:
     return torch.Generator(device).manual_seed(seed + SEEDS_APART * rank())
 
 
-def noise_states(generator: torch.Generator) -> Tensor:
-    """The state of every process's generator, (n, bytes) uint8 on the CPU, for a checkpoint."""
-    return gather(generator.get_state()[None])
-
-
 def restore_noise(generator: torch.Generator, states: Tensor) -> None:
     """Go on drawing where a checkpoint stopped.
 
     A process that the checkpoint does not know keeps its seed; so does a generator on another kind of device.
 
     Args:
-        states: (n, bytes) as `noise_states` gives them, or (bytes,) of a single process.
+        states: (n, bytes) uint8, of every process then, or (bytes,) of a single one.
     """
     states = states.reshape(-1, states.shape[-1])
     if rank() < len(states) and states.shape[1:] == generator.get_state().shape:

@@ -4,7 +4,6 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from mrvae_lib.config import PoseConfig
 from mrvae_lib.model.frame import affine_places
@@ -13,7 +12,7 @@ WARP_SIDE = 4
 """The elastic warp is drawn on this many points a side and smoothed between them."""
 
 
-def random_pose(x: Tensor, config: PoseConfig, generator: torch.Generator | None = None) -> Tensor:
+def random_pose(x: torch.Tensor, config: PoseConfig, generator: torch.Generator | None = None) -> torch.Tensor:
     """Each image turned, sheared, scaled and moved by its own random amounts; what enters the frame is black.
 
     Args:
@@ -28,11 +27,8 @@ def random_pose(x: Tensor, config: PoseConfig, generator: torch.Generator | None
     cos, sin, shear = angle.cos(), angle.sin(), draws[1] * config.shear
     width, height = 1 + draws[2] * config.scale, 1 + draws[3] * config.scale
     across, down = draws[4] * config.shift, draws[5] * config.shift
-    rows = [
-        torch.stack([cos / width, (shear * cos - sin) / width, across], dim=1),
-        torch.stack([sin / height, (shear * sin + cos) / height, down], dim=1),
-    ]
-    affine = torch.stack(rows, dim=1)  # (B, 2, 3)
+    affine = torch.stack([cos / width, (shear * cos - sin) / width, across,
+                          sin / height, (shear * sin + cos) / height, down], dim=1).unflatten(1, (2, 3))
     if config.mirror:
         sign = torch.randint(0, 2, (len(x),), generator=generator, device=x.device) * 2.0 - 1
         affine = torch.cat([affine[:, :1] * sign[:, None, None], affine[:, 1:]], dim=1)

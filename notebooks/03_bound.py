@@ -511,7 +511,11 @@ train(load_config("digits", overrides=[
     *small, "model.n_bits=0", "objective.lambda_information=0", "objective.beta_z=0", "objective.gamma_z=30",
     "objective.capacity_z=[[0, 0], [0.6, 8], [1, 8]]", "train.epochs=25"]), callbacks=[held])
 steps, kl, capacity = zip(*held.rows, strict=True)
-figures.plot_capacity(steps, kl, capacity)
+figure, ax = plt.subplots(figsize=(6, 2.6))
+ax.plot(steps, kl, color=BLUE, label="KL")
+ax.plot(steps, capacity, "--", color="0.4", label="capacity C(t)")
+ax.set(xlabel="step", ylabel="nats per image")
+ax.legend(frameon=False)
 plt.show()
 
 # %% [markdown]

@@ -13,6 +13,7 @@ from mrvae_lib.config import ModelConfig, RunConfig, load_config
 from mrvae_lib.data import ImageSet
 from mrvae_lib.data.real_sets import data_folder
 from mrvae_lib.model.vae import MRVAE
+from mrvae_lib.training.loop import Callback
 
 ROOT = Path(__file__).parent.parent
 
@@ -63,6 +64,37 @@ def tiny_run(**train: object) -> RunConfig:
     # tiny_images differ by place, which no frame shows.
     tiny = ["model.hidden=[16]", "model.n_reals=2", "model.n_bits=3", "model.frame=image", "objective.lambda_aggregate=0"]
     return load_config("digits", overrides=[*tiny, *overrides])
+
+
+class At(Callback):
+    """Does something with the run after one of its steps."""
+
+    def __init__(self, step, act):
+        self.step, self.act = step, act
+
+    def on_step(self, run, terms, weights):
+        if run.step == self.step:
+            self.act(run)
+
+
+class History(Callback):
+    """Keeps the metrics of every epoch."""
+
+    def __init__(self):
+        self.rows = []
+
+    def on_epoch(self, run, metrics):
+        self.rows.append(metrics)
+
+
+class Keep(Callback):
+    """Keeps a number of every step: what `value` makes of the run, the terms and the weights."""
+
+    def __init__(self, value):
+        self.value, self.values = value, []
+
+    def on_step(self, *told):
+        self.values.append(float(self.value(*told)))
 
 
 def clean_environment(folder: Path, *, borrow: str) -> Path:

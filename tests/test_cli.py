@@ -184,10 +184,18 @@ def test_a_tilde_is_the_home_folder_where_the_shell_leaves_it_alone(run, tmp_pat
         (["export"], "export takes a run's folder, a shipped model (dsprites-mrvae"),
         (["export", "mnist-mrvae", "--all"], "export takes a run's folder, a shipped model (dsprites-mrvae"),
         (["traverse", "nowhere"], "nowhere: no such run folder or shipped model"),
+        (["train", "-c", "ini-mnist"], "-c with an INI file and -v with VAE or B-VAE"),
+        (["train", "-v", "VAE"], "-c with an INI file"),
+        (["train"], "train takes a preset"),
+        (["train", "digits", "-c", "ini-mnist", "-v", "VAE"], "train takes a preset"),
+        (["train", "-c", "ini-mnist", "-v", "GAN"], "variation must be VAE or B-VAE, got 'GAN'"),
+        (["train", "-c", "ini-mnist", "-v", "B-VAE"], "hyperparameters.beta is missing"),
+        (["train", "-c", "nowhere.cfg", "-v", "VAE"], "nowhere.cfg: cannot be read as an INI file ([Errno 2] No such file or directory: 'nowhere.cfg'); the examples are ini-"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MRVAE_DATA", "unused")
     result = mrvae(*arguments)
     assert result.exit_code == 2
     assert message in result.stderr

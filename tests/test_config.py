@@ -80,11 +80,6 @@ def test_broken_toml_names_the_file(tmp_path):
         load_config(path)
 
 
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"nowhere\.toml: no such preset or \.toml file"):
-        load_config(tmp_path / "nowhere.toml")
-
-
 def test_a_schedule_is_a_number_or_straight_lines_between_points():
     assert value_at(3.0, 0.7) == 3.0
     points = ((0.0, 12.0), (0.5, 12.0), (0.75, 3.0), (1.0, 3.0))

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from mrvae_lib.config import changed
-from mrvae_lib.training.loop import Callback, train
-from tests.conftest import tiny_images, tiny_run
+from mrvae_lib.training.loop import train
+from tests.conftest import History, tiny_images, tiny_run
 
 EVERY_TERM = (
     "objective.gamma_z=1", "objective.capacity_z=1", "objective.gamma_b=1", "objective.capacity_b=1",
@@ -41,17 +41,15 @@ CHANGES = {
 SEEN_ELSEWHERE = {"about": "test_outputs", "data.name": "test_cli", "data.size": "test_own", "data.fit": "test_own", "data.channels": "test_own", "data.invert": "test_own", "train.pictures": "test_outputs", "train.device": "test_training"}
 
 
-class Watch(Callback):
+class Watch(History):
     """Everything a run tells, and after which steps it left checkpoints."""
 
     def __init__(self):
-        self.rows, self.checkpoints = [], set()
+        super().__init__()
+        self.checkpoints = set()
 
     def on_step(self, run, terms, weights):
         self.checkpoints |= {path.name for path in (run.folder / "checkpoints").glob("step-*")}
-
-    def on_epoch(self, run, metrics):
-        self.rows.append(metrics)
 
 
 @cache

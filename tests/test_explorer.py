@@ -51,21 +51,24 @@ def model_with_card(n_reals=3, n_bits=2):
     return model
 
 
+@pytest.fixture
+def explorer():
+    return LatentExplorer(model_with_card())
+
+
 def button(explorer, label):
     return next(widget for widget in widgets_in(explorer.panel)
                 if getattr(widget, "description", None) == label and hasattr(widget, "click"))
 
 
-def test_sliders_are_the_informative_reals_most_first_and_every_latent_says_what_it_tells():
-    explorer = LatentExplorer(model_with_card())
+def test_sliders_are_the_informative_reals_most_first_and_every_latent_says_what_it_tells(explorer):
     assert list(explorer.sliders) == [1, 2]
     assert explorer.sliders[1].description == "z1 · 2.00 nats"
     assert [bit.description for bit in explorer.bits] == ["b0 = 1", "b1 = 0"]
     assert [bit.tooltip for bit in explorer.bits] == ["b0 · 0.60 nats · cat ↔ dog", "b1 · 0.20 nats"]
 
 
-def test_moving_a_slider_shows_the_picture_of_the_readout():
-    explorer = LatentExplorer(model_with_card())
+def test_moving_a_slider_shows_the_picture_of_the_readout(explorer):
     before = explorer.picture.value
     explorer.sliders[2].value = 0.5000000000000002  # what a browser adds to a number is no change
     assert explorer.state == explorer.content.starts[0]
@@ -77,8 +80,7 @@ def test_moving_a_slider_shows_the_picture_of_the_readout():
     np.testing.assert_allclose(shown(explorer), expected.detach() * 255, atol=0.51)
 
 
-def test_pressing_a_bit_changes_the_picture_and_leaves_the_sliders():
-    explorer = LatentExplorer(model_with_card())
+def test_pressing_a_bit_changes_the_picture_and_leaves_the_sliders(explorer):
     sliders, before = [slider.value for slider in explorer.sliders.values()], explorer.picture.value
     explorer.bits[1].value = True
     assert explorer.picture.value != before
@@ -88,8 +90,7 @@ def test_pressing_a_bit_changes_the_picture_and_leaves_the_sliders():
     assert "code <b>11</b>" in explorer.caption.value
 
 
-def test_the_state_survives_json_and_reopens_the_same_view():
-    explorer = LatentExplorer(model_with_card())
+def test_the_state_survives_json_and_reopens_the_same_view(explorer):
     explorer.sliders[2].value = -1.2
     explorer.bits[0].value = False
     state = ExplorerState.from_json(explorer.state.to_json())
@@ -127,8 +128,7 @@ def test_a_state_of_another_model_is_refused(state):
         LatentExplorer(model_with_card(), state=state)
 
 
-def test_examples_are_walked_round_and_reset_returns_to_the_start():
-    explorer = LatentExplorer(model_with_card())
+def test_examples_are_walked_round_and_reset_returns_to_the_start(explorer):
     assert "test image 0, a\xa0dog" in explorer.caption.value
     start = explorer.state
     button(explorer, "next").click()
@@ -145,16 +145,14 @@ def test_examples_are_walked_round_and_reset_returns_to_the_start():
     assert explorer.state.example == 1
 
 
-def test_random_draws_from_the_prior_within_the_sliders():
-    explorer = LatentExplorer(model_with_card())
+def test_random_draws_from_the_prior_within_the_sliders(explorer):
     button(explorer, "random").click()
     assert explorer.state.example is None
     assert explorer.sliders[1].value == pytest.approx(explorer.state.z[1], abs=1e-6)
     assert "drawn from the prior" in explorer.caption.value
 
 
-def test_plus_and_minus_move_a_slider_by_one_step_and_stop_at_its_end():
-    explorer = LatentExplorer(model_with_card())
+def test_plus_and_minus_move_a_slider_by_one_step_and_stop_at_its_end(explorer):
     button(explorer, "+").click()
     assert explorer.sliders[1].value == pytest.approx(-0.8)
     explorer.sliders[1].value = 2.5
@@ -162,9 +160,7 @@ def test_plus_and_minus_move_a_slider_by_one_step_and_stop_at_its_end():
     assert explorer.sliders[1].value == 2.5
 
 
-def test_an_error_while_decoding_is_shown_in_the_panel(monkeypatch):
-    explorer = LatentExplorer(model_with_card())
-
+def test_an_error_while_decoding_is_shown_in_the_panel(explorer, monkeypatch):
     def fails(*_):
         raise RuntimeError("on purpose")
 
@@ -174,8 +170,7 @@ def test_an_error_while_decoding_is_shown_in_the_panel(monkeypatch):
     assert "RuntimeError: on purpose" in explorer.message.value
 
 
-def test_where_there_is_no_kernel_a_png_is_shown():
-    explorer = LatentExplorer(model_with_card())
+def test_where_there_is_no_kernel_a_png_is_shown(explorer):
     bundle = explorer._repr_mimebundle_()
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.panel.model_id
     picture = png_pixels(bundle["image/png"])
@@ -200,8 +195,7 @@ def test_it_opens_on_any_model_with_and_without_images(n_reals, n_bits, shape):
         assert explorer.message.value == ""
 
 
-def test_a_thousand_random_events_raise_nothing(generator):
-    explorer = LatentExplorer(model_with_card())
+def test_a_thousand_random_events_raise_nothing(explorer, generator):
     for draw in torch.rand(1_000, generator=generator).tolist():
         if draw < 0.5:
             explorer.sliders[1 + int(draw < 0.25)].value = 10 * draw - 2.5
@@ -210,8 +204,7 @@ def test_a_thousand_random_events_raise_nothing(generator):
     np.testing.assert_array_equal(shown(explorer), decode_state(explorer.model, explorer.state))
 
 
-def test_the_strip_shows_the_real_that_moved_last_and_its_tiles_set_it():
-    explorer = LatentExplorer(model_with_card())
+def test_the_strip_shows_the_real_that_moved_last_and_its_tiles_set_it(explorer):
     assert explorer.selected == 1
     explorer.sliders[2].value = -1.0
     assert explorer.selected == 2
@@ -225,8 +218,7 @@ def test_the_strip_shows_the_real_that_moved_last_and_its_tiles_set_it():
     assert [k for k, tile in enumerate(strip.buttons) if "mrvae-chosen" in tile._dom_classes] == [10]
 
 
-def test_the_lattice_shows_every_code_and_its_tiles_set_the_bits():
-    explorer = LatentExplorer(model_with_card())
+def test_the_lattice_shows_every_code_and_its_tiles_set_the_bits(explorer):
     (sheet,), lattice = explorer.codes.sheets, explorer.codes
     assert [tile.tooltip for tile in lattice.buttons] == ["00, mostly cat", "01", "10, mostly dog", "11"]
     for tile, code in zip(np.split(pixels(sheet), 4, axis=1), all_codes(2), strict=True):
@@ -311,8 +303,7 @@ def test_every_named_view_proves_its_sentence():
     assert explorer.views.value == ""
 
 
-def test_playing_swings_the_chosen_real_there_and_back():
-    explorer = LatentExplorer(model_with_card())
+def test_playing_swings_the_chosen_real_there_and_back(explorer):
     play = next(widget for widget in widgets_in(explorer.panel) if isinstance(widget, ipywidgets.Play))
     values = []
     for step in (1, 25, 50, 51, 99, 101):
@@ -321,8 +312,7 @@ def test_playing_swings_the_chosen_real_there_and_back():
     assert values == [-2.4, 0.0, 2.5, 2.4, -2.4, -2.4]
 
 
-def test_save_offers_the_picture_and_the_view():
-    explorer = LatentExplorer(model_with_card())
+def test_save_offers_the_picture_and_the_view(explorer):
     explorer.sliders[1].value = 1.5
     button(explorer, "save").click()
     picture, view = re.findall(r'base64,([^"]+)', explorer.links.value)

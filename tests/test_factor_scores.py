@@ -8,6 +8,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 
 from benchmarks.published_dci import published_dci
 from mrvae_lib.analysis.factor_scores import (
+    SCORES,
     beta_vae_score,
     code_columns,
     dci_histogram,
@@ -264,9 +265,8 @@ def test_a_single_column_is_compared_with_one_that_tells_nothing():
     assert sap_score(factors[:, :1].astype(float), factors, **SPLIT).per_factor == pytest.approx((0.5, 0), abs=0.06)
 
 
-@pytest.mark.parametrize("score", [beta_vae_score, factor_vae_score, mig, modularity, sap_score, explicitness,
-                                   dci_histogram])
-def test_input_that_cannot_be_scored_is_refused_by_name(score):
+@pytest.mark.parametrize("name", SCORES)
+def test_input_that_cannot_be_scored_is_refused_by_name(name):
     codes, factors = entangled()
     broken = codes.copy()
     broken[3, 1] = math.nan
@@ -278,7 +278,7 @@ def test_input_that_cannot_be_scored_is_refused_by_name(score):
         (codes, factors[:, :1], "F at least 2"),
     ]:
         with pytest.raises(ValueError, match=message):
-            score(wrong_codes, wrong_factors)
+            factor_scores(wrong_codes, None, wrong_factors, only=[name])
 
 
 def test_training_and_test_images_are_disjoint_also_when_there_are_few():

@@ -9,7 +9,6 @@ import torch
 from PIL import Image
 
 from mrvae_lib.analysis.figures import (
-    plot_capacity,
     plot_code_lattice,
     plot_factor_information,
     plot_information,
@@ -138,11 +137,4 @@ def test_the_map_of_information_shows_every_latent_and_factor_with_its_value():
     assert [text.get_text() for text in ax.texts] == ["0.50", "0.00", "0.10", "1.20", "0.00", "0.30"]
     with pytest.raises(ValueError, match="2 names"):
         plot_factor_information([[0.5]], ["shape", "turn"])
-    plt.close("all")
-
-
-def test_kl_is_drawn_over_its_capacity():
-    ax = plot_capacity([0, 100, 200], [0.1, 5.2, 10.1], [0, 5, 10])
-    assert [line.get_ydata()[-1] for line in ax.lines] == [10.1, 10]
-    assert "nats" in ax.get_ylabel()
     plt.close("all")

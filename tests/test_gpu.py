@@ -17,8 +17,8 @@ from mrvae_lib.interactive.html_export import export_html
 from mrvae_lib.training.checkpoints import load_model
 from mrvae_lib.training.loop import train
 from mrvae_lib.training.run import start
-from tests.conftest import ROOT, tiny_images, tiny_model, tiny_run
-from tests.test_training import History, StopAfter, weights_of
+from tests.conftest import ROOT, History, tiny_images, tiny_model, tiny_run
+from tests.test_training import StopAfter, weights_of
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU")]
 

@@ -207,23 +207,6 @@ def test_the_command_and_a_notebook_train_the_same_model_from_one_ini_file(ini, 
         assert torch.equal(weight, by_command.state_dict()[name]), name
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["-c", "ini-mnist"], "-c with an INI file and -v with VAE or B-VAE"),
-    (["-v", "VAE"], "-c with an INI file"),
-    ([], "train takes a preset"),
-    (["digits", "-c", "ini-mnist", "-v", "VAE"], "train takes a preset"),
-    (["-c", "ini-mnist", "-v", "GAN"], "variation must be VAE or B-VAE, got 'GAN'"),
-    (["-c", "ini-mnist", "-v", "B-VAE"], "hyperparameters.beta is missing"),
-    (["-c", "nowhere.cfg", "-v", "VAE"], "nowhere.cfg: cannot be read as an INI file ([Errno 2] No such file or directory: 'nowhere.cfg'); the examples are ini-"),
-])
-def test_a_wrong_command_is_one_line(arguments, message, monkeypatch):
-    monkeypatch.setenv("MRVAE_DATA", "unused")
-    result = mrvae("train", *arguments)
-    assert result.exit_code == 2
-    assert message in result.stderr
-    assert result.stderr.count("\n") == 1
-
-
 def test_a_network_that_is_too_large_for_its_images_is_one_line_on_the_command_line(ini, tmp_path, monkeypatch):
     monkeypatch.setattr("mrvae_lib.data.load_dataset", lambda name, split: tiny_images(shape=(1, 28, 28)))
     result = mrvae("train", "-c", ini("(3, 4)]", "(30, 4)]"), "-v", "VAE", "--out", tmp_path / "run")

@@ -14,21 +14,15 @@ import torch
 from PIL import Image
 
 from mrvae_lib.analysis import run_report
-from mrvae_lib.analysis.epoch_pictures import (
-    EpochPictures,
-    picture_epochs,
-    plot_pairs,
-    plot_samples,
-    plot_sweep,
-)
+from mrvae_lib.analysis.epoch_pictures import EpochPictures, picture_epochs, plot_pairs, plot_samples, plot_sweep
 from mrvae_lib.analysis.figures import figure_png, plot_metrics, plot_scatter
 from mrvae_lib.analysis.pictures import tile
 from mrvae_lib.analysis.run_report import write_page
 from mrvae_lib.config import ConfigError, TrainConfig
 from mrvae_lib.data import ImageSet
 from mrvae_lib.training.callbacks import HeldOut, JsonLines, TensorBoard, read_metrics
-from mrvae_lib.training.loop import Callback, train
-from tests.conftest import tiny_images, tiny_model, tiny_run
+from mrvae_lib.training.loop import train
+from tests.conftest import At, tiny_images, tiny_model, tiny_run
 
 KINDS = ["reconstructions", "sweep", "samples", "history"]
 
@@ -106,14 +100,9 @@ def test_drawing_changes_no_weight_and_no_draw_of_the_run(tmp_path):
 
 
 def test_a_resumed_run_draws_the_epochs_it_repeats_and_keeps_the_others(tmp_path):
-    class StopAtStep9(Callback):
-        def on_step(self, run, terms, weights):
-            if run.step == 9:
-                run.stop.set()
-
     config = tiny_config(pictures="all")
     pictures = EpochPictures(tmp_path / "pictures", tiny_images())
-    train(config, tmp_path, images=tiny_images(), callbacks=[StopAtStep9(), pictures])
+    train(config, tmp_path, images=tiny_images(), callbacks=[At(9, lambda run: run.stop.set()), pictures])
     assert len(list((tmp_path / "pictures" / "sweep").iterdir())) == 2
     run_with_pictures(tmp_path, config)
     assert len(list((tmp_path / "pictures" / "sweep").iterdir())) == 4
@@ -280,5 +269,6 @@ def test_tensorboard_holds_pictures_terms_capacity_and_the_kl_of_each_latent(tmp
     with Image.open(saved) as image:
         assert (events.Images("samples")[-1].width, events.Images("samples")[-1].height) == image.size
     assert [event.value for event in events.Scalars("weights/capacity_z")][::5] == pytest.approx([0, 2 / 3, 4 / 3, 2])
-    assert {"weights/beta_z", "epoch/kl_of_real/0", "epoch/information_of_bit/2", "epoch/test/neg_elbo",
-            "terms/reconstruction"} <= set(events.Tags()["scalars"])
+    assert len(events.Scalars("terms/kl_z")) == 16
+    assert {"weights/beta_z", "epoch/kl_of_real/1", "epoch/information_of_bit/2", "epoch/test/neg_elbo", "lr", "terms/kl_b",
+            "terms/reconstruction", "terms/information", "terms/consistency"} <= set(events.Tags()["scalars"])

@@ -314,16 +314,13 @@ def test_a_photograph_is_turned_upright(tmp_path):
     assert upright[:, :, :8].max() == 0
 
 
-@pytest.mark.parametrize(("kinds", "message"), [
-    ([], r"no file here is an image; give a folder"),
-    (["text"] * 8, r"no file here is an image; give .*8 left out: .*/0.png .*/1.png .*"),
+@pytest.mark.parametrize(("n_texts", "message"), [
+    (0, r"no file here is an image; give a folder"),
+    (8, r"no file here is an image; give .*8 left out: .*/0.png .*/1.png .*"),
 ])
-def test_a_folder_that_cannot_be_used_is_one_clear_error(tmp_path, kinds, message):
-    for i, kind in enumerate(kinds):
-        if kind == "text":
-            (tmp_path / f"{i}.png").write_text("text")
-        else:
-            picture(tmp_path / f"{i}.png", mode=kind)
+def test_a_folder_that_cannot_be_used_is_one_clear_error(tmp_path, n_texts, message):
+    for i in range(n_texts):
+        (tmp_path / f"{i}.png").write_text("text")
     with pytest.raises(DataError, match=message) as caught:
         load_dataset(str(tmp_path))
     assert "\n" not in str(caught.value)

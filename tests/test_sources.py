@@ -17,8 +17,8 @@ from mrvae_lib.dialects.ini import DATASETS, IniFile, example_names
 from mrvae_lib.errors import DataError
 from mrvae_lib.model.layers import read_layers
 from mrvae_lib.model.vae import MRVAE
-from mrvae_lib.training.loop import Callback, train
-from tests.conftest import tiny_images, tiny_run
+from mrvae_lib.training.loop import train
+from tests.conftest import Keep, tiny_images, tiny_run
 
 SHAPES = {"mnist": (1, 28, 28), "fashion-mnist": (1, 28, 28), "dsprites": (1, 64, 64), "xys-256": (3, 256, 256)}
 
@@ -130,16 +130,6 @@ FORTY_STEPS = ["data.limit=640", "train.epochs=2", "train.device=cpu", "train.pr
 images_of = cache(load_dataset)  # some sets are drawn, which takes longer than the training below
 
 
-class Reconstructions(Callback):
-    """What the images cost at each step: the one term whose price no schedule changes."""
-
-    def __init__(self):
-        self.values = []
-
-    def on_step(self, run, terms, weights):
-        self.values.append(terms.values["reconstruction"].mean().item())
-
-
 FALLS_TO = {"dsprites": 0.9, "dsprites-beta": 0.9, "fashion-cnn": 0.85, "xys": 0.95, "xys-stacked": 0.95, "ini-cifar10": 0.97,
             "ini-mnist": 0.9, "ini-mnist-strides": 0.93}
 """The reconstruction after 40 steps over that at first, where learning is slow; elsewhere 0.8."""
@@ -156,7 +146,8 @@ def real_images(name):
 
 def fall_of_the_reconstruction(config, images):
     """The mean of the last four steps over that of the first four, and the model."""
-    losses = Reconstructions()
+    # The one term whose price no schedule changes.
+    losses = Keep(lambda run, terms, weights: terms.values["reconstruction"].detach().mean())
     model = train(config, images=images, callbacks=[losses])
     return sum(losses.values[-4:]) / sum(losses.values[:4]), model
 
@@ -192,14 +183,7 @@ def test_without_the_last_relu_the_fully_connected_dsprites_network_knows_more_t
 
 
 def test_the_kl_is_held_within_half_a_nat_of_c_over_the_last_steps():
-    class Distances(Callback):
-        def __init__(self):
-            self.values = []
-
-        def on_step(self, run, terms, weights):
-            self.values.append(abs(float(terms.values["kl_z"].detach().mean()) - weights["capacity_z"]))
-
-    kept = Distances()
+    kept = Keep(lambda run, terms, weights: abs(terms.values["kl_z"].detach().mean() - weights["capacity_z"]))
     settings = ["objective.gamma_z=100", "objective.beta_z=0", "objective.capacity_z=[[0, 0], [0.5, 3], [1, 3]]"]
     train(changed(tiny_run(epochs=60, lr=5e-3), settings), images=tiny_images(256), callbacks=[kept])
     assert sum(kept.values[-100:]) / 100 < 0.5

@@ -10,9 +10,9 @@ from mrvae_lib.data import ImageSet
 from mrvae_lib.errors import ConfigError
 from mrvae_lib.model.total_correlation import Discriminator, shuffle_reals, stratified_tc
 from mrvae_lib.objective import loss_terms, total_loss
-from mrvae_lib.training.loop import Callback, train
-from mrvae_lib.training.run import Adversary
-from tests.conftest import tiny_images, tiny_model, tiny_run
+from mrvae_lib.training.loop import train
+from mrvae_lib.training.run import Adversary, start
+from tests.conftest import At, History, tiny_images, tiny_model, tiny_run
 
 
 def correlated_posteriors(n_images, rho, noise=0.3, seed=0):
@@ -158,16 +158,8 @@ def test_training_with_lambda_tc_lowers_tc_where_factors_are_correlated(estimato
     assert priced < 0.6 * free
 
 
-class History(Callback):
-    def __init__(self, stop_after=None):
-        self.rows, self.stop_after = [], stop_after
-
-    def on_step(self, run, terms, weights):
-        if run.step == self.stop_after:
-            raise KeyboardInterrupt
-
-    def on_epoch(self, run, metrics):
-        self.rows.append(metrics)
+def killed(run):
+    raise KeyboardInterrupt
 
 
 def test_both_estimates_are_named_in_the_metrics():
@@ -183,7 +175,7 @@ def test_a_killed_run_resumes_with_its_discriminator_bit_for_bit(tmp_path, estim
     undisturbed = History()
     expected = train(tc_run(estimator), images=tiny_images(), callbacks=[undisturbed])
     with pytest.raises(KeyboardInterrupt):
-        train(tc_run(estimator), tmp_path / "run", images=tiny_images(), callbacks=[History(stop_after=10)])
+        train(tc_run(estimator), tmp_path / "run", images=tiny_images(), callbacks=[At(10, killed)])
     resumed = History()
     model = train(tc_run(estimator), tmp_path / "run", images=tiny_images(), callbacks=[resumed])
     assert all(torch.equal(a, b) for a, b in zip(expected.parameters(), model.parameters(), strict=True))
@@ -192,8 +184,6 @@ def test_a_killed_run_resumes_with_its_discriminator_bit_for_bit(tmp_path, estim
 
 
 def test_a_discriminator_does_not_change_the_models_first_weights():
-    from mrvae_lib.training.run import start
-
     with_it, without = (start(tc_run(name), images=tiny_images()) for name in ("discriminator", "stratified"))
     assert with_it.adversary is not None
     assert without.adversary is None

@@ -15,7 +15,7 @@ from mrvae_lib.interactive.training_monitor import TrainingMonitor, collapse_mes
 from mrvae_lib.training.callbacks import HeldOut
 from mrvae_lib.training.checkpoints import load_model
 from mrvae_lib.training.loop import Callback, train
-from tests.conftest import ROOT, tiny_images, tiny_run
+from tests.conftest import ROOT, At, Keep, tiny_images, tiny_run
 
 TRAIN = """
 import sys; sys.path.insert(0, {root!r})
@@ -114,14 +114,7 @@ def test_drawing_takes_at_most_5_percent_of_the_time(monkeypatch):
 
 @pytest.mark.parametrize(("every", "points"), [(1e9, [1, 2, 3, 4]), (0, [step / 4 for step in range(1, 17)])])
 def test_curves_have_a_point_per_epoch_and_per_redraw_each_the_mean_of_the_steps_since_the_last(every, points):
-    class Keep(Callback):
-        def __init__(self):
-            self.values = []
-
-        def on_step(self, run, terms, weights):
-            self.values.append(float(terms.values["kl_z"].detach().mean()))
-
-    keep, monitor = Keep(), TrainingMonitor(every=every)
+    keep, monitor = Keep(lambda run, terms, weights: terms.values["kl_z"].detach().mean()), TrainingMonitor(every=every)
     train(tiny_run(), images=tiny_images(), callbacks=[keep, monitor])
     assert [row["epoch"] for row in monitor.rows] == points
     width = 16 // len(points)
@@ -130,12 +123,8 @@ def test_curves_have_a_point_per_epoch_and_per_redraw_each_the_mean_of_the_steps
 
 
 def test_a_run_stopped_in_its_first_epoch_still_shows_a_point():
-    class StopAtOnce(Callback):
-        def on_step(self, run, terms, weights):
-            run.stop.set()
-
     monitor = TrainingMonitor(every=1e9)
-    train(tiny_run(), images=tiny_images(), callbacks=[StopAtOnce(), monitor])
+    train(tiny_run(), images=tiny_images(), callbacks=[At(1, lambda run: run.stop.set()), monitor])
     assert [row["epoch"] for row in monitor.rows] == [0.25]
 
 

@@ -59,11 +59,6 @@ def test_a_code_is_hard_when_encoded_and_when_drawn(generator):
         assert set(bits.unique().tolist()) == {0, 1}
 
 
-def test_a_model_without_latents_is_refused():
-    with pytest.raises(ValueError, match="must be >= 1, got 0"):
-        ModelConfig(n_reals=0, n_bits=0)
-
-
 @pytest.mark.parametrize("shape", [(1, 7, 8), (1, 257, 257), (2, 28, 28)])
 def test_images_outside_the_range_are_refused_by_shape(shape):
     with pytest.raises(ValueError, match=str(shape).replace("(", r"\(").replace(")", r"\)")):

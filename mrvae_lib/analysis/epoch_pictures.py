@@ -9,7 +9,6 @@
     pictures/scatter.png                 the means of all test images, after the last epoch
 """
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from PIL import Image
-from torch import Tensor
 
 from mrvae_lib.analysis.evaluation import encode_set
 from mrvae_lib.analysis.figures import figure_png, plot_scatter, plot_traversals, show_pictures
@@ -94,18 +92,18 @@ class EpochPictures(Callback):
         return show_pictures(torch.cat(rows).float(), n, title="reconstructions as the run went on",
                              row_names=[f"epoch {int(path.stem)}" if int(path.stem) else "original" for path in paths])
 
-    def _write_row(self, epoch: int, pictures: Tensor) -> None:
+    def _write_row(self, epoch: int, pictures: torch.Tensor) -> None:
         row = tile(pictures[:N_HISTORY], N_HISTORY, gap=0)
         atomic_write(self.folder / "history" / f"{epoch:04}.png", png_bytes(row))
 
     def _write(self, name: str, figure: Axes, step: int) -> None:
-        content = figure_png(figure)
-        atomic_write(self.folder / f"{name}.png", content)
+        path = self.folder / f"{name}.png"
+        atomic_write(path, figure_png(figure))
         for tracker in self.trackers:
-            tracker.image(name.split("/")[0], np.asarray(Image.open(io.BytesIO(content)).convert("RGB")), step)
+            tracker.image(name.split("/")[0], np.asarray(Image.open(path).convert("RGB")), step)
 
 
-def plot_pairs(x: Tensor, made: Tensor, when: str) -> Axes:
+def plot_pairs(x: torch.Tensor, made: torch.Tensor, when: str) -> Axes:
     """Each original with its reconstruction on its right, and how far apart they are; both (n, C, H, W)."""
     error = float((x - made).square().mean())
     return show_pictures(torch.stack([x, made], dim=1).flatten(0, 1), 2 * PAIRS_ACROSS,

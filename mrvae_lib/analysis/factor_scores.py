@@ -1,9 +1,9 @@
 """Scores of codes against known factors, with disentanglement_lib's definitions and without its loops.
 
-Every score takes the codes (N, D) of a set of images and its integer factors (N, F). Columns named in `categorical`
-hold category numbers, such as a whole binary code (`code_columns`). The constants and estimators are those of
-`unsupervised_study_v1` of Locatello et al., Challenging Common Assumptions (2019); training and test images are
-disjoint. A score of an untrained network is not 0: compare with one.
+Every score takes the codes (N, D) of a set of images and its integer factors (N, F >= 2), both as `scoring.checked`
+gives them. Columns named in `categorical` hold category numbers, such as a whole binary code (`code_columns`). The
+constants and estimators are those of `unsupervised_study_v1` of Locatello et al., Challenging Common Assumptions
+(2019); training and test images are disjoint. A score of an untrained network is not 0: compare with one.
 """
 
 import warnings
@@ -54,6 +54,7 @@ def factor_scores(reals: Array, bits: Array | None, factors: Array, *, only: Col
     reals, factors = np.asarray(reals), np.asarray(factors)
     bits = np.empty((len(reals), 0)) if bits is None else np.asarray(bits)
     codes, categorical = code_columns(reals, bits)
+    codes, factors = checked(codes, factors)
     results: list[MetricResult] = []
     for name in only or SCORES:
         if name not in SCORES:
@@ -62,7 +63,7 @@ def factor_scores(reals: Array, bits: Array | None, factors: Array, *, only: Col
         found = SCORES[name](codes, factors, categorical=categorical, **sizes)
         results += found if isinstance(found, list) else [found]
         if name in ("MIG", "FactorVAE score") and bits.shape[1] > 1:
-            apart = SCORES[name](np.column_stack([reals, bits]), factors, **sizes)
+            apart = SCORES[name](np.column_stack([codes[:, :-1], bits]), factors, **sizes)
             results.append(replace(apart, name=f"{name}, a column per bit"))
     return {result.name: result for result in results}
 
@@ -118,12 +119,9 @@ def beta_vae_score(codes: Array, factors: Array, *, categorical: Collection[int]
         codes: (N, D).
         factors: (N, F >= 2) integers.
         n_train, n_test: groups of `GROUP` pairs.
-    Raises:
-        ValueError: see `checked`.
 
     Source: Higgins et al., beta-VAE (2017); logistic regression as in disentanglement_lib.
     """
-    codes, factors = checked(codes, factors)
     rng = np.random.default_rng(seed)
     nominal, n_factors = sorted(categorical), factors.shape[1]
 
@@ -137,8 +135,7 @@ def beta_vae_score(codes: Array, factors: Array, *, categorical: Collection[int]
             labels += [factor] * count
         return np.concatenate(differences), labels
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # 100 iterations are part of the definition
+    with warnings.catch_warnings(action="ignore"):  # 100 iterations are part of the definition
         model = LogisticRegression().fit(*features(n_train))
     test, labels = features(n_test)
     said = model.predict(test)
@@ -189,12 +186,9 @@ def factor_vae_score(codes: Array, factors: Array, *, categorical: Collection[in
         factors: (N, F >= 2) integers.
     Returns:
         `matrix` is the share of all test votes per column and factor.
-    Raises:
-        ValueError: see `checked`.
 
     Source: Kim and Mnih, Disentangling by Factorising (2018).
     """
-    codes, factors = checked(codes, factors)
     rng = np.random.default_rng(seed)
     n_factors = factors.shape[1]
     columns, starts = indicator_columns(codes, categorical)
@@ -233,12 +227,9 @@ def mig(codes: Array, factors: Array, *, categorical: Collection[int] = ()) -> M
         factors: (N, F >= 2) integers.
     Returns:
         `matrix` is the mutual information in nats.
-    Raises:
-        ValueError: see `checked`.
 
     Source: Chen et al., Isolating Sources of Disentanglement (2018), in disentanglement_lib's discrete form.
     """
-    codes, factors = checked(codes, factors)
     told, entropies = information_matrix(codes, factors, categorical)
     second, best = np.sort(np.pad(told, ((1, 0), (0, 0))), axis=0)[-2:]
     gaps = (best - second) / entropies
@@ -251,11 +242,10 @@ def modularity(codes: Array, factors: Array, *, categorical: Collection[int] = (
     A column that tells nothing at all scores 0, but noise does not: the bias of mutual information grows with the
     number of values, so noise seems to tell of the factor with most (about 0.6 for the factors of dSprites).
 
-    Args, Returns, Raises: as `mig`.
+    Args, Returns: as `mig`.
 
     Source: Ridgeway and Mozer, Learning Deep Disentangled Embeddings With the F-Statistic Loss (2018).
     """
-    codes, factors = checked(codes, factors)
     told, _ = information_matrix(codes, factors, categorical)
     squared = np.where(told > 1e-12, told, 0) ** 2
     best = squared.max(axis=1)
@@ -277,12 +267,9 @@ def sap_score(codes: Array, factors: Array, *, categorical: Collection[int] = ()
         factors: (N, F >= 2) integers.
     Returns:
         `matrix` is the accuracy per column and factor.
-    Raises:
-        ValueError: see `checked`.
 
     Source: Kumar et al., Variational Inference of Disentangled Latent Concepts (2018), discrete factors.
     """
-    codes, factors = checked(codes, factors)
     train, test, settings = train_and_test(len(codes), n_train, n_test, seed)
     columns, starts = indicator_columns(codes, categorical)
     blocks = np.split(columns, starts[1:], axis=1)
@@ -307,11 +294,10 @@ def explicitness(codes: Array, factors: Array, *, categorical: Collection[int] =
         codes: (N, D).
         factors: (N, F >= 2) integers.
     Raises:
-        ValueError: see `checked`; a factor with one value among the training or test images.
+        ValueError: a factor has one value among the training or test images.
 
     Source: Ridgeway and Mozer, Learning Deep Disentangled Embeddings With the F-Statistic Loss (2018).
     """
-    codes, factors = checked(codes, factors)
     train, test, settings = train_and_test(len(codes), n_train, n_test, seed)
     columns, _ = indicator_columns(codes, categorical)
     areas = []
@@ -373,8 +359,6 @@ def dci_histogram(codes: Array, factors: Array, *, categorical: Collection[int] 
         categorical: at most 255 categories each.
     Returns:
         Disentanglement, completeness and informativeness, see `dci_of_importances`.
-    Raises:
-        ValueError: see `checked`.
 
     Source: Eastwood and Williams, A Framework for the Quantitative Evaluation of Disentangled Representations (2018);
     permutation importance of Breiman, Random Forests (2001).
@@ -382,7 +366,6 @@ def dci_histogram(codes: Array, factors: Array, *, categorical: Collection[int] 
     def log_likelihood(model: HistGradientBoostingClassifier, x: Array, y: Array) -> float:
         return -log_loss(y, model.predict_proba(x), labels=model.classes_)
 
-    codes, factors = checked(codes, factors)
     codes = np.column_stack([numbered(column) if d in categorical else column for d, column in enumerate(codes.T)])
     train, test, settings = train_and_test(len(codes), n_train, n_test, seed)
     few = train[:N_SHUFFLED]

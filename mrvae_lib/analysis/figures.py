@@ -39,10 +39,8 @@ def show_pictures(pictures: Tensor, columns: int, ax: Axes | None = None, *, tit
     """Draw (N, C, H, W) pictures in [0, 1] as a grid, with a name before each row and a caption under each picture."""
     n, _, height, width = pictures.shape
     columns, rows = min(columns, n), math.ceil(n / columns)
-    lines = 1 + max(caption.count("\n") for caption in captions) if captions else 0
-    margin = round(0.2 * height * lines)
-    padded = torch.nn.functional.pad(pictures, (0, 0, 0, margin), value=1.0)
-    grid = tile(padded, columns)
+    margin = round(0.2 * height * max((1 + caption.count("\n") for caption in captions), default=0))
+    grid = tile(torch.nn.functional.pad(pictures, (0, 0, 0, margin), value=1.0), columns)
     if ax is None:
         across = min(9, 0.75 * columns)
         figure = plt.figure(figsize=(across, max(0.5, across * grid.shape[0] / grid.shape[1])))
@@ -121,15 +119,9 @@ def plot_traversals(model: MRVAE, mu: Tensor, bits: Tensor, kl_of_real: Sequence
     return ax
 
 
-def plot_code_lattice(model: MRVAE, z: Tensor, probs: Tensor | None = None) -> Axes:
-    """Every code at the same reals, named; with the probabilities q(b), their share of the images.
-
-    Args:
-        z: (D,). probs: (2^K,).
-    """
+def plot_code_lattice(model: MRVAE, z: Tensor) -> Axes:
+    """Every code at the same reals (D,), named."""
     names = [code_name(code) for code in all_codes(model.n_bits)]
-    if probs is not None:
-        names = [f"{name}  {100 * share:.0f} %" for name, share in zip(names, probs.tolist(), strict=True)]
     pictures = traverse(model, z, torch.zeros(model.n_bits))
     return show_pictures(pictures, 2 ** math.ceil(model.n_bits / 2), captions=names)
 
@@ -161,17 +153,6 @@ def plot_scatter(mu: Tensor, labels: Tensor | None = None, label_names: Sequence
         ax.legend(frameon=False, fontsize=8, markerscale=max(1, 5 / style["s"] ** 0.5), loc="center left",
                   bbox_to_anchor=(1, 0.5))
     _finish(ax, *axes)
-    return ax
-
-
-def plot_capacity(steps: Sequence[float], kl: Sequence[float], capacity: Sequence[float], ax: Axes | None = None
-                  ) -> Axes:
-    """The KL of a run beside the capacity C(t) that it was asked to have, both in nats per image."""
-    ax = ax or plt.subplots(figsize=(6, 2.6))[1]
-    ax.plot(steps, kl, color=BLUE, label="KL")
-    ax.plot(steps, capacity, color="0.4", linestyle="--", label="capacity C(t)")
-    _finish(ax, "step", "nats per image")
-    ax.legend(frameon=False, fontsize=8)
     return ax
 
 
@@ -208,18 +189,16 @@ def plot_metrics(rows: Sequence[Mapping[str, Any]], panels: Sequence[str] = tupl
         figure: where to draw; a new one if None.
     """
     curves = {panel: found for panel in panels if (found := _curves(rows, PANELS[panel]))}
-    n, columns = max(1, len(curves)), min(3, max(1, len(curves)))
-    n_rows = math.ceil(n / columns)
+    columns, n_rows = min(3, max(1, len(curves))), max(1, math.ceil(len(curves) / 3))
     if figure is None:
         figure = plt.figure(figsize=(3.6 * columns, 2.6 * n_rows), layout="constrained")
     axes = list(figure.subplots(n_rows, columns, squeeze=False).flat)
     for ax, (panel, lines) in zip(axes, curves.items(), strict=False):
         twins = list(dict.fromkeys(name.removeprefix("test ") for name in lines))
         for name, points in lines.items():
-            is_test = name.startswith("test ")
             ax.plot(*zip(*points, strict=True), color=COLOURS[twins.index(name.removeprefix("test ")) % len(COLOURS)],
-                    label=name, linestyle="--" if is_test else "-", marker="o" if len(points) == 1 else None,
-                    markersize=4)
+                    label=name, linestyle="--" if name.startswith("test ") else "-",
+                    marker="o" if len(points) == 1 else None, markersize=4)
         _finish(ax, "epoch", "" if panel == "weights" else "nats per image")
         ax.set_title(panel, fontsize=10, loc="left")
         if panel not in ("loss", "weights"):

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from jinja2 import Template
-from torch import Tensor
 
 from mrvae_lib.analysis import figures
 from mrvae_lib.analysis.evaluation import encode_set, encoded_examples, evaluate, informative_reals, scored_part
@@ -38,8 +37,8 @@ def write_report(model: MRVAE, config: RunConfig, folder: Path, train: ImageSet,
     from mrvae_lib.analysis.latent_report import names_of_reals
     from mrvae_lib.analysis.probes import targets
 
-    scores, few = evaluate(model, test, train), scored_part(test)
-    model.card = model_card(config, scores, test, command)
+    few = scored_part(test)
+    model.card = model_card(config, evaluate(model, test, train), test, command)
     model.card["names_of_reals"] = names_of_reals(encode_set(model, few), targets(few))
     model.examples = encoded_examples(model, test)
     write_traversals(model, folder)
@@ -95,7 +94,7 @@ def write_more_traversals(model: MRVAE, folder: Path, *, start: int = 0) -> list
     return written
 
 
-def _from_example(model: MRVAE, start: int) -> tuple[Tensor, Tensor]:
+def _from_example(model: MRVAE, start: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The mu and bits of the model's examples from this one on."""
     if not 0 <= start < len(model.examples["mu"]):
         raise ConfigError(f"start must be 0..{len(model.examples['mu']) - 1}, the model's examples, got {start}")

@@ -45,8 +45,7 @@ def checked(codes: Array, factors: Array) -> tuple[Array, Array]:
     """
     codes, factors = np.asarray(codes, dtype=np.float64), np.asarray(factors)
     if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors) or factors.shape[1] < 2 or not codes.size:
-        raise ValueError(f"codes must be (N, D) and factors (N, F) of the same images, D at least 1 and F at least 2, "
-                         f"got {codes.shape} and {factors.shape}")
+        raise ValueError(f"codes must be (N, D), factors (N, F), F at least 2, got {codes.shape} and {factors.shape}")
     if factors.dtype.kind not in "biu":
         raise ValueError(f"factors must be integers, got {factors.dtype}")
     if not np.isfinite(codes).all():

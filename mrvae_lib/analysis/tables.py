@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from mrvae_lib.analysis.evaluation import informative_reals
 from mrvae_lib.data import ImageSet
 
@@ -63,10 +61,9 @@ def told_table(measurement: Measurement) -> tuple[Row, list[Row]]:
 
 def real_table(rows: Iterable[RealRow]) -> tuple[Row, list[Row]]:
     """Heads and rows of the table of reals, most KL first."""
-    ordered = sorted(rows, key=lambda row: -row.kl)
     return ("real", "variance", "KL", "about", "nats told", "R^2"), [
         (row.name, f"{row.posterior_variance:.4f}", f"{row.kl:.2f}", row.about, f"{row.information:.2f}",
-         f"{row.r2:.2f}") for row in ordered
+         f"{row.r2:.2f}") for row in sorted(rows, key=lambda row: -row.kl)
     ]
 
 
@@ -87,7 +84,7 @@ def label_counts(images: ImageSet) -> str:
     """How many images have each label, by name."""
     if images.labels is None:
         return "none"
-    counts = torch.bincount(images.labels, minlength=len(images.label_names)).tolist()
+    counts = images.labels.bincount(minlength=len(images.label_names)).tolist()
     names = images.label_names or map(str, range(len(counts)))
     return ", ".join(f"{name} {count:,}" for name, count in zip(names, counts, strict=True))
 

@@ -58,9 +58,9 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def print_line(text: str, style: str | None = None) -> None:
+def print_line(text: str) -> None:
     """Print a line as it is, however narrow the terminal: it may hold a path or a command to be copied."""
-    console.print(text, style=style, soft_wrap=True)
+    console.print(text, soft_wrap=True)
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 import os
 import re
 import signal
@@ -152,7 +151,6 @@ class Runner:
         from mrvae_lib.training.checkpoints import in_use
 
         place = self.folder / run_name(point)
-        place.mkdir(parents=True, exist_ok=True)
         while in_use(place) and not self.stop.wait(POLL):
             pass  # a sweep that was killed may have left this run's process behind
         error = "" if self._scores(point, place) else self._train(point, place)
@@ -230,7 +228,8 @@ def run_from_storage(runner: Runner, points: Sequence[Point], storage: str, name
             raise optuna.TrialPruned
         row = runner.run(point)
         trial.set_user_attr("row", row)
-        return row.get("neg_elbo", math.inf) if row else math.nan  # after NaN the point is free for other machines
+        # After NaN the point is free for other machines.
+        return row.get("neg_elbo", float("inf")) if row else float("nan")
 
     def work(_: int) -> None:
         while not runner.stop.is_set():

@@ -1,11 +1,9 @@
 """`mrvae train`, which takes a preset, a TOML or INI file, or a run to go on with."""
 
-from __future__ import annotations
-
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,9 +11,6 @@ from mrvae_lib.cli.app import Quick, Settings, command_line, named_argument, out
 from mrvae_lib.config import RunConfig, changed, load_config
 from mrvae_lib.dialects.ini import IniFile
 from mrvae_lib.errors import ConfigError
-
-if TYPE_CHECKING:
-    from mrvae_lib.training.run import Run
 
 
 def train(
@@ -38,13 +33,7 @@ def train(
     from mrvae_lib.data import load_dataset, settled
     from mrvae_lib.parallel import is_first
     from mrvae_lib.training import callbacks
-    from mrvae_lib.training.checkpoints import load_model
-    from mrvae_lib.training.loop import Callback
     from mrvae_lib.training.loop import train as train_model
-
-    class End(Callback):
-        def on_start(self, run: Run) -> None:
-            self.run = run
 
     flags = {"train.device": device, "train.precision": precision}
     overrides = [*(settings or []), *(f"{key}={value}" for key, value in flags.items() if value)]
@@ -52,23 +41,20 @@ def train(
     config = settled(config)
     images, test = load_dataset(config.data, "train"), load_dataset(config.data, "test")
     tensorboard = callbacks.TensorBoard(folder / "tensorboard")
-    end = End()
+    bar = callbacks.ProgressBar()
     model = train_model(config, folder, images=images, callbacks=[
-        end, callbacks.ProgressBar(), callbacks.HeldOut(test), callbacks.JsonLines(folder / "metrics.jsonl"),
+        bar, callbacks.HeldOut(test), callbacks.JsonLines(folder / "metrics.jsonl"),
         tensorboard, EpochPictures(folder / "pictures", test, [tensorboard]),
     ])
     if not is_first():
         return
-    if not end.run.finished:
+    if not bar.run.finished:
         print_line(f"Stopped; so far: {write_page(folder)}. To go on: {command_line('train', folder)}")
         raise typer.Exit(130)
-    card = load_model(folder).card
-    if "scores" not in card:
-        command = ["mrvae", "train", *(["-c", ini, "-v", variation] if ini else [source])]
-        command += [*(["--quick"] if quick else []), *(part for item in overrides for part in ("--set", item))]
-        write_report(model, config, folder, images, test, command=shlex.join(command))
-        card = model.card
-    scores = card["scores"]
+    command = ["mrvae", "train", *(["-c", ini, "-v", variation] if ini else [source])]
+    command += [*(["--quick"] if quick else []), *(part for item in overrides for part in ("--set", item))]
+    write_report(model, config, folder, images, test, command=shlex.join(command))
+    scores = model.card["scores"]
     print_table(("", "", ""), score_rows(scores), f"{scores['n_images']:,} test images of {scores['data']}")
     written = sorted(path.name for path in folder.glob("[!.]*") if path.name != "checkpoints")
     print_line(f"\nWritten to {folder}: {', '.join(written)}")

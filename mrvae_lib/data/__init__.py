@@ -75,8 +75,7 @@ def load_dataset(name: Any, split: Literal["train", "test"] = "train", **setting
             raise ConfigError(f"{look.name}: data.size, fit, channels and invert are for your own images")
         return DATASETS[look.name].load(look.name, split)
     if not Path(look.name).exists():
-        raise DataError(f"no data set {look.name!r}; there are {', '.join(DATASETS)}, or give the path of a folder of "
-                        f"images or of an .npz or .npy file")
+        raise DataError(f"no data set {look.name!r}; there are {', '.join(DATASETS)}, or a folder, .npz or .npy file")
     return load_own(look, split)
 
 

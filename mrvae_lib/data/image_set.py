@@ -1,10 +1,7 @@
 """ImageSet and FactorSet: images that stay in memory and are drawn by index."""
 
-from __future__ import annotations
-
 import hashlib
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -73,13 +70,13 @@ class ImageSet:
         """The images at these places as the model takes them, (len(places), C, H, W) float32 in [0, 1]."""
         return self.take(places).float().div_(255)
 
-    def subset(self, places: Tensor | slice) -> ImageSet:
+    def subset(self, places: Tensor | slice) -> "ImageSet":
         """The images at these places as a set of their own, with their labels and factors."""
         labels, factors = (None if values is None else values[places] for values in (self.labels, self.factors))
         return ImageSet(self.name, self.images[places], labels, self.label_names, factors, self.factor_names,
                         self.packed)
 
-    def first(self, n: int) -> ImageSet:
+    def first(self, n: int) -> "ImageSet":
         """The first n images, or all of them if there are fewer."""
         return self.subset(slice(n))
 
@@ -89,7 +86,7 @@ class ImageSet:
         few = self.images[:: -(-len(self) // 1000) or 1].cpu().contiguous().numpy()
         return f"{len(self)} images {hashlib.sha256(few.tobytes()).hexdigest()[:16]}"
 
-    def to(self, device: torch.device | str) -> ImageSet:
+    def to(self, device: torch.device | str) -> "ImageSet":
         """The same set with its images in that device's memory."""
         return replace(self, images=self.images.to(device))
 
@@ -106,7 +103,7 @@ class FactorSet(ImageSet):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if len(self) != math.prod(self.factor_sizes):
+        if len(self) != np.prod(self.factor_sizes):
             raise DataError(f"{self.name}: {len(self)} images but factors of {self.factor_sizes} values")
 
     @property
@@ -149,7 +146,7 @@ def unpacked(images: Tensor) -> Tensor:
 
 
 def shuffled_batches(n_images: int, batch_size: int, generator: torch.Generator, device: torch.device | str = "cpu"
-                     ) -> Iterator[Tensor]:
+                     ) -> tuple[Tensor, ...]:
     """Indices of every full batch of one pass in random order; the images left over are dropped from this pass.
 
     A batch larger than the set is the whole set. The order is drawn on the CPU, so that it is the same everywhere, and
@@ -157,12 +154,12 @@ def shuffled_batches(n_images: int, batch_size: int, generator: torch.Generator,
     """
     batch_size = min(batch_size, n_images)
     order = torch.randperm(n_images, generator=generator).to(device)
-    return iter(order[: n_images - n_images % batch_size].split(batch_size))
+    return order[: n_images - n_images % batch_size].split(batch_size)
 
 
-def batches_in_order(n_images: int, batch_size: int = 1000) -> Iterator[Tensor]:
+def batches_in_order(n_images: int, batch_size: int = 1000) -> tuple[Tensor, ...]:
     """Indices of every image once, in order; the last batch may be smaller."""
-    return iter(torch.arange(n_images).split(batch_size))
+    return torch.arange(n_images).split(batch_size)
 
 
 def classes_of(values: np.ndarray, names: tuple[str, ...] = ()) -> tuple[torch.Tensor, tuple[str, ...]]:

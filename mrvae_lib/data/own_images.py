@@ -139,18 +139,17 @@ def _finished(look: DataConfig, found: _Found) -> tuple[ImageSet, list[str], str
     images, notes = as_images(look.name, found.pictures, look)
     columns: list[tuple[torch.Tensor | None, tuple[str, ...]]] = []
     for role in ("labels", "factors"):
-        column: tuple[torch.Tensor | None, tuple[str, ...]] = None, ()
+        columns.append((None, ()))
         try:
             if parts := found.columns.get(role):
                 names = tuple(map(str, np.ravel(found.columns.get(role[:-1] + "_names", ()))))
                 values = np.concatenate(parts)
                 if len(values) != len(images) or values.ndim > 2:
                     raise ValueError(f"{values.dtype} of shape {values.shape} for {len(images)} images")
-                column = classes_of(values, names) if role == "labels" else (
+                columns[-1] = classes_of(values, names) if role == "labels" else (
                     torch.stack([classes_of(factor)[0] for factor in np.atleast_2d(values.T)], dim=1), names)
         except (ValueError, TypeError) as error:
             found.left_out.append(f"{role} ({error})")
-        columns.append(column)
     notes = [*found.notes, *notes]
     if found.left_out:
         notes.append(f"{len(found.left_out)} left out: {'; '.join(found.left_out)}")

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from PIL import Image, ImageOps
-from torch import Tensor
 
 from mrvae_lib.config import DataConfig
 from mrvae_lib.errors import DataError
@@ -66,7 +65,7 @@ def fitted(raw: np.ndarray, fit: str, side: int) -> Pictures:
     return Pictures(scaled, (width, height), low, high, deep, n_wrong)
 
 
-def as_images(name: str, parts: Sequence[Pictures], look: DataConfig) -> tuple[Tensor, list[str]]:
+def as_images(name: str, parts: Sequence[Pictures], look: DataConfig) -> tuple[torch.Tensor, list[str]]:
     """Pictures as (N, C, side, side) uint8, and what was done to them.
 
     Raises:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from filelock import FileLock
 
 from mrvae_lib.data.image_set import ImageSet
@@ -41,7 +40,7 @@ def load_digits(name: str, split: str) -> ImageSet:
     pixels, labels = bundled_digits(return_X_y=True)
     part = slice(None, N_DIGITS_TO_TRAIN) if split == "train" else slice(N_DIGITS_TO_TRAIN, None)
     small = torch.from_numpy(pixels[part]).float().reshape(-1, 1, 8, 8) / 16
-    large = F.interpolate(small, size=32, mode="bicubic", align_corners=False).clamp(0, 1)
+    large = torch.nn.functional.interpolate(small, size=32, mode="bicubic", align_corners=False).clamp(0, 1)
     return ImageSet(name, large.mul(255).round().byte(), torch.from_numpy(labels[part]).long(), DIGIT_NAMES)
 
 

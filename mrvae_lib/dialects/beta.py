@@ -10,8 +10,6 @@ import math
 
 from mrvae_lib.config import SourceConfig
 
-ImageShape = tuple[int, int, int]
-
 CONVENTIONS = {
     "per-image": "both terms per image: pixels and latents summed, the batch averaged",
     "batch-sum": "both terms summed over the batch as well",
@@ -26,7 +24,7 @@ Users: `per-image` miyosuda, AndrewSpano, 1Konny and this library; `batch-sum` D
 """
 
 
-def weights(source: SourceConfig, image_shape: ImageShape) -> tuple[float, float]:
+def weights(source: SourceConfig, image_shape: tuple[int, int, int]) -> tuple[float, float]:
     """The factors a and b of a source's loss, `a * reconstruction + beta * b * KL`, for images (C, H, W)."""
     n_pixels, batch = math.prod(image_shape), source.batch_size
     return {
@@ -38,13 +36,13 @@ def weights(source: SourceConfig, image_shape: ImageShape) -> tuple[float, float
     }[source.convention]
 
 
-def beta_eff(source: SourceConfig, image_shape: ImageShape) -> float:
+def beta_eff(source: SourceConfig, image_shape: tuple[int, int, int]) -> float:
     """The beta of our loss that trains as the source's did, for images (C, H, W)."""
     reconstruction, kl = weights(source, image_shape)
     return source.beta * kl / reconstruction / source.white
 
 
-def beta_norm(beta: float, n_reals: int, image_shape: ImageShape) -> float:
+def beta_norm(beta: float, n_reals: int, image_shape: tuple[int, int, int]) -> float:
     """Our beta times reals over pixels (C * H * W), which can be compared between image sizes.
 
     Source: Higgins et al., beta-VAE (2017), section 4.2.

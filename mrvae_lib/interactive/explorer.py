@@ -146,7 +146,7 @@ class LatentExplorer:
         back; it finds the state it would set, and changes nothing.
         """
         n_reals, n_bits, n_starts = self.model.n_reals, self.model.n_bits, len(self.content.starts)
-        if (len(state.z), len(state.b)) != (n_reals, n_bits) or not 0 <= (state.example or 0) < n_starts:
+        if (len(state.z), len(state.b)) != (n_reals, n_bits) or (state.example or 0) >= n_starts:
             raise ValueError(f"state: expected {n_reals} reals, {n_bits} bits and an example below {n_starts} or None, "
                              f"got {state}")
         self._state, self.message.value = state, ""

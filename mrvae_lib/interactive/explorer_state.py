@@ -1,9 +1,6 @@
 """What the explorer shows, as plain values: how they become a picture, and named views. No widgets here."""
 
-from __future__ import annotations
-
 import json
-import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from mrvae_lib.analysis import evaluation
 from mrvae_lib.analysis.pictures import as_picture
@@ -46,25 +42,23 @@ class ExplorerState:
     example: int | None = None
 
     def __post_init__(self) -> None:
-        reals_fit = all(type(value) in (int, float) and -math.inf < value < math.inf for value in self.z)
+        reals_fit = all(type(value) in (int, float) and abs(value) < float("inf") for value in self.z)
         bits_fit = all(type(bit) is int and bit in (0, 1) for bit in self.b)
-        if not (reals_fit and bits_fit and (self.example is None or type(self.example) is int)):
+        example_fits = self.example is None or (type(self.example) is int and self.example >= 0)
+        if not (reals_fit and bits_fit and example_fits):
             raise ValueError(f"state: expected finite reals, bits of 0 or 1, an example's number or None, got {self}")
         object.__setattr__(self, "z", tuple(map(on_slider, self.z)))
         object.__setattr__(self, "b", tuple(self.b))
 
     @classmethod
-    def from_json(cls, text: str) -> ExplorerState:
+    def from_json(cls, text: str) -> "ExplorerState":
         """The view written by `to_json`.
 
         Raises:
             ValueError: not such a text; says what was expected.
         """
         try:
-            state = cls(**json.loads(text))
-            if (state.example or 0) < 0:
-                raise ValueError("no such example")
-            return state
+            return cls(**json.loads(text))
         except (TypeError, ValueError, RecursionError, OverflowError):
             raise ValueError(f'state: expected {{"z": [finite numbers], "b": [each 0 or 1], "example": a whole number '
                              f'or null}}, got {text!r}') from None
@@ -73,11 +67,11 @@ class ExplorerState:
         """The view as text, to be kept or shared."""
         return json.dumps(asdict(self))
 
-    def with_real(self, i: int, value: float) -> ExplorerState:
+    def with_real(self, i: int, value: float) -> "ExplorerState":
         """The view with one real moved."""
         return replace(self, z=(*self.z[:i], value, *self.z[i + 1 :]))
 
-    def with_bit(self, k: int, value: int) -> ExplorerState:
+    def with_bit(self, k: int, value: int) -> "ExplorerState":
         """The view with one bit set."""
         return replace(self, b=(*self.b[:k], value, *self.b[k + 1 :]))
 
@@ -99,7 +93,7 @@ def code_views(state: ExplorerState) -> list[ExplorerState]:
 
 
 @torch.inference_mode()
-def decode_states(model: MRVAE, states: Sequence[ExplorerState]) -> Tensor:
+def decode_states(model: MRVAE, states: Sequence[ExplorerState]) -> torch.Tensor:
     """The pictures of views, (N, C, H, W) in [0, 1]."""
     z, b = torch.tensor([state.z for state in states]), torch.tensor([state.b for state in states])
     return model.decode(z, b.float())

@@ -9,7 +9,6 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from mrvae_lib.analysis.pictures import as_picture, enlarged, png_bytes, tile
@@ -163,7 +162,7 @@ class DecodedPicture:
             shown as the decoder draws it.
     """
 
-    def __init__(self, model: MRVAE, content: ExplorerContent, originals: Tensor | None) -> None:
+    def __init__(self, model: MRVAE, content: ExplorerContent, originals: torch.Tensor | None) -> None:
         self.model, self.content, self.originals = model, content, originals
         _, height, width = model.image_shape
         self.picture = widgets.HTML(layout=widgets.Layout(

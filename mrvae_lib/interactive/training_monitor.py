@@ -8,7 +8,6 @@ from typing import Any
 import matplotlib.pyplot as plt
 from IPython.core.getipython import get_ipython
 from IPython.display import display
-from torch import Tensor
 
 from mrvae_lib.analysis.evaluation import INFORMATIVE_KL
 from mrvae_lib.analysis.figures import ORANGE, figure_png, plot_information, plot_metrics, plot_reconstructions
@@ -43,7 +42,7 @@ class TrainingMonitor(Callback):
 
     def on_start(self, run: Run) -> None:
         self.run, self.rows, self.metrics = run, [], {}
-        self._sums: dict[str, Tensor] = {}
+        self._sums: dict[str, Any] = {}
         self._n_summed = 0
         self._started_at = time.monotonic()
         self._next_at = self._started_at + self.every
@@ -51,23 +50,22 @@ class TrainingMonitor(Callback):
 
     def on_step(self, run: Run, terms: Terms, weights: Mapping[str, float]) -> None:
         for name, value in terms.values.items():
-            mean = value.detach().mean()
-            self._sums[name] = self._sums[name] + mean if name in self._sums else mean
+            self._sums[name] = self._sums.get(name, 0) + value.detach().mean()
         self._n_summed += 1
         if time.monotonic() > self._next_at:
-            self._add_row()
+            self._add_row(run)
             self._redraw()
 
     def on_epoch(self, run: Run, metrics: dict[str, Any]) -> None:
         self.metrics = metrics
-        self._add_row()
+        self._add_row(run)
         self.rows[-1] = {**metrics, **self.rows[-1]}
         if not in_notebook():
             told = ", ".join(f"{name} {metrics[name]:.2f}" for name in ("reconstruction", "kl_z", "kl_b"))
             print(f"epoch {run.epoch}/{run.config.train.epochs}: {told}")
 
     def on_end(self, run: Run) -> None:
-        self._add_row()
+        self._add_row(run)
         self._redraw()  # this picture stays in the saved notebook
 
     def status(self) -> str:
@@ -101,8 +99,7 @@ class TrainingMonitor(Callback):
         message = collapse_message(self.metrics.get("kl_of_real", []), self.metrics.get("information_of_bit", []))
         return f"TrainingMonitor({self.status()}) {message}".strip()
 
-    def _repr_png_(self) -> bytes:
-        return self.png()
+    _repr_png_ = png
 
     def _redraw(self) -> None:
         """Draw, where there is a notebook, and decide when to draw next."""
@@ -112,11 +109,10 @@ class TrainingMonitor(Callback):
         now = time.monotonic()
         self._next_at = now + max(self.every, (now - began) / SHARE_OF_DRAWING)
 
-    def _add_row(self) -> None:
-        assert self.run is not None
+    def _add_row(self, run: Run) -> None:
         if self._n_summed:
             means = {name: float(total) / self._n_summed for name, total in self._sums.items()}
-            self.rows.append({**means, "epoch": self.run.step / self.run.steps_per_epoch})
+            self.rows.append({**means, "epoch": run.step / run.steps_per_epoch})
             self._sums, self._n_summed = {}, 0
 
 

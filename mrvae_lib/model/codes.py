@@ -34,8 +34,7 @@ def code_index(bits: Tensor) -> Tensor:
     Returns:
         (...) int64.
     """
-    n_bits = bits.shape[-1]
-    places = torch.arange(n_bits - 1, -1, -1, device=bits.device)
+    places = torch.arange(bits.shape[-1] - 1, -1, -1, device=bits.device)
     return (bits.long() << places).sum(dim=-1)
 
 

@@ -8,7 +8,6 @@ import math
 import re
 from collections.abc import Sequence
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mrvae_lib.errors import ConfigError
@@ -85,7 +84,7 @@ class Resize(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         # In fp32: torch has no smooth shrinking in bf16.
-        return F.interpolate(x.float(), size=self.size, mode="bilinear", antialias=True)
+        return nn.functional.interpolate(x.float(), size=self.size, mode="bilinear", antialias=True)
 
 
 def centred_padding(shape: Shape, height: int, width: int) -> tuple[int, int, int, int]:
@@ -105,15 +104,14 @@ def _layer(text: str, shape: Shape) -> tuple[list[nn.Module], Shape]:
     if kind not in LAYERS:
         raise ValueError(f"is not a layer; there are {', '.join(LAYERS)}")
     pattern, form = LAYERS[kind]
-    found = re.fullmatch(pattern, rest)
-    if not found or any(int(number) > MAX_NUMBER for number in re.findall(r"\d+", rest)):
+    if not re.fullmatch(pattern, rest) or any(int(number) > MAX_NUMBER for number in re.findall(r"\d+", rest)):
         raise ValueError(f"must be written {form}, with numbers of at most {MAX_NUMBER}")
     if kind in ("fit", "resize", "meanpool") and len(shape) != 3:
         raise ValueError(f"needs a map, got a vector of {shape[0]}; put a view before it")
     flatten = [nn.Flatten()] if len(shape) == 3 else []
     match kind:
         case "conv" | "deconv":
-            return _convolution(kind, found.groups(), shape)
+            return _convolution(kind, rest, shape)
         case "linear":
             return [*flatten, nn.Linear(math.prod(shape), int(rest))], (int(rest),)
         case "view":
@@ -136,11 +134,11 @@ def _layer(text: str, shape: Shape) -> tuple[list[nn.Module], Shape]:
             return [{"relu": nn.ReLU, "selu": nn.SELU, "tanh": nn.Tanh}[kind]()], shape
 
 
-def _convolution(kind: str, parts: tuple[str | None, ...], shape: Shape) -> tuple[list[nn.Module], Shape]:
+def _convolution(kind: str, text: str, shape: Shape) -> tuple[list[nn.Module], Shape]:
     """A convolution or a transposed one, from its channels, kernel, stride, padding and output padding."""
-    channels = int(parts[0] or 0)
-    kernel, stride, padding = _pair(parts[1]), _pair(parts[2] or "1"), _pair(parts[3] or "0")
-    extra = _pair(parts[4] or "0") if kind == "deconv" else (0, 0)
+    channels = int(text.split()[0])
+    sizes = {"s": "1", "p": "0", "op": "0", **dict(re.findall(r"([a-z]+)(\d\S*)", text))}
+    kernel, stride, padding, extra = (_pair(sizes[key]) for key in ("k", "s", "p", "op"))
     if any(e >= s for e, s in zip(extra, stride, strict=True) if e):
         raise ValueError("has an output padding that is not smaller than its stride")
     unflatten: list[nn.Module] = [nn.Unflatten(1, (*shape, 1, 1))] if len(shape) == 1 else []
@@ -156,6 +154,6 @@ def _convolution(kind: str, parts: tuple[str | None, ...], shape: Shape) -> tupl
     return [*unflatten, layer], (channels, *new)
 
 
-def _pair(text: str | None) -> tuple[int, int]:
-    height, _, width = (text or "").partition("x")
+def _pair(text: str) -> tuple[int, int]:
+    height, _, width = text.partition("x")
     return int(height), int(width or height)

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 
 class Bernoulli(nn.Module):
@@ -32,7 +31,6 @@ class _BernoulliNLL(torch.autograd.Function):
         return output.abs().neg_().exp_().add_(1).log_().add_(output.clamp_min(0)).sub_(output * x)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         output, x = ctx.saved_tensors
         return torch.sigmoid(output).sub_(x).mul_(gradient), None

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mrvae_lib.config import ModelConfig
@@ -79,7 +78,7 @@ class ConvEncoder(nn.Module):
         self.dense = nn.Sequential(*_dense((math.prod(smallest), width, n_stats)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.dense(self.maps(F.pad(x, self.padding)))
+        return self.dense(self.maps(nn.functional.pad(x, self.padding)))
 
 
 class ConvDecoder(nn.Module):
@@ -95,15 +94,14 @@ class ConvDecoder(nn.Module):
         self.maps = nn.Sequential(*maps[:-1])
 
     def forward(self, latents: Tensor) -> Tensor:
-        return F.pad(self.maps(self.dense(latents)), [-amount for amount in self.padding])
+        return nn.functional.pad(self.maps(self.dense(latents)), [-amount for amount in self.padding])
 
 
 def _conv_plan(image_shape: ImageShape, hidden: tuple[int, ...]
                ) -> tuple[list[int], tuple[int, int, int, int], ImageShape, int]:
     """What encoder and decoder share: channels from the image on, padding, the smallest map, the dense width."""
     if len(hidden) < 2:
-        raise ConfigError(f"model.hidden of a conv network must be [channels, ..., dense width], two or more, "
-                          f"got {list(hidden)}")
+        raise ConfigError(f"model.hidden of a conv network must be [channels, ..., dense width], got {list(hidden)}")
     depth = math.ceil(math.log2(max(image_shape[1:]) / 4))
     *widths, dense_width = hidden
     channels = [image_shape[0], *(widths + widths[-1:] * depth)[:depth]]

@@ -8,7 +8,6 @@ import math
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -63,10 +62,9 @@ class Discriminator(nn.Module):
         z is taken as data: no gradient reaches the encoder.
         """
         real, shuffled = self(z.detach()), self(shuffle_reals(z.detach(), generator))
-        return 0.5 * (F.softplus(-real).mean() + F.softplus(shuffled).mean())
+        return 0.5 * (nn.functional.softplus(-real).mean() + nn.functional.softplus(shuffled).mean())
 
 
 def shuffle_reals(z: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Each real permuted over the batch by itself: the same marginals, nothing shared; (B, D)."""
-    order = torch.rand(z.shape, generator=generator, device=z.device).argsort(dim=0)
-    return z.gather(0, order)
+    return z.gather(0, torch.rand(z.shape, generator=generator, device=z.device).argsort(dim=0))

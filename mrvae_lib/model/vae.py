@@ -89,8 +89,7 @@ class MRVAE(nn.Module):
         """What `encode` says of the bits, (B, K) log-odds, without the work that only the reals need."""
         if not isinstance(self.encoder, FramedEncoder):
             return self.encode(x).bit_logits
-        x = self._checked(x)
-        return self.encoder.bit_logits(x).float()
+        return self.encoder.bit_logits(self._checked(x)).float()
 
     def own_frame(self, x: Tensor) -> Tensor:
         """The images as the bits see them, (B, C, S, S): in their own frames, or as they are where there is none."""

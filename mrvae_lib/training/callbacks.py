@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ class ProgressBar(Callback):
     """Steps done, time left, and the last epoch's main terms."""
 
     def on_start(self, run: Run) -> None:
+        self.run = run
         where = f"training on {run.device.type} in {'bf16' if run.bf16 else 'fp32'}"
         self.bar: tqdm[Any] = tqdm(total=run.n_steps, initial=run.step, unit="step", desc=where, mininterval=0.5)
 
@@ -83,12 +85,10 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     """
     rows = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
-        try:
+        with suppress(ValueError, RecursionError):
             row = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(row, dict) and all(isinstance(row.get(key), (int, float)) for key in ("epoch", "step")):
-            rows.append({key: value for key, value in row.items() if "/" not in key})
+            if isinstance(row, dict) and all(isinstance(row.get(key), (int, float)) for key in ("epoch", "step")):
+                rows.append({key: value for key, value in row.items() if "/" not in key})
     return rows
 
 

@@ -1,13 +1,11 @@
 """The folder of a model, the shipped models, and the checkpoints from which a run goes on."""
 
 import errno
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib import resources
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +14,13 @@ from filelock import FileLock, Timeout
 from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from mrvae_lib.config import ModelConfig, Section
-from mrvae_lib.errors import CheckpointError, one_line, suggestion
+from mrvae_lib.errors import CheckpointError, one_line, shortened, suggestion
 from mrvae_lib.model.vae import MRVAE
 
 PARTIAL = ".partial-"
 """How the names of files and folders begin while they are being written."""
-LOCK = ".lock"
-"""The file in a run's folder that its process holds locked."""
 
 
 @contextmanager
@@ -37,11 +32,10 @@ def only_process(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / LOCK, timeout=0):
+        with FileLock(folder / ".lock", timeout=0):
             yield
     except Timeout:
-        raise CheckpointError(f"{folder}: another process is training here; wait for it or stop it, or choose another "
-                              f"folder with --out") from None
+        raise CheckpointError(f"{folder}: another process is training here; choose another with --out") from None
 
 
 @contextmanager
@@ -65,11 +59,9 @@ def writing_to(folder: Path) -> Iterator[None]:
 
 def in_use(folder: Path) -> bool:
     """Whether a process is training in this folder."""
-    try:
-        with only_process(folder):
-            return False
-    except CheckpointError:
-        return True
+    with suppress(CheckpointError), only_process(folder):
+        return False
+    return True
 
 
 @contextmanager
@@ -77,16 +69,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """A new folder that appears under its name only when it is complete, in place of an older one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=path.parent))
+    old = partial.with_name(partial.name + "-old")
     try:
         partial.chmod(0o755)
         yield partial
         if path.exists():
-            old = partial.with_name(partial.name + "-old")
             path.rename(old)
-            partial.rename(path)
-            shutil.rmtree(old)
-        else:
-            partial.rename(path)
+        partial.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -115,16 +105,11 @@ def save_model(model: MRVAE, folder: Path, *, half: bool = False, state: dict[st
         half: store the weights as fp16, half the size; the model then computes with the rounded numbers.
         state: of a checkpoint, what else `load_state` is to find there.
     """
-    config = {
-        "image_shape": list(model.image_shape),
-        "model": model.config.model_dump(mode="json"),
-        "card": model.card,
-    }
-    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    if half:
-        weights = {name: value.half() for name, value in weights.items()}
+    said = _ModelFile(image_shape=model.image_shape, model=model.config, card=model.card)
+    weights = {name: value.cpu().to(torch.half if half else value.dtype).contiguous()
+               for name, value in model.state_dict().items()}
     with atomic_folder(folder) as partial:
-        (partial / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        (partial / "config.json").write_text(said.model_dump_json(indent=2) + "\n", encoding="utf-8")
         try:
             save_file(weights, partial / "model.safetensors")
             if model.examples:
@@ -132,7 +117,7 @@ def save_model(model: MRVAE, folder: Path, *, half: bool = False, state: dict[st
             if state:
                 torch.save(state, partial / "state.pt")
         except (SafetensorError, RuntimeError) as error:  # they write by means of their own
-            raise OSError(errno.EIO, short(error), str(folder)) from None
+            raise OSError(errno.EIO, shortened(error), str(folder)) from None
         for path in partial.glob("*.safetensors"):
             path.chmod(0o644)  # safetensors makes its files readable by their owner alone
 
@@ -156,8 +141,7 @@ def load_model(source: str | os.PathLike[str]) -> MRVAE:
         if (candidate / "config.json").is_file():
             return read_model(candidate)
     if folder.is_dir():
-        raise CheckpointError(f"{folder}: no model here; expected model/config.json or checkpoints/step-*, "
-                              f"as written by mrvae train")
+        raise CheckpointError(f"{folder}: no model here; expected model/config.json or checkpoints/step-*")
     raise CheckpointError(f"{source}: no such run folder or shipped model; shipped: {', '.join(names)}"
                           f"{suggestion(str(source), names)}")
 
@@ -169,7 +153,7 @@ def pretrained_names() -> list[str]:
 
 def pretrained_folder() -> Path:
     """The folder of the shipped models, one model folder each."""
-    return Path(str(resources.files("mrvae_lib") / "weights"))
+    return Path(__file__).parents[1] / "weights"
 
 
 def read_model(folder: Path) -> MRVAE:
@@ -193,7 +177,7 @@ def read_model(folder: Path) -> MRVAE:
     try:
         model.load_state_dict(weights, assign=True)
     except RuntimeError as error:
-        raise CheckpointError(f"{weights_path}: does not hold this model's weights ({short(error)})") from None
+        raise CheckpointError(f"{weights_path}: does not hold this model's weights ({shortened(error)})") from None
     for name, value in weights.items():
         if not torch.isfinite(value).all():
             raise CheckpointError(f"{weights_path}: {name} is not finite; no model can be made of it")
@@ -215,16 +199,11 @@ class _ModelFile(Section):
     card: dict[str, Any] = Field(default_factory=dict)
 
 
-def _tensors(path: Path) -> dict[str, Tensor]:
+def _tensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, RuntimeError, KeyError, ValueError, OSError) as error:
-        raise CheckpointError(f"{path}: does not hold this model's weights ({short(error)})") from None
-
-
-def short(error: Exception) -> str:
-    """An error of another library in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        raise CheckpointError(f"{path}: does not hold this model's weights ({shortened(error)})") from None
 
 
 def save_checkpoint(folder: Path, model: MRVAE, state: dict[str, Any], step: int) -> Path:
@@ -261,5 +240,5 @@ def load_state(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]
             raise TypeError(f"expected a table, got {type(state).__name__}")
         return state
     except Exception as error:  # a damaged file can fail anywhere inside torch's reader, with any error
-        raise CheckpointError(f"{path / 'state.pt'}: cannot be read ({short(error)}); delete {path} to go on without "
-                              "it") from None
+        raise CheckpointError(f"{path / 'state.pt'}: cannot be read ({shortened(error)}); delete {path} to go on "
+                              "without it") from None

@@ -5,7 +5,6 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +165,7 @@ def batches_left(run: Run) -> Iterator[Tensor]:
     """The batches of the current epoch that have not been used. An epoch's order depends on seed and epoch only."""
     generator = torch.Generator().manual_seed(run.config.train.seed * 1_000_003 + run.epoch)
     batches = shuffled_batches(len(run.images), run.batch_size, generator, run.device)
-    return islice(batches, run.step % run.steps_per_epoch, None)
+    return iter(batches[run.step % run.steps_per_epoch :])
 
 
 @contextmanager
@@ -175,13 +174,12 @@ def interrupt_sets(stop: threading.Event) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = signal.getsignal(signal.SIGINT)
 
     def on_interrupt(*_: Any) -> None:
         stop.set()
         signal.signal(signal.SIGINT, previous)
 
-    signal.signal(signal.SIGINT, on_interrupt)
+    previous = signal.signal(signal.SIGINT, on_interrupt)
     try:
         yield
     finally:
@@ -190,7 +188,7 @@ def interrupt_sets(stop: threading.Event) -> Iterator[None]:
 
 def _remember(run: Run, terms: Terms, means: Mapping[str, Tensor]) -> None:
     for name, value in {**means, "kl_of_real": terms.posterior.kl_reals().detach().mean(dim=0)}.items():
-        run.sums[name] = run.sums[name] + value if name in run.sums else value
+        run.sums[name] = run.sums.get(name, 0) + value
     n_kept = max(N_RECENT_IMAGES, 4 * 2 ** min(run.config.model.n_bits, MAX_TABLE_BITS))
     run.recent_bits.append(terms.posterior.bit_logits.detach())
     del run.recent_bits[: -math.ceil(n_kept / run.batch_size)]

@@ -25,6 +25,8 @@ MIN_TIMED_STEPS = 200
 """A shorter run computes in fp32 where the precision is `auto`: it would be over before timing both pays. So does a run
 on several processes, whose clocks may differ."""
 
+ANOTHER_VERSION = "another version of mrvae_lib wrote it; go on with that version, or train anew with another --out"
+
 MAY_CHANGE = ("train.epochs", "train.checkpoint_every", "train.pictures", "train.device")
 """Settings that a run may go on with changed; more epochs stretch its schedules."""
 
@@ -132,20 +134,18 @@ def start(config: RunConfig, folder: Path | None = None, images: ImageSet | None
         ConfigError: no images, a batch that the processes cannot share evenly, or a folder with another run.
     """
     config, device = settled(config), choose_device(config.train.device)
-    if images is None:
-        images = load_dataset(config.data, "train")
-    if config.data.limit:
-        images = images.first(config.data.limit)
+    images = load_dataset(config.data, "train") if images is None else images
+    images = images.first(config.data.limit or len(images))
     if not len(images):
         raise ConfigError(f"data.name {config.data.name!r} has no images to train on")
     batch_size = min(config.train.batch_size, len(images))
     if batch_size % parallel.n_processes():
         raise ConfigError(f"train.batch_size must be a multiple of the {parallel.n_processes()} processes, got "
                           f"{batch_size}")
-    newest = _claim(folder, config) if folder and parallel.is_first() else None
+    if folder and parallel.is_first():
+        _claim(folder, config)
     parallel.wait_for_all()
-    if folder and not parallel.is_first():
-        newest, folder = checkpoints.latest_checkpoint(folder), None
+    newest = checkpoints.latest_checkpoint(folder) if folder else None
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
@@ -154,15 +154,13 @@ def start(config: RunConfig, folder: Path | None = None, images: ImageSet | None
     dense = config.model.network == "mlp"  # convolutions run fastest with the channels last
     model.to(device).to(memory_format=torch.contiguous_format if dense else torch.channels_last)
     run = Run(
-        config=config, model=model,
+        config=config, model=model, images=images.to(device), device=device, adversary=adversary,
         optimizer=torch.optim.Adam(model.parameters(), lr=value_at(config.train.lr, 0.0),
                                    weight_decay=config.train.weight_decay, fused=device.type != "mps"),
-        images=images.to(device), device=device,
         bf16=config.train.precision == "bf16",
         noise=parallel.noise_generator(device, config.train.seed),
         pool=CodePool(config.model.n_bits, batch_size),
-        adversary=adversary,
-        folder=folder,
+        folder=folder if parallel.is_first() else None,
     )
     if newest:
         _restore(run, newest)
@@ -197,8 +195,7 @@ def _faster_in_bf16(run: Run) -> bool:
 
     def step(bf16: bool) -> None:
         with torch.autocast(run.device.type, dtype=torch.bfloat16, enabled=bf16):
-            terms = loss_terms(model, x, objective, weights, generator=noise)
-            total_loss(terms, weights).backward()
+            total_loss(loss_terms(model, x, objective, weights, generator=noise), weights).backward()
 
     seconds = seconds_per_step(step)
     return seconds["bf16"] < CLEARLY_FASTER * seconds["fp32"]
@@ -209,7 +206,7 @@ def _state(run: Run) -> dict[str, Any]:
     state = {
         "step": run.step,
         "optimizer": run.optimizer.state_dict(),
-        "noise": parallel.noise_states(run.noise),
+        "noise": parallel.gather(run.noise.get_state()[None]),
         "pool": run.pool.past,
         "sums": run.sums,
         "recent_bits": run.recent_bits,
@@ -233,18 +230,16 @@ def _adversary(config: RunConfig, device: torch.device) -> Adversary | None:
     return Adversary(network, torch.optim.Adam(network.parameters(), lr=objective.discriminator.lr, betas=(0.5, 0.9)))
 
 
-def _claim(folder: Path, config: RunConfig) -> Path | None:
-    """Make the folder this run's own, or find that it is; its newest checkpoint, if any."""
+def _claim(folder: Path, config: RunConfig) -> None:
+    """Make the folder this run's own, or find that it is."""
     path = folder / "config.toml"
     if path.is_file():
         saved = settled(load_config(path))
         if _changes(saved.model_dump(mode="json"), config.model_dump(mode="json")):
-            raise ConfigError(f"{folder} holds a run with other settings (see {path}); choose another folder with "
-                              f"--out, or delete this one")
+            raise ConfigError(f"{folder} holds a run with other settings (see {path}); choose another with --out")
     else:
         checkpoints.atomic_write(path, dump_config(config))
     checkpoints.remove_partial(folder)
-    return checkpoints.latest_checkpoint(folder)
 
 
 def _restore(run: Run, checkpoint: Path) -> None:
@@ -253,12 +248,9 @@ def _restore(run: Run, checkpoint: Path) -> None:
     Raises:
         CheckpointError: another version wrote it, which kept less or kept it otherwise.
     """
-    state = checkpoints.load_state(checkpoint, run.device)
-    now = _state(run)
-    state.setdefault("bf16", multiplies_bf16(run.device))  # what the version before took wherever it could
-    state = {"config": now["config"], "data": now["data"], **state}  # which it did not remember
-    differences = _changes(state["config"], now["config"])
-    if state["data"] != now["data"]:
+    state, now = checkpoints.load_state(checkpoint, run.device), _state(run)
+    differences = _changes(state.get("config", now["config"]), now["config"])
+    if state.get("data", now["data"]) != now["data"]:
         differences.append(f"the images ({state['data']} then, {now['data']} now)")
     if differences or run.model.config != run.config.model or run.model.image_shape != run.images.image_shape:
         raise ConfigError(f"{checkpoint}: the run had other {shortened(', '.join(differences) or 'model settings')}; "
@@ -267,7 +259,7 @@ def _restore(run: Run, checkpoint: Path) -> None:
         raise ConfigError(f"train.epochs must be >= {state['step'] // run.steps_per_epoch}, which the run already has "
                           f"behind it, got {run.config.train.epochs}")
     if missing := sorted(now.keys() - state.keys()):
-        raise CheckpointError(_of_another_version(checkpoint, f"has no {', '.join(missing)}"))
+        raise CheckpointError(f"{checkpoint / 'state.pt'}: has no {', '.join(missing)}: {ANOTHER_VERSION}")
     try:
         run.optimizer.load_state_dict(state["optimizer"])
         if run.adversary:
@@ -280,8 +272,8 @@ def _restore(run: Run, checkpoint: Path) -> None:
         if run.config.train.precision == "auto":
             run.bf16 = bool(state["bf16"]) and multiplies_bf16(run.device)  # the device may be another one now
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        reason = f"does not fit this run ({checkpoints.short(error)})"
-        raise CheckpointError(_of_another_version(checkpoint, reason)) from None
+        raise CheckpointError(f"{checkpoint / 'state.pt'}: does not fit this run ({shortened(error)}): "
+                              f"{ANOTHER_VERSION}") from None
 
 
 def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -289,8 +281,3 @@ def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [f"{table}.{key} ({old} then, {now[table].get(key)} now)"
             for table in ("data", "model", "objective", "train") for key, old in then[table].items()
             if now[table].get(key) != old and f"{table}.{key}" not in MAY_CHANGE]
-
-
-def _of_another_version(checkpoint: Path, what: str) -> str:
-    return (f"{checkpoint / 'state.pt'}: {what}: another version of mrvae_lib wrote it; go on with that version, or "
-            f"train anew in another folder with --out")
