@@ -131,20 +131,35 @@ def test_numbers_of_every_kind_and_form_become_the_same_bytes_and_one_line_says_
 
 
 GIVEN = {
-    "arrays": list(NUMBERS), "tensors": torch.from_numpy(NUMBERS)[:, None] / 255, "pictures": list(map(Image.fromarray, NUMBERS)),
+    "arrays": list(NUMBERS), "tensors": (torch.from_numpy(NUMBERS)[:, None] / 255).requires_grad_(), "bytes": torch.from_numpy(NUMBERS)[:, None],
+    "pictures": list(map(Image.fromarray, NUMBERS)), "palette": [Image.fromarray(each).convert("P") for each in NUMBERS],
     "Dataset": torch.utils.data.TensorDataset(torch.from_numpy(NUMBERS)[:, None], torch.arange(5)),
-    "pairs": list(zip(NUMBERS, "abcab", strict=True)), "bytes": torch.from_numpy(NUMBERS)[:, None],
+    "pairs": list(zip(NUMBERS, "abcab", strict=True)), "two arrays": (NUMBERS, np.arange(5)),
+    "ragged labels": list(zip(NUMBERS, [[0], [1, 2], [], [3], [4]], strict=True)),
 }
 
 
 @pytest.mark.parametrize("kind", GIVEN)
 def test_images_that_a_program_holds_are_a_data_set_too(kind):
-    images = load_dataset(GIVEN[kind])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        images, small = load_dataset(GIVEN[kind]), load_dataset(GIVEN[kind], size=8, invert=True)
     assert torch.equal(images.images, torch.from_numpy(NUMBERS)[:, None])
-    labels = {"Dataset": [0, 1, 2, 3, 4], "pairs": [0, 1, 2, 0, 1]}.get(kind)
+    labels = {"Dataset": [0, 1, 2, 3, 4], "two arrays": [0, 1, 2, 3, 4], "pairs": [0, 1, 2, 0, 1]}.get(kind)
     assert (images.labels is None) if labels is None else images.labels.tolist() == labels
-    with pytest.warns(UserWarning, match="scaled from 16x16 to 8x8") if kind != "bytes" else warnings.catch_warnings():
-        assert load_dataset(GIVEN[kind], size=8).image_shape[1:] == ((16, 16) if kind == "bytes" else (8, 8))
+    assert small.image_shape == (1, 8, 8)
+
+
+def test_what_a_data_set_itself_raises_passes_through():
+    class Broken(torch.utils.data.Dataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, place):
+            raise KeyError("image")
+
+    with pytest.raises(KeyError, match="image"):
+        load_dataset(Broken())
 
 
 def test_a_set_mapped_from_a_file_is_trained_on_where_it_lies(tmp_path):
@@ -155,7 +170,7 @@ def test_a_set_mapped_from_a_file_is_trained_on_where_it_lies(tmp_path):
 
 @pytest.mark.parametrize("given", [None, 5, [], {}, [{"image": NUMBERS[0]}], ["a.png"], [1, 2], np.zeros((3, 2))])
 def test_what_is_no_picture_is_refused_in_one_line(given):
-    with pytest.raises(DataError, match="expected a name, a path, a DataConfig, or a list or Dataset of pictures"):
+    with pytest.raises(DataError, match=r"^images: (expected a name, a path, a DataConfig, or a list|item 0: images must be)"):
         load_dataset(given)
 
 

@@ -137,7 +137,7 @@ def _measured(model: MRVAE, test: ImageSet, train: ImageSet, codes: Posterior, a
             results += factor_scores(*(part.numpy() for part in parts)).values()
         except ValueError as error:  # too few images for a value of each kind where scores are fitted and where read
             warnings.warn(f"{train.name}: scores of disentanglement left out: {error}", stacklevel=3)
-    if test.labels is not None and train.labels is not None:
+    if test.labels is not None and train.labels is not None and len(test.labels.unique()) > 1:
         results += label_scores(codes, test.labels.numpy(), train_codes, train.labels.numpy())
     scores = evaluate(model, test, train, test_codes=codes, train_codes=train_codes, kmeans=kmeans)
     return Measured(scores, {result.name: result for result in results}, told_of(codes, asked))

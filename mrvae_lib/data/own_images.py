@@ -97,28 +97,41 @@ def _whole(look: DataConfig, stamp: int) -> tuple[ImageSet, list[str], str]:
 def load_given(given: Any, look: DataConfig) -> ImageSet:
     """The images of a torch `Dataset` or of a list: arrays, tensors or Pillow's pictures, or (picture, label) pairs.
 
-    A uint8 tensor (N, C, H, W) is taken as it is and where it is: one that `torch.from_file` has mapped from a file may
-    be larger than memory.
+    Also a pair of two arrays, the images and their labels. A uint8 tensor (N, C, H, W) without settings is taken as it
+    is and where it is: one that `torch.from_file` has mapped from a file may be larger than memory.
 
     Raises:
-        DataError: what is no picture, or all are of one colour.
+        DataError: what is no picture, or all are of one colour. What a `Dataset` itself raises passes through.
     """
-    if isinstance(given, torch.Tensor) and given.dtype == torch.uint8 and given.shape[1:2] in ((1,), (3,)):
+    is_ready = isinstance(given, torch.Tensor) and given.dtype == torch.uint8 and given.shape[1:2] in ((1,), (3,))
+    if is_ready and look == DataConfig(name=look.name):
         return ImageSet(look.name, given)
-    try:
-        items = [given[place] for place in range(len(given))]
-        pairs = [item if isinstance(item, (tuple, list)) else (item,) for item in items]
-        raws = [each_picture(look.name, np.asarray(picture)[None]) for picture, *_ in pairs]
-        labels = [np.asarray(label) for _, *rest in pairs for label in rest[:1]]
-        side = side_of([(raw.shape[2], raw.shape[1]) for raw in raws], look.size)
-    except (LookupError, TypeError, ValueError) as error:
+    if isinstance(given, tuple) and len(given) == 2 and getattr(given[0], "ndim", 0) > 2:
+        given = list(zip(*given, strict=True))
+    has_items = hasattr(given, "__getitem__") and hasattr(given, "__len__") and not isinstance(given, Mapping)
+    if not has_items or not len(given):
         raise DataError(f"images: expected a name, a path, a DataConfig, or a list or Dataset of pictures or of "
-                        f"(picture, label) pairs ({shortened(str(error))})") from None
-    columns = {"labels": [np.stack(labels)] if labels else []}
-    whole, _, about = _finished(look, _Found([fitted(raw, look.fit, side) for raw in raws], [], columns, [], []))
+                        f"(picture, label) pairs, at least one; got {shortened(repr(given))}")
+    pairs = [item if isinstance(item, (tuple, list)) else (item,) for item in (given[i] for i in range(len(given)))]
+    raws = [_picture(f"{look.name}: item {place}", pair[0]) for place, pair in enumerate(pairs)]
+    columns, left_out = {}, []
+    try:
+        columns = {"labels": [np.stack([np.asarray(pair[1]) for pair in pairs])]} if len(pairs[0]) > 1 else {}
+    except (IndexError, ValueError) as error:
+        left_out.append(f"labels ({error})")
+    side = side_of([(raw.shape[2], raw.shape[1]) for raw in raws], look.size)
+    found = _Found([fitted(raw, look.fit, side) for raw in raws], [], columns, [], left_out)
+    whole, _, about = _finished(look, found)
     if about:
         warnings.warn(f"{look.name}: {len(whole)} images: {about}", stacklevel=3)
     return whole
+
+
+def _picture(name: str, given: Any) -> np.ndarray:
+    """One picture as (1, H, W, C) in its own numbers."""
+    if isinstance(given, Image.Image):
+        return _raw(given, has_palette=given.mode == "P")[None]
+    return each_picture(name, np.asarray(given.detach().cpu() if isinstance(given, torch.Tensor) else given)[None])
 
 
 def _finished(look: DataConfig, found: _Found) -> tuple[ImageSet, list[str], str]:
@@ -204,20 +217,22 @@ def _its_fault_alone(path: Path, left_out: list[str]) -> Iterator[None]:
 
 
 def _decoded(path: Path) -> list[np.ndarray]:
-    """The frames of a file upright, (H, W, C) in their own numbers, with a channel more where one is transparent."""
-    raws = []
+    """The frames of a file, (H, W, C) in their own numbers."""
     with Image.open(path) as opened:
+        frames = ImageSequence.Iterator(opened) if opened.format in ANIMATED else [opened]
         has_palette = opened.mode == "P"
-        for frame in ImageSequence.Iterator(opened) if opened.format in ANIMATED else [opened]:
-            image = ImageOps.exif_transpose(frame)
-            if image.mode[0] not in "IF":
-                base = "L" if image.mode in ("1", "L", "LA") else "RGB"
-                image = image.convert(base + "A" * image.has_transparency_data)
-            raw = np.atleast_3d(np.asarray(image))
-            if has_palette and raw.shape[2] >= 3 and (raw[..., :1] == raw[..., 1:3]).all():
-                raw = raw[..., 2:]  # of all its colours, none is one
-            raws.append(raw)
-    return raws
+        return [_raw(frame, has_palette=has_palette) for frame in frames]
+
+
+def _raw(image: Image.Image, *, has_palette: bool) -> np.ndarray:
+    """A picture upright, (H, W, C) in its own numbers, with a channel more where one is transparent."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode[0] not in "IF":
+        base = "L" if image.mode in ("1", "L", "LA") else "RGB"
+        image = image.convert(base + "A" * image.has_transparency_data)
+    raw = np.atleast_3d(np.asarray(image))
+    of_no_colour = has_palette and raw.shape[2] >= 3 and (raw[..., :1] == raw[..., 1:3]).all()
+    return raw[..., 2:] if of_no_colour else raw
 
 
 def _arrays(look: DataConfig) -> _Found:

@@ -164,6 +164,8 @@ def each_picture(name: str, array: np.ndarray) -> np.ndarray:
     given = array.shape
     if array.dtype.kind not in "buif":
         raise DataError(f"{name}: images must be numbers, got {array.dtype}; images = images.astype(float) mends it")
+    if array.ndim == 2 and array.shape[0] == array.shape[1]:
+        array = array[None]  # one picture
     if array.ndim == 2 and array.shape[1] >= 64 and math.isqrt(array.shape[1]) ** 2 == array.shape[1]:
         array = array.reshape(len(array), math.isqrt(array.shape[1]), -1)  # a row of pixels each
     if array.ndim == 3:

@@ -29,7 +29,7 @@ function drawOn(context, scale, dx, dy, pen) {
   for (const [first, ...rest] of strokes) {
     context.beginPath();
     context.moveTo(...first);
-    for (const point of rest.length ? rest : [first]) context.lineTo(...point);
+    for (const point of rest.length ? rest : [[first[0] + 0.01, first[1]]]) context.lineTo(...point);  // a dot
     context.stroke();
     if ($("fill").checked) context.fill();
   }
@@ -92,7 +92,8 @@ function lookSoon() {
 function follow(pad) {
   let stroke = null;
   const add = events => {
-    stroke.push(...events.map(event => placeOn(pad, event, width, height)));
+    const inside = (value, side) => Math.min(Math.max(value, 0), side);  // what is off the pad is not seen on it
+    stroke.push(...events.map(event => placeOn(pad, event, width, height)).map(([x, y]) => [inside(x, width), inside(y, height)]));
     lookSoon();
   };
   pad.addEventListener("pointerdown", event => {

@@ -123,7 +123,7 @@ function parsed(text) {
   const example = view?.example ?? null;
   if (!list(view?.z, page.state.z, Number.isFinite) || !list(view?.b, page.state.b, bit => bit === 0 || bit === 1)
       || !(example === null || (Number.isInteger(example) && page.starts[example]))) throw new Error(expected);
-  return { z: view.z, b: view.b, example };
+  return { z: view.z.map(value => Math.min(Math.max(value, low), high)), b: view.b, example };
 }
 
 function openView(read) {
