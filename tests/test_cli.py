@@ -98,7 +98,7 @@ def test_explore_writes_a_page_that_carries_everything_and_opens_it(run, monkeyp
     assert opened == [(run[0] / "explore.html").resolve().as_uri()]
     page = (run[0] / "explore.html").read_text()
     assert "__PAGE__" not in page
-    assert "http" not in page
+    assert "http" not in page.replace('<a href="https://github.com/', "")  # a link asks only when it is pressed
     assert "src=" not in page
 
 

@@ -67,7 +67,8 @@ class MRVAE(nn.Module):
         self.likelihood = LIKELIHOODS[config.likelihood]()
         if isinstance(self.likelihood, Gaussian):
             nn.init.constant_(self.likelihood.log_sigma, math.log(config.spread))
-        self.float()  # whatever torch's default is: images, draws and checkpoints are float32, too
+        if torch.get_default_dtype() != torch.float32:
+            self.float()  # as images, draws and checkpoints are, whatever torch's default is
         self.card: dict[str, Any] = {}
         """The model card, with training command, seed and measured figures; empty until a run is scored."""
         self.examples: dict[str, Tensor] = {}
