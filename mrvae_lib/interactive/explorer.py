@@ -14,7 +14,7 @@ import ipywidgets as widgets
 import torch
 from IPython.display import HTML
 
-from mrvae_lib.analysis.pictures import data_uri, enlarged, png_bytes, tile
+from mrvae_lib.analysis.pictures import data_uri, enlarged, png_bytes
 from mrvae_lib.analysis.traversals import sweep_values
 from mrvae_lib.data import ImageSet
 from mrvae_lib.interactive import explorer_state as views
@@ -227,7 +227,9 @@ class CompareExplorer:
             explorer.go_to(example)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        from mrvae_lib.analysis.figures import figure_png, show_pictures  # a still picture alone needs matplotlib
+
         pictures = [views.decode_states(explorer.model, [explorer.state]) for explorer in self.explorers.values()]
-        row = tile(torch.cat(pictures), len(pictures))
-        codes = ", ".join(f"{name} {explorer.state.code or '-'}" for name, explorer in self.explorers.items())
-        return widget_or_picture(self.panel, png_bytes(enlarged(row, 4)), f"CompareExplorer({codes})")
+        labels = [f"{name}\n{explorer.state.code or 'no bits'}" for name, explorer in self.explorers.items()]
+        still = figure_png(show_pictures(torch.cat(pictures), len(pictures), captions=labels), dpi=192)
+        return widget_or_picture(self.panel, still, f"CompareExplorer({', '.join(labels)})".replace("\n", " "))
