@@ -13,13 +13,15 @@ from PIL import Image, ImageDraw
 from torch import nn
 
 from mrvae_lib.analysis.evaluation import informative_reals
+from mrvae_lib.analysis.run_report import write_page
 from mrvae_lib.data import load_dataset
 from mrvae_lib.interactive import LatentExplorer, export_html
 from mrvae_lib.interactive.explorer_state import ExplorerState, decode_state
 from mrvae_lib.interactive.html_export import export_gallery
 from mrvae_lib.model.layers import read_layers
 from mrvae_lib.training.checkpoints import load_model, pretrained_names
-from tests.conftest import tiny_model
+from mrvae_lib.training.loop import train
+from tests.conftest import tiny_images, tiny_model, tiny_run
 from tests.test_export import HOSTILE, hostile_model
 from tests.ui import latency
 
@@ -427,18 +429,30 @@ def test_the_sweep_is_saved_as_a_film(offline, mnist_page, tmp_path):
     assert download.value.path().read_bytes()[:4] == bytes.fromhex("1a45dfa3")
 
 
+def shut_out(page):
+    """What axe-core holds against a page, and where."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    return [(one["id"], one["nodes"][0]["target"]) for one in axe.run(page).response["violations"]]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_axe_finds_nothing_that_shuts_somebody_out(width, scheme, browser, mnist_page):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page.goto(mnist_page)
     drag(page, "#pad", *SEVEN)
     page.locator("#stages [data-part=bits]").click()
     page.locator("#tour").click()
-    found = [(one["id"], one["nodes"][0]["target"]) for one in axe.run(page).response["violations"] if one["impact"] in ("serious", "critical")]
+    found = shut_out(page)
     page.close()
     assert found == []
+
+
+def test_axe_finds_nothing_on_the_gallery_and_the_report_of_a_run(offline, tmp_path):
+    train(tiny_run(epochs=1), tmp_path, images=tiny_images())
+    for path in (export_gallery({"one": load_model("mnist-mrvae")}, tmp_path / "gallery"), write_page(tmp_path)):
+        offline.goto(path.as_uri())
+        assert shut_out(offline) == []
 
 
 def test_a_slider_is_not_read_aloud_twice_but_a_new_start_is_told(offline, mnist_page):
