@@ -245,7 +245,8 @@ def test_a_real_is_labelled_with_what_explains_it_and_its_tooltip_says_how_well(
     model.card["names_of_reals"] = {"1": ["slant", 0.76]}
     sliders = LatentExplorer(model).sliders
     assert [slider.description for slider in sliders.values()] == ["z1 · 2.00 nats · slant", "z2 · 0.50 nats"]
-    assert [slider.tooltip or "" for slider in sliders.values()] == ["slant explains 76 % of the variance of z1 (R²)", ""]
+    tooltips = [slider.tooltip if slider.has_trait("tooltip") else slider.description_tooltip for slider in sliders.values()]
+    assert tooltips == ["slant explains 76 % of the variance of z1 (R²)", ""]
 
 
 def test_one_picture_of_any_size_and_polarity_is_a_starting_point(tmp_path):

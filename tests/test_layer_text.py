@@ -46,7 +46,7 @@ def test_resize_keeps_a_constant_picture_constant_and_runs_in_bf16():
         ("cnv 8 k3", "model.encoder: layer 1, 'cnv 8 k3', is not a layer; there are conv, deconv, linear"),
         ("leaky", "'leaky', must be written leaky SLOPE"),
         ("relu 3", "'relu 3', must be written relu"),
-        ("linear 1000000000", "must be written linear WIDTH, as in linear 256, with numbers of at most 16384"),
+        ("linear 1000000000", "must be written linear WIDTH, as in linear 256, with numbers of at most 1048576"),
         ("view 3x4", "'view 3x4', must be written view CxHxW"),
         ("deconv 3 k2 s2 op2", "'deconv 3 k2 s2 op2', has an output padding that is not smaller than its stride"),
         ("", "layer 1, '', is not a layer"),

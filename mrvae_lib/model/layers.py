@@ -16,8 +16,8 @@ Shape = tuple[int, ...]
 
 _COUNT, _SIZE, _FROM_0 = r"([1-9]\d*)", r"([1-9]\d*(?:x[1-9]\d*)?)", r"(\d+(?:x\d+)?)"
 _CONV = rf"{_COUNT} k{_SIZE}(?: s{_SIZE})?(?: p{_FROM_0})?"
-MAX_NUMBER = 16384
-"""As for `model.hidden`: a larger one is a slip, and asks for more memory than there is."""
+MAX_NUMBER = 2**20
+"""A larger one is a slip, and asks for more memory than there is."""
 LAYERS = {
     "conv": (_CONV, "conv CHANNELS kKERNEL [sSTRIDE] [pPADDING], as in conv 32 k4 s2 p1 or conv 16 k7x5 s3x2"),
     "deconv": (rf"{_CONV}(?: op{_FROM_0})?", "deconv CHANNELS kKERNEL [sSTRIDE] [pPADDING] [opOUTPUT_PADDING], as in "
