@@ -16,7 +16,6 @@ import datetime
 import json
 import os
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -24,7 +23,6 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +33,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import explorer, training  # noqa: E402
+from benchmarks.fuzz import TooSlow, time_limit  # noqa: E402
 from mrvae_lib.analysis.evaluation import evaluate  # noqa: E402
 from mrvae_lib.config import load_config  # noqa: E402
 from mrvae_lib.data import load_dataset  # noqa: E402
@@ -64,10 +63,6 @@ class Bench:
         return 4 if self.tiny else n
 
 
-class TookTooLongError(BaseException):
-    """A section's time is over; what catches every Exception on the way lets this one pass."""
-
-
 class Deadline(Callback):
     """Stops a run in good order when its time is over."""
 
@@ -80,21 +75,6 @@ class Deadline(Callback):
     def on_step(self, run, terms, weights) -> None:
         if time.perf_counter() > self.end:
             run.stop.set()
-
-
-@contextmanager
-def at_most(seconds: float) -> Iterator[None]:
-    """Raise TookTooLongError in what runs inside when the time is over."""
-    def over(*_: Any) -> None:
-        raise TookTooLongError(f"stopped after {seconds:.0f} s")
-
-    previous = signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
 
 
 def last_line(error: BaseException) -> str:
@@ -324,11 +304,11 @@ def main() -> None:
             section_began, found = time.perf_counter(), {"rows": []}
             left = arguments.seconds - (section_began - began)
             try:
-                with at_most(max(0.1, min(seconds, left))):
+                with time_limit(max(0.1, min(seconds, left))):
                     for row in section(bench):
                         found["rows"].append(row)
                         print(row, flush=True)
-            except (Exception, TookTooLongError) as error:
+            except (Exception, TooSlow) as error:
                 found["error"] = last_line(error)
                 print(found["error"], flush=True)
             result["sections"][name] = {"seconds": time.perf_counter() - section_began, **found}

@@ -37,10 +37,12 @@ def ship(name: str, runs: list[Path]) -> None:
     model = load_model(folder)
     data = model.card["run"]["data"]["name"]
     train, test = load_dataset(data, "train"), load_dataset(data, "test")
+    few = scored_part(test)
+    codes = encode_set(model, few)
     model.card |= {
         "factor_names": list(test.factor_names),
-        "names_of_reals": names_of_reals(encode_set(model, scored_part(test)), targets(scored_part(test))),
-        "scores": evaluate(model, test, train),
+        "names_of_reals": names_of_reals(codes, targets(few)),
+        "scores": evaluate(model, test, train, test_codes=codes),
         "stored_as": "fp16",
         "chosen_by": "lowest mean loss in the last epoch of training",
         "candidates": candidates,

@@ -218,7 +218,7 @@ def names_of_reals(codes: Posterior, asked: Mapping[str, Tensor]) -> dict[str, l
 
     No real is called after the label, which is what the bits are about. Arguments as `real_rows`.
     """
-    return {row.name[1:]: [row.about, round(row.r2, 2)] for row in real_rows(codes, asked)
+    return {str(i): [row.about, round(row.r2, 2)] for i, row in enumerate(real_rows(codes, asked))
             if row.about not in ("", "label") and row.r2 >= EXPLAINED}
 
 

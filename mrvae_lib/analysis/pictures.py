@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ def tile(pictures: Tensor, columns: int, *, gap: int = 1) -> np.ndarray:
     """
     n, _, height, width = pictures.shape
     columns = min(columns, n)
-    rows = -(-n // columns)  # rounded up
+    rows = math.ceil(n / columns)
     grid = torch.ones(rows * columns, 3, height + gap, width + gap)
     grid[:n, :, gap:, gap:] = pictures.cpu()
     grid = grid.unflatten(0, (rows, columns)).permute(0, 3, 1, 4, 2).reshape(rows * (height + gap), -1, 3)

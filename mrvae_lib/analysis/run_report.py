@@ -38,8 +38,9 @@ def write_report(model: MRVAE, config: RunConfig, folder: Path, train: ImageSet,
     from mrvae_lib.analysis.probes import targets
 
     few = scored_part(test)
-    model.card = model_card(config, evaluate(model, test, train), test, command)
-    model.card["names_of_reals"] = names_of_reals(encode_set(model, few), targets(few))
+    codes = encode_set(model, few)
+    model.card = model_card(config, evaluate(model, test, train, test_codes=codes), test, command)
+    model.card["names_of_reals"] = names_of_reals(codes, targets(few))
     model.examples = encoded_examples(model, test)
     write_traversals(model, folder)
     save_model(model, folder / "model")

@@ -71,7 +71,8 @@ def as_images(name: str, parts: Sequence[Pictures], look: DataConfig) -> tuple[t
     Raises:
         DataError: every pixel of every image is the same.
     """
-    side, sizes, notes = parts[0].pixels.shape[1], {part.size for part in parts}, list[str]()
+    side, sizes = parts[0].pixels.shape[1], {part.size for part in parts}
+    notes: list[str] = []
     if sizes != {(side, side)}:
         done = f"{DONE[look.fit]} and scaled" if any(width != height for width, height in sizes) else "scaled"
         before = " to ".join(dict.fromkeys(f"{width}x{height}" for width, height in (min(sizes), max(sizes))))

@@ -164,7 +164,7 @@ def fitted_images(model: MRVAE, given: Any) -> ImageSet:
     channels, side, _ = model.image_shape
     images = load_dataset(given, size=side, fit="pad", channels="grey" if channels == 1 else "colour")
     if model.examples:
-        own = model.decode(model.examples["mu"], model.examples["bits"])
+        own = decode_states(model, explorer_content(model).starts)
         theirs, ours = (bool(x[:, :, [0, -1]].median() > 0.5) for x in (images.floats(), own))
         if theirs != ours:  # dark on light, where the model knows light on dark
             warnings.warn("light and dark exchanged, as the model knows them", stacklevel=3)

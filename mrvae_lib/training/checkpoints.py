@@ -35,7 +35,8 @@ def only_process(folder: Path) -> Iterator[None]:
         with FileLock(folder / ".lock", timeout=0):
             yield
     except Timeout:
-        raise CheckpointError(f"{folder}: another process is training here; choose another with --out") from None
+        raise CheckpointError(f"{folder}: another process is training here; wait for it or stop it, or choose another "
+                              f"folder with --out") from None
 
 
 @contextmanager
