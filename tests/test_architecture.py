@@ -83,7 +83,7 @@ def loaded_by(*arguments):
     return {line.split("|")[-1].strip().split(".")[0] for line in lines}
 
 
-HEAVY = {"torchvision", "matplotlib", "sklearn", "scipy", "tensorboard", "optuna", "ipywidgets", "IPython"}
+HEAVY = {"torchvision", "matplotlib", "sklearn", "scipy", "tensorboard", "ipywidgets", "IPython"}
 
 
 def test_a_model_is_trained_and_encoded_without_widgets_a_display_or_what_only_some_runs_need():

@@ -1,6 +1,7 @@
 """`mrvae sweep`: a grid of settings and seeds, one folder and one process per run, and a table of their scores.
 
-Each run is an ordinary `mrvae train` in a process of its own.
+Each run is an ordinary `mrvae train` in a process of its own, which holds the lock of its folder. So several sweeps, on
+one machine or on many that share a disk, divide a grid between them: each takes the runs whose folder is free.
 """
 
 from __future__ import annotations
@@ -15,23 +16,19 @@ import subprocess
 import sys
 import threading
 import tomllib
-import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from mrvae_lib.cli.app import Quick, Settings, named_argument, out_option, print_line
-from mrvae_lib.config import RunConfig, dump_config, load_config
+from mrvae_lib.config import RunConfig, load_config
 from mrvae_lib.errors import ConfigError
-
-if TYPE_CHECKING:
-    from optuna import Study
-    from optuna.trial import FrozenTrial, Trial
 
 Point = dict[str, Any]
 """One point of the grid: a value per setting, `train.seed` included."""
@@ -39,9 +36,7 @@ Row = dict[str, Any]
 """What came of a run: its point as `settings`, and either its scores by name or its `error`."""
 
 POLL = 0.5
-"""Seconds between two looks at a running process or at the storage."""
-HEARTBEAT, GRACE = 15, 60
-"""Seconds between two heartbeats of a run in a database, and without any until the run goes to another machine."""
+"""Seconds between two looks at a running process, or at a run that another sweep has."""
 
 
 def sweep(
@@ -50,23 +45,20 @@ def sweep(
                                                    "objective.beta_z=1,2,4; several make a grid.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each point of the grid, with seeds 0, 1, ...")] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Runs at a time on this machine.")] = 1,
-    storage: Annotated[str, typer.Option(metavar="URL|FILE", help="A database or a journal file of Optuna's, from "
-                                         "which several machines take their runs.")] = "",
     out: Annotated[Path | None, out_option("The sweep's folder; runs/NAME-sweep if left out.")] = None,
     settings: Settings = None,
     quick: Quick = False,
 ) -> None:
-    """Train a grid of settings and seeds, one folder per run; started again, it goes on where it stopped."""
-    name = f"{Path(source).stem}-sweep"
-    runner = Runner(source, quick, settings or [], out or Path("runs") / name, workers)
+    """Train a grid of settings and seeds, one folder per run; started again, it goes on where it stopped.
+
+    Started more than once at a time, also on several machines with one --out, each takes the runs that no other has.
+    """
+    runner = Runner(source, quick, settings or [], out or Path("runs") / f"{Path(source).stem}-sweep", workers)
     points = grid(over or [], seeds)
     for point in points:  # a value that cannot be used stops the sweep before its first run
         runner.config(point)
     try:
-        if storage:
-            rows = run_from_storage(runner, points, storage, name)
-        else:
-            rows = [row for row in runner.in_threads(runner.run, points) if row]
+        rows = runner.run_all(points)
     except KeyboardInterrupt:
         print_line("Stopped; the same command goes on.")
         raise typer.Exit(130) from None
@@ -134,27 +126,40 @@ class Runner:
         """The configuration of a point's run; of the empty point, the one that all points change."""
         return load_config(self.source, quick=self.quick, overrides=[*self.overrides, *as_overrides(point)])
 
-    def in_threads(self, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-        """The function's values, computed by as many threads as there are workers.
+    def run_all(self, points: Sequence[Point]) -> list[Row]:
+        """Train and score every point, those that another sweep trains last: then they are finished, or free again.
 
         Raises:
             KeyboardInterrupt: after every running process has written its checkpoint.
         """
+        waiting, rows = deque(points), dict[str, Row]()
+
+        def work(_: int) -> None:
+            with suppress(IndexError):  # none is waiting any more
+                while not self.stop.is_set():
+                    point = waiting.popleft()
+                    if row := self.run(point):
+                        rows[run_name(point)] = row
+                    else:
+                        waiting.append(point)
+                        self.stop.wait(POLL)
+
         with ThreadPoolExecutor(self.workers) as pool:
             try:
-                return list(pool.map(function, items))
+                list(pool.map(work, range(self.workers)))
             finally:
                 self.stop.set()
+        return [rows[run_name(point)] for point in points]
 
     def run(self, point: Point) -> Row | None:
-        """Train and score a point, unless its folder holds the finished run already; None if it was stopped."""
+        """Train and score a point, unless its folder holds the finished run; None if it is another's or was stopped."""
         from mrvae_lib.training.checkpoints import in_use
 
         place = self.folder / run_name(point)
-        while in_use(place) and not self.stop.wait(POLL):
-            pass  # a sweep that was killed may have left this run's process behind
+        if in_use(place):
+            return None
         error = "" if self._scores(point, place) else self._train(point, place)
-        if error is None:
+        if error is None or (error and in_use(place)):  # another sweep may have come between
             return None
         print(f"{place.name}: {error or 'done'}", flush=True)
         return {"settings": point, **({"error": error} if error else self._scores(point, place))}
@@ -169,7 +174,7 @@ class Runner:
         threads = str(max(1, (os.cpu_count() or 1) // self.workers))
         environment = {"OMP_NUM_THREADS": threads, "TQDM_DISABLE": "1", **os.environ}
         path = place / "train.log"
-        with path.open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log, env=environment,
+        with path.open("ab") as log, subprocess.Popen(command, stdout=log, stderr=log, env=environment,
                                                       start_new_session=True) as process:
             while process.poll() is None:
                 if self.stop.wait(POLL):
@@ -185,88 +190,6 @@ class Runner:
         if card.get("run") != self.config(point).model_dump(mode="json", exclude_none=True):
             return {}
         return {name: value for name, value in card.get("scores", {}).items() if isinstance(value, float)}
-
-
-def run_from_storage(runner: Runner, points: Sequence[Point], storage: str, name: str) -> list[Row]:
-    """Run the points that no other process has, until none is left; all processes share an Optuna study.
-
-    In a database each run leaves heartbeats, and the run of a machine that has died goes to another one. A journal
-    file holds no heartbeats: the run of a machine that has died stays undone.
-
-    Args:
-        storage: the URL of a database (`postgresql://...`, `sqlite:///sweep.db`), or the path of a journal file.
-        name: of the study, to which a hash of the configuration that all points change is added: machines share a
-            sweep if they mean the same one.
-    Returns:
-        One row per point that has ended anywhere, in their order.
-    Raises:
-        ConfigError: Optuna or the storage is not there.
-        KeyboardInterrupt: as `Runner.in_threads`; the runs that were stopped are free for other machines.
-    """
-    base = sha256(dump_config(runner.config({})).encode()).hexdigest()
-    study = _study(storage, f"{name}-{base[:8]}")
-    import optuna
-    from optuna.trial import TrialState
-
-    n_before, choosing = len(study.trials), threading.Lock()
-
-    def alive() -> list[FrozenTrial]:
-        """The trials that run or have ended well, without the failures of an earlier sweep."""
-        trials = study.get_trials(states=(TrialState.RUNNING, TrialState.COMPLETE))
-        return [trial for trial in trials if trial.number >= n_before or "error" not in trial.user_attrs.get("row", ())]
-
-    def free_points() -> list[Point]:
-        taken = [trial.user_attrs.get("point") for trial in alive()]
-        return [point for point in points if point not in taken]
-
-    def objective(trial: Trial) -> float:
-        with choosing:  # the workers of this process take one point each
-            point = next(iter(free_points()), None)
-            trial.set_user_attr("point", point)
-        # Each names its point before it looks at the others, so of two processes with one point never both go on.
-        if not point or point in [other.user_attrs.get("point") for other in alive() if other.number != trial.number]:
-            raise optuna.TrialPruned
-        row = runner.run(point)
-        trial.set_user_attr("row", row)
-        # After NaN the point is free for other machines.
-        return row.get("neg_elbo", float("inf")) if row else float("nan")
-
-    def work(_: int) -> None:
-        while not runner.stop.is_set():
-            optuna.storages.fail_stale_trials(study)
-            if free_points():
-                try:
-                    study.optimize(objective, n_trials=1)
-                except ValueError as error:
-                    # Optuna ends no trial twice: this machine was silent for so long that its run went to another.
-                    if "Cannot tell" not in str(error):
-                        raise
-            elif "://" in storage and any(trial.state == TrialState.RUNNING for trial in alive()):
-                runner.stop.wait(POLL)
-            else:
-                return
-
-    runner.in_threads(work, range(runner.workers))
-    ended = {run_name(row["settings"]): row for trial in study.get_trials() if (row := trial.user_attrs.get("row"))}
-    return [ended[name] for name in map(run_name, points) if name in ended]
-
-
-def _study(storage: str, name: str) -> Study:
-    """The study of that name, made if it is not there."""
-    try:
-        import optuna
-        from optuna.storages import JournalStorage, RDBStorage
-        from optuna.storages.journal import JournalFileBackend
-    except ImportError:
-        raise ConfigError('--storage needs Optuna, 4.9 or newer: pip install "mrvae_lib[sweep]"') from None
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats count as an experiment
-    try:
-        opened = (RDBStorage(storage, heartbeat_interval=HEARTBEAT, grace_period=GRACE) if "://" in storage
-                  else JournalStorage(JournalFileBackend(storage)))
-        return optuna.create_study(study_name=name, load_if_exists=True, storage=opened)
-    except Exception as error:  # each database's driver has errors of its own
-        raise ConfigError(f"--storage {storage}: cannot be opened ({str(error).splitlines()[0]})") from None
 
 
 def write_sweep(rows: Sequence[Row], folder: Path) -> str:

@@ -32,7 +32,7 @@ def only_process(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / ".lock", timeout=0):
+        with FileLock(folder / ".lock", timeout=0.3):  # `in_use` of another process may hold it for a moment
             yield
     except Timeout:
         raise CheckpointError(f"{folder}: another process is training here; wait for it or stop it, or choose another "

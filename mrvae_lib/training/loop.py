@@ -20,7 +20,7 @@ from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import Terms, loss_terms, total_loss, weights_at
 from mrvae_lib.parallel import add_gradients, any_process, is_first, own_part, process_group
 from mrvae_lib.training.checkpoints import latest_checkpoint, only_process, save_model, writing_to
-from mrvae_lib.training.device import choose_device
+from mrvae_lib.training.device import choose_device, keep_freed_memory
 from mrvae_lib.training.run import Run, save, start
 
 N_RECENT_IMAGES = 2048
@@ -63,6 +63,7 @@ def train(config: RunConfig, folder: str | Path | None = None, *, callbacks: Seq
         DataError: the images cannot be had.
         CheckpointError: the folder cannot be written to, or another process trains there.
     """
+    keep_freed_memory()
     with process_group(choose_device(config.train.device)), ExitStack() as stack:
         path = None if folder is None else Path(folder)
         if path and is_first():
