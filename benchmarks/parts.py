@@ -27,14 +27,14 @@ from typing import Annotated
 
 import torch
 import torch.nn.functional as F
-from faces import PARTS, SIDE, faces
 from kept import DOCS, Line, Lines, rounded
 from pydantic import Field, ValidationError, model_validator
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from mrvae_lib.config import NonNegative, PoseConfig, Section, Widths
-from mrvae_lib.data import ImageSet
+from mrvae_lib.data import ImageSet, load_dataset
+from mrvae_lib.data.faces import PARTS, SIDE
 from mrvae_lib.data.image_set import shuffled_batches
 from mrvae_lib.errors import one_line
 from mrvae_lib.model.frame import own_frame
@@ -250,7 +250,7 @@ def main() -> None:
     if line := lines.find(key):
         sys.exit(f"this run is in {asked.out} already: mean {line['mean']}, worst part {line['worst']}")
     torch.set_num_threads(1)
-    images, test = faces("train").first(settings.limit), faces("test")
+    images, test = load_dataset("faces", "train").first(settings.limit), load_dataset("faces", "test")
     began = time.process_time()
     encoder = train(settings, images)
     seconds = round(time.process_time() - began)

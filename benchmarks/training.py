@@ -267,7 +267,8 @@ def main() -> None:
                 ratio = statistics.median(a / b for a, b in zip(loop, found[other], strict=True))
                 print(f"  our loop at {batch} / {other}: {ratio:.2f}")
         variants = {"as it is": {}, "fp32": {"precision": "fp32"}, "bf16": {"precision": "bf16"},
-                    "contiguous": {"contiguous": True}, "plain Adam": {"plain_adam": True}, "memory given back": {"keep": False},
+                    "contiguous": {"contiguous": True}, "plain Adam": {"plain_adam": True},
+                    "memory given back": {"keep": False},
                     "all four taken away": {"precision": "fp32", "contiguous": True, "plain_adam": True, "keep": False}}
         if arguments.compile:
             variants["compiled"] = {"compiled": True}

@@ -64,9 +64,9 @@ class ModelConfig(Section):
 
     n_reals: Annotated[int, Field(ge=0, le=512)] = 10
     n_bits: Annotated[int, Field(ge=0, le=512)] = 4
-    network: Literal["mlp", "conv", "layers"] = "mlp"
+    network: Literal["mlp", "conv", "layers", "parts"] = "mlp"
     hidden: Widths = (512, 256)
-    """Of `mlp` and `conv`: widths or channels."""
+    """Widths of `mlp` and of the encoder of `parts`, channels of `conv`."""
     encoder: Layers = ()
     """Of `layers`: one after another, without the linear layer to the statistics, which is added."""
     decoder: Layers = ()
@@ -85,8 +85,11 @@ class ModelConfig(Section):
         for key in ("encoder", "decoder"):
             if getattr(self, key) and self.network != "layers":
                 raise ValueError(f"model.{key} needs model.network = 'layers', got {self.network!r}")
-        if self.network == "layers" and (self.frame != "image" or self.posed):
-            raise ValueError("model.frame and model.posed need model.network = 'mlp' or 'conv', got 'layers'")
+        if self.network in ("layers", "parts") and (self.frame != "image" or self.posed):
+            raise ValueError(f"model.frame and model.posed need model.network = 'mlp' or 'conv', got {self.network!r}")
+        if self.network == "parts" and (self.n_reals != 5 or self.n_bits < 1 or self.likelihood == "mse-tanh"):
+            raise ValueError("model.network 'parts' takes 5 reals, at least one bit, and the likelihood bernoulli or "
+                             f"gaussian; got {self.n_reals} reals, {self.n_bits} bits and {self.likelihood}")
         if self.posed and (self.frame != "round" or self.n_reals < 5 or self.n_reals + self.n_bits < 6):
             raise ValueError("model.posed takes model.frame = 'round', 5 reals and a latent more, "
                              f"got {self.frame!r}, {self.n_reals} reals and {self.n_bits} bits")

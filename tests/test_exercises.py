@@ -1,5 +1,6 @@
 """Exercises: a check says what is right and never stops a notebook; each stub fails its own and each solution passes."""
 
+import ast
 import contextlib
 import io
 import math
@@ -153,12 +154,45 @@ def printed(source, scope):
 WITH_EXERCISES = [path for path in sorted(ROOT.glob("notebooks/*.py")) if '"exercise"' in path.read_text()]
 
 
+def names_in(tree):
+    """The names that code reads, those that it gives a value, and those of tables that it writes to."""
+    read, given, written = set(), set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            (read if isinstance(node.ctx, ast.Load) else given).add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            given.add(node.name)
+        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+            written.add(ast.unparse(node.value))
+        elif isinstance(node, ast.alias):
+            given.add((node.asname or node.name).split(".")[0])
+    return read, given, written
+
+
+def cells_for_the_exercises(cells):
+    """Of the code cells (tags, source), the exercises, each with its check and its solution, and what they rest on.
+
+    The others, such as long trainings that no exercise looks at, are run with the notebook itself.
+    """
+    places = [place for place, (tags, _) in enumerate(cells) if "exercise" in tags]
+    trees = [ast.parse(source) for _, source in cells]
+    functions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    writes = {function.name: names_in(function)[2] for function in functions}
+    kept, needed = {place + i for place in places for i in range(3)}, set()
+    for place in reversed(range(places[-1] + 3)):
+        read, given, written = names_in(trees[place])
+        if place in kept or needed & given.union(written, *(writes.get(name, ()) for name in read)):
+            kept.add(place)
+            needed |= read
+            for name in given & NEAR_MISSES.keys():
+                needed |= names_in(ast.parse("\n".join(NEAR_MISSES[name])))[0]
+    return [cells[place] for place in sorted(kept)]
+
+
 @pytest.mark.parametrize("script", WITH_EXERCISES, ids=lambda path: path.stem)
 def test_each_stub_and_near_miss_fails_its_check_and_each_solution_passes(script):
-    cells = [(cell.metadata.get("tags", []), cell.source) for cell in jupytext.read(script).cells
-             if cell.cell_type == "code"]
-    last = max(place for place, (tags, _) in enumerate(cells) if "exercise" in tags)
-    cells = cells[: last + 3]  # what follows the last solution is run with the notebook itself
+    cells = cells_for_the_exercises([(cell.metadata.get("tags", []), cell.source) for cell in jupytext.read(script).cells
+                                     if cell.cell_type == "code"])
     scope = {"__name__": "notebook", "display": lambda *_: None, "math": math}
     for (tags, source), (_, check_cell), (_, solution) in zip(cells, cells[1:] + cells[:1], cells[2:] + cells[:2],
                                                               strict=True):

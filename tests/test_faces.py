@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from benchmarks import faces as drawn
-from benchmarks.faces import PARTS, SIDE, WAYS, draw_faces, faces, random_factors
+from mrvae_lib import load_dataset
+from mrvae_lib.data import faces as drawn
+from mrvae_lib.data.faces import PARTS, SIDE, WAYS, draw_faces, random_factors
 
 PIXELS = {"hat": 86, "ears": 43, "beard": 97, "tie": 31, "mouth": 24, "glasses": 52, "moustache": 16, "earrings": 16}
 """How many pixels each part changes by more than 8 of 255 on a plain face of middle size: its size."""
@@ -16,14 +17,14 @@ def face(*worn, hue=None):
     return draw_faces(torch.tensor([[int(part in worn) for part in PARTS] + middle]))[0].int()
 
 
-@pytest.mark.parametrize("colour", [False, True])
-def test_a_split_is_the_same_at_every_call_and_not_the_other_split(monkeypatch, colour):
+@pytest.mark.parametrize(("name", "colour"), [("faces", False), ("faces-colour", True)])
+def test_a_split_is_the_same_at_every_call_and_not_the_other_split(monkeypatch, name, colour):
     monkeypatch.setitem(drawn.N_IMAGES, "train", 200)
     monkeypatch.setitem(drawn.N_IMAGES, "test", 100)
-    train, test = faces("train", colour), faces("test", colour)
+    train, test = load_dataset(name, "train"), load_dataset(name, "test")
     assert test.images.shape == (100, 3 if colour else 1, SIDE, SIDE)
     assert test.factor_names == (*PARTS, *WAYS)[:14 if colour else 13]
-    assert torch.equal(faces("test", colour).images, test.images)
+    assert torch.equal(load_dataset(name, "test").images, test.images)
     assert torch.equal(draw_faces(test.factors[:9]), test.take(slice(9)))
     assert not torch.equal(train.factors[:100], test.factors)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from mrvae_lib.config import MAX_TABLE_BITS
 from mrvae_lib.data import ImageSet
 from mrvae_lib.data.image_set import batches_in_order
-from mrvae_lib.model.codes import CodeTable, code_index
+from mrvae_lib.model.codes import CodeTable, bit_information, code_index
 from mrvae_lib.model.vae import MRVAE, Posterior
 
 INFORMATIVE_KL = 0.1
@@ -74,7 +74,7 @@ def evaluate(model: MRVAE, test: ImageSet, train: ImageSet | None = None, *, tes
         "kl_b": kl_b,
         "kl_of_real": kl_of_real.tolist(),
         "information_of_code": float(table.information) if table else None,
-        "information_of_bit": table.bit_information.tolist() if table else [],
+        "information_of_bit": bit_information(codes.bit_logits).tolist(),
         "aggregate_kl": float(table.aggregate_kl) if table else None,
         "total_correlation": float(table.total_correlation) if table else None,
         "codes_used": int((images_of_code >= 1e-3 * len(test)).sum()) if model.n_bits else 0,

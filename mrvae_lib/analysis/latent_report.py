@@ -1,12 +1,13 @@
 """Everything that is measured of a model, beside an untrained network of the same shape, and one row per latent."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import normalized_mutual_info_score
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from mrvae_lib.analysis.factor_scores import factor_scores
 from mrvae_lib.analysis.probes import information_told, knn_accuracy, targets
 from mrvae_lib.analysis.scoring import Array, MetricResult, equal_width_bins, information_matrix, numbered
 from mrvae_lib.data import ImageSet
-from mrvae_lib.model.codes import CodeTable
+from mrvae_lib.model.codes import bit_information
 from mrvae_lib.model.vae import MRVAE, Posterior
 
 N_FLIPPED = 500
@@ -137,6 +138,8 @@ def _measured(model: MRVAE, test: ImageSet, train: ImageSet, codes: Posterior, a
             results += factor_scores(*(part.numpy() for part in parts)).values()
         except ValueError as error:  # too few images for a value of each kind where scores are fitted and where read
             warnings.warn(f"{train.name}: scores of disentanglement left out: {error}", stacklevel=3)
+    if test.factors is not None:
+        results += parts_found(codes, test.factors, test.factor_names)
     if test.labels is not None and train.labels is not None and len(test.labels.unique()) > 1:
         results += label_scores(codes, test.labels.numpy(), train_codes, train.labels.numpy())
     scores = evaluate(model, test, train, test_codes=codes, train_codes=train_codes, kmeans=kmeans)
@@ -222,20 +225,64 @@ def names_of_reals(codes: Posterior, asked: Mapping[str, Tensor]) -> dict[str, l
             if row.about not in ("", "label") and row.r2 >= EXPLAINED}
 
 
+def names_of_bits(codes: Posterior, asked: Mapping[str, Tensor]) -> dict[str, list[Any]]:
+    """What a bit may be called, with its R^2, by number: the yes-or-no target it goes with; `no` where it is off then.
+
+    Arguments as `real_rows`.
+    """
+    choices = {name: target.double() for name, target in asked.items() if len(target.unique()) == 2}
+    found = {}
+    for k, bit in enumerate(codes.bits.double().T if choices else ()):
+        r = {name: float(torch.corrcoef(torch.stack([bit, target]))[0, 1]) for name, target in choices.items()}
+        name = max(r, key=lambda name: abs(r[name]))  # of a constant bit r is NaN
+        if r[name]**2 >= EXPLAINED:
+            found[str(k)] = [name if r[name] > 0 else f"no {name}", round(r[name]**2, 2)]
+    return found
+
+
+def parts_found(codes: Posterior, factors: Tensor, factor_names: Sequence[str]) -> list[MetricResult]:
+    """How well bits stand for yes-or-no factors, one bit each, on all images; nothing where either is missing.
+
+    Returns:
+        The share of images on which a factor and its bit agree, mean over factors: each factor gets a bit of its own,
+        so that the mean is highest, and a bit may also stand for a factor's absence. InfoM and InfoC of the bits that
+        carry `NAMED` or more, from I(b_k; factor) as a share of the factor's entropy: 1 where each bit tells of one
+        factor alone, and where each factor is told by one bit alone; 0 where it is spread evenly.
+
+    Source: Hsu et al., Disentanglement via Latent Quantization (2023), section 4, without their InfoE.
+    """
+    chosen = [f for f, column in enumerate(factors.T) if len(column.unique()) == 2]
+    if len(chosen) < 2 or codes.bits.shape[1] < len(chosen):
+        return []
+    bits, parts = codes.bits.numpy(), np.column_stack([numbered(factors[:, f].numpy()) for f in chosen])
+    agreement = np.array([(bits == part[:, None]).mean(axis=0) for part in parts.T])  # (F, K)
+    agreement = np.maximum(agreement, 1 - agreement)
+    own = agreement[linear_sum_assignment(agreement, maximize=True)]
+    settings = {"n": len(bits), "factors": [factor_names[f] for f in chosen]}
+    told, entropies = information_matrix(bits, parts)
+    shares = (told / entropies)[bit_information(codes.bit_logits) >= NAMED]
+    results = [MetricResult("parts found, a bit each", float(own.mean()), settings, None, own.tolist())]
+    for name, rows in (("InfoM of the bits", shares), ("InfoC of the bits", shares.T)):
+        most = rows.max(axis=1) / np.maximum(rows.sum(axis=1), 1e-12) if rows.size else np.zeros(1)
+        n = max(2, rows.shape[1])
+        results.append(MetricResult(name, float(((most - 1 / n) / (1 - 1 / n)).mean()), settings))
+    return results
+
+
 def bit_rows(model: MRVAE, codes: Posterior, asked: Mapping[str, Tensor], labels: Tensor | None = None) -> list[BitRow]:
     """The rows of the bits; bits are flipped at the first `N_FLIPPED` images. Arguments as `real_rows`.
 
     Args:
         labels: (N,) int64, for the shares per class.
     """
-    probs = torch.sigmoid(codes.bit_logits)
+    probs, informations = torch.sigmoid(codes.bit_logits), bit_information(codes.bit_logits)
     classes = [] if labels is None else [probs[labels == value].mean(dim=0) for value in labels.unique()]
     mu, bits, rows = codes.mu[:N_FLIPPED], codes.bits[:N_FLIPPED], []
     with torch.inference_mode():
         pictures = model.decode(mu, bits)
         flips = [model.decode(mu, (bits - bit).abs()) for bit in torch.eye(model.n_bits)]
     for k, (name, told, beyond) in enumerate(_most_told(codes.bits.double().numpy(), asked)):
-        information = float(CodeTable.from_logits(codes.bit_logits[:, k : k + 1]).information)
+        information = float(informations[k])
         rows.append(BitRow(
             f"b{k}", information, float(probs[:, k].mean()), tuple(float(share[k]) for share in classes),
             float((flips[k] - pictures).abs().mean()), name if min(information, beyond) >= NAMED else "", told,

@@ -34,13 +34,14 @@ def write_report(model: MRVAE, config: RunConfig, folder: Path, train: ImageSet,
                  ) -> None:
     """Score a trained model, draw its pictures, complete its `model/` folder with card and examples, write the page."""
     # scikit-learn is loaded once training is over.
-    from mrvae_lib.analysis.latent_report import names_of_reals
+    from mrvae_lib.analysis.latent_report import names_of_bits, names_of_reals
     from mrvae_lib.analysis.probes import targets
 
     few = scored_part(test)
     codes = encode_set(model, few)
     model.card = model_card(config, evaluate(model, test, train, test_codes=codes), test, command)
-    model.card["names_of_reals"] = names_of_reals(codes, targets(few))
+    asked = targets(few)
+    model.card |= {"names_of_reals": names_of_reals(codes, asked), "names_of_bits": names_of_bits(codes, asked)}
     model.examples = encoded_examples(model, test)
     write_traversals(model, folder)
     save_model(model, folder / "model")

@@ -42,7 +42,8 @@ def measurement_rows(measurement: Measurement) -> list[Row]:
     control = {row[0]: row[1] for row in score_rows(untrained.scores)}
     rows: list[Row] = [(name, value, control.get(name, ""), note) for name, value, note in score_rows(trained.scores)]
     for name, result in trained.metrics.items():
-        parts = zip(measurement.factor_names, result.per_factor, strict=False)  # some scores have no parts
+        factors = result.settings.get("factors", measurement.factor_names)
+        parts = zip(factors, result.per_factor, strict=False)  # some scores have no parts
         rows.append((name, _value(result), _value(untrained.metrics[name]), _listed(parts)))
     return rows
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mrvae_lib.config import DataConfig, RunConfig, parse_config
+from mrvae_lib.data.faces import load_faces
 from mrvae_lib.data.image_set import FactorSet, ImageSet
 from mrvae_lib.data.own_images import load_given, load_own
 from mrvae_lib.data.real_sets import load_digits, load_torchvision
@@ -44,6 +45,8 @@ DATASETS = {
     "xys": DataSource(load_xys, (3, 64, 64)),
     "xys-full": DataSource(load_xys, (1, 64, 64)),
     "xys-256": DataSource(load_xys, (3, 256, 256)),
+    "faces": DataSource(load_faces, (1, 32, 32)),
+    "faces-colour": DataSource(load_faces, (3, 32, 32)),
 }
 """Every data set that has a name."""
 
@@ -52,9 +55,9 @@ def load_dataset(name: Any, split: Literal["train", "test"] = "train", **setting
     """One split of a data set, whole, in memory.
 
     Args:
-        name: `digits`, `dsprites`, `xys`, `xys-full`, `xys-256` (no network needed); `mnist`, `fashion-mnist`,
-            `cifar10`; your own images: the path of a folder or of an `.npz` or `.npy` file (see
-            `own_images.load_own`); the `data` table of a configuration, with all its settings; or images that are
+        name: `digits`, `dsprites`, `xys`, `xys-full`, `xys-256`, `faces`, `faces-colour` (no network needed);
+            `mnist`, `fashion-mnist`, `cifar10`; your own images: the path of a folder or of an `.npz` or `.npy` file
+            (see `own_images.load_own`); the `data` table of a configuration, with all its settings; or images that are
             there already, as a torch `Dataset`, a list or a tensor (see `own_images.load_given`).
         split: `train` or `test`; images that are there already are taken whole.
         settings: for your own images: `size`, `fit` ("crop", "pad", "stretch"), `channels` ("auto", "grey", "colour")

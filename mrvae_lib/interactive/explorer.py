@@ -157,7 +157,8 @@ class LatentExplorer:
         try:
             self.decoded.draw(state, sentence)
             for k, bit in enumerate(self.bits):
-                bit.value, bit.description = bool(state.b[k]), f"b{k} = {state.b[k]}"
+                name = self.content.bits[k][0]
+                bit.value, bit.description = bool(state.b[k]), f"b{k} = {state.b[k]}" if name == f"b{k}" else name
             for i, slider in self.sliders.items():
                 if views.on_slider(slider.value) != state.z[i]:  # a browser adds up steps and sends 0.7000000000000002
                     slider.value = state.z[i]

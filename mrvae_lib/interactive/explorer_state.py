@@ -14,9 +14,8 @@ import torch
 from mrvae_lib.analysis import evaluation
 from mrvae_lib.analysis.pictures import as_picture
 from mrvae_lib.analysis.traversals import SWEEP, sweep_values
-from mrvae_lib.config import MAX_TABLE_BITS
 from mrvae_lib.data import ImageSet, load_dataset
-from mrvae_lib.model.codes import CodeTable
+from mrvae_lib.model.codes import bit_information
 from mrvae_lib.model.vae import MRVAE
 
 STEP = 0.1
@@ -26,7 +25,8 @@ MAX_LATTICE_BITS = 6
 N_MEASURED = 2000
 """Images on which the latents of a model without a card are measured."""
 Label = tuple[str, ...]
-"""What is known of a latent: its name; its nats; the factor a real moves, or the classes a bit swaps."""
+"""What is known of a latent: its name; its nats; the factor a real moves, or the classes a bit swaps. A bit that means
+one thing is called after it, and its number comes second."""
 
 
 @dataclass(frozen=True)
@@ -138,21 +138,21 @@ def explorer_content(model: MRVAE, images: ImageSet | None = None) -> ExplorerCo
         if not scores:
             codes = evaluation.encode_set(model, images.first(N_MEASURED))
             scores["kl_of_real"] = codes.kl_reals().mean(dim=0).tolist()
-            if model.n_bits <= MAX_TABLE_BITS:
-                scores["information_of_bit"] = CodeTable.from_logits(codes.bit_logits).bit_information.tolist()
+            scores["information_of_bit"] = bit_information(codes.bit_logits).tolist()
     mu, bits, labels = examples["mu"].float(), examples["bits"].float(), examples.get("label", torch.empty(0)).int()
     names = known.get("label_names") or [str(label) for label in range(1 + max(labels.tolist(), default=-1))]
     counts = evaluation.labels_of_codes(bits, labels) if len(labels) else {}
     measured = {int(i): name for i, name in model.card.get("names_of_reals", {}).items()}
+    meant = {int(k): name for k, name in model.card.get("names_of_bits", {}).items()}
     swaps = [evaluation.bit_swaps(counts, model.n_bits, k) for k in range(model.n_bits)]
-    kl_of_real = scores.get("kl_of_real", ())
+    kl_of_real, of_bits = scores.get("kl_of_real", ()), scores.get("information_of_bit")
     return ExplorerContent(
         starts=tuple(map(ExplorerState, mu.tolist(), bits.int().tolist(), range(len(mu)))),
         classes=tuple(names[label] for label in labels),
         reals={i: _label(f"z{i}", kl_of_real, i, measured.get(i, [""])[0])
                for i in (evaluation.informative_reals(kl_of_real) if kl_of_real else range(model.n_reals))},
         r2={i: r2 for i, (_, r2) in measured.items()},
-        bits=tuple(_label(f"b{k}", scores.get("information_of_bit"), k, _commonest(pairs, names))
+        bits=tuple((*meant.get(k, ())[:1], *_label(f"b{k}", of_bits, k, _commonest(pairs, names)))
                    for k, pairs in enumerate(swaps)),
         class_of_code={format(code, f"0{model.n_bits}b"): names[count.most_common(1)[0][0]]
                        for code, count in counts.items() if model.n_bits},

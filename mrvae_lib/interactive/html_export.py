@@ -22,6 +22,7 @@ from mrvae_lib.errors import ExportError
 from mrvae_lib.interactive import explorer_state as views
 from mrvae_lib.interactive.explorer_state import ExplorerContent, ExplorerState
 from mrvae_lib.model import frame as frames
+from mrvae_lib.model import parts
 from mrvae_lib.model.networks import ConvDecoder, ConvEncoder
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.checkpoints import atomic_write
@@ -39,6 +40,7 @@ UNITS = {"rotation": "°", "shear": ""}
 """Of the amounts in T; the others are shares, shown in per cent."""
 FRAMES = {"upright": "the bits do not see place, size and slant",
           "round": "the bits do not see place, size and stretch"}
+PARTS = {"perReal": parts.PER_REAL, "dim": parts.DIM, "margin": parts.MARGIN}
 POSED = "z0 to z4 place what the other latents draw: across, down, size and two ways to stretch"
 
 
@@ -91,12 +93,13 @@ def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent |
         "layers": layers,
         "weights": _as_half(weights, "decoder"),
         "encoder": encoder_part(model),
-        "own": None if data.startswith("xys") else "picture" if model.image_shape[0] == 3 else "drawing",
+        "own": None if data.startswith(("xys", "faces")) else "picture" if model.image_shape[0] == 3 else "drawing",
         "fit": FIT.get(data),
         "sliders": [{"index": i, "label": " · ".join(label), "title": views.explained(content, i)}
                     for i, label in content.reals.items()],
         "range": [*SWEEP, views.STEP],
         "bits": [" · ".join(facts) for _, *facts in content.bits],
+        "names": [name for name, *_ in content.bits],
         "lattice": bool(views.code_views(content.starts[0])),
         "starts": [asdict(start) for start in content.starts],
         "labels": content.classes,
@@ -152,11 +155,15 @@ def encoder_part(model: MRVAE) -> dict[str, Any]:
     Where the page cannot hold it, `problem` says why; the page then has no drawing part.
     """
     encoder, networks, weights = model.encoder, [], []
-    framed = isinstance(encoder, frames.FramedEncoder)
-    parts = [encoder.reals, encoder.bits] if isinstance(encoder, frames.FramedEncoder) else [encoder]
+    framed, of_parts = isinstance(encoder, frames.FramedEncoder), isinstance(encoder, parts.PartsEncoder)
+    apart: list[Any] = [encoder.reals, encoder.bits] if framed or of_parts else [encoder]
     try:
-        for part in filter(None, parts):
+        for part in filter(None, apart):
             layers, numbers = plain_layers(part)
+            if of_parts and part is encoder.reals:
+                layers.append({"op": "note"})
+            elif of_parts:  # the bits see the image where the reals have found the canvas
+                layers.insert(0, {"op": "takeUp", **PARTS})
             if framed and (part is encoder.bits or isinstance(part, frames.PosedReals)):
                 side = frames.frame_side(*model.image_shape[1:])
                 layers.insert(0, {"op": "frame", "frame": encoder.frame, "side": side, "spread": frames.SPREAD,
@@ -205,6 +212,14 @@ def plain_layers(network: nn.Module) -> tuple[list[dict[str, Any]], list[np.ndar
                 add("skip", n=frames.POSE_REALS)
                 write(module.drawing)
                 add("place", module.around, channels=channels, shape=sides, **POSE)
+            case parts.PartsDecoder():
+                channels, *sides = module.image_shape
+                add("skip", n=parts.PARTS_REALS)
+                drawing = module.canvas
+                add("linear", parts.GAIN * drawing.weight, parts.GAIN * drawing.bias, **{"in": drawing.in_features},
+                    out=drawing.out_features)
+                add("shape", shape=[channels, parts.CANVAS_SIDE, parts.CANVAS_SIDE])
+                add("layDown", shape=sides, **PARTS)
             case nn.Linear():
                 add("linear", module.weight, module.bias, **{"in": module.in_features}, out=module.out_features)
             case nn.Conv2d() | nn.ConvTranspose2d() if all(len(set(size)) == 1 for size in (

@@ -61,6 +61,15 @@ def bernoulli_entropy(bit_logits: Tensor) -> Tensor:
     return -(probs * F.logsigmoid(bit_logits) + (1 - probs) * F.logsigmoid(-bit_logits))
 
 
+def bit_information(bit_logits: Tensor) -> Tensor:
+    """I(x; b_k) of each bit over a set of images with log-odds (N, K), in float64; (K,) nats, each at most ln 2."""
+    logits = bit_logits.double()
+    if not len(logits):
+        return logits.new_zeros(logits.shape[1])
+    probs = torch.sigmoid(logits).mean(dim=0)
+    return torch.special.entr(probs) + torch.special.entr(1 - probs) - bernoulli_entropy(logits).mean(dim=0)
+
+
 @dataclass(frozen=True)
 class CodeTable:
     """The aggregate code q(b) = mean over images of q(b | x), and what follows from it; all in nats.
@@ -95,13 +104,12 @@ class CodeTable:
         n_images, n_bits = logits.shape
         probs = log_code_probs(logits).exp().mean(dim=0)
         code_entropy = torch.special.entr(probs).sum()
-        bit_probs = torch.sigmoid(logits).mean(dim=0)
-        bit_entropy = torch.special.entr(bit_probs) + torch.special.entr(1 - bit_probs)
         noise = bernoulli_entropy(logits).mean(dim=0) if n_images else logits.new_zeros(n_bits)
+        each = bit_information(logits)
         return cls(
             probs=probs,
             information=code_entropy - noise.sum(),
             aggregate_kl=n_bits * math.log(2) - code_entropy,
-            total_correlation=bit_entropy.sum() - code_entropy,
-            bit_information=bit_entropy - noise,
+            total_correlation=(each + noise).sum() - code_entropy,
+            bit_information=each,
         )

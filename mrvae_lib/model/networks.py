@@ -10,6 +10,7 @@ from mrvae_lib.config import ModelConfig
 from mrvae_lib.errors import ConfigError
 from mrvae_lib.model.frame import POSE_REALS, FramedEncoder, PosedDecoder, PosedReals, frame_side
 from mrvae_lib.model.layers import centred_padding, layered_decoder, layered_encoder
+from mrvae_lib.model.parts import PARTS_REALS, PartsDecoder, PartsEncoder
 
 ImageShape = tuple[int, int, int]
 MIN_SIDE, MAX_SIDE = 8, 256
@@ -21,8 +22,8 @@ def build_networks(config: ModelConfig, image_shape: ImageShape) -> tuple[nn.Mod
     Args:
         config: `network` is `mlp`, whose `hidden` are the encoder's widths; `conv`, whose `hidden` are the channels of
             its stride-2 layers (the last one repeats as often as the image needs) followed by one width; or `layers`,
-            whose `encoder` and `decoder` are written out. `frame` and `posed` put the first two into a frame
-            (`model/frame.py`).
+            whose `encoder` and `decoder` are written out; or `parts` (`model/parts.py`). `frame` and `posed` put the
+            first two into a frame (`model/frame.py`).
         image_shape: (C, H, W), C 1 or 3, sides 8 to 256.
     Returns:
         encoder (B, C, H, W) -> (B, 2 D + K), decoder (B, D + K) -> (B, C, H, W) of unbounded outputs.
@@ -38,6 +39,9 @@ def build_networks(config: ModelConfig, image_shape: ImageShape) -> tuple[nn.Mod
         return (layered_encoder(config.encoder, image_shape, n_stats),
                 layered_decoder(config.decoder, image_shape, n_latents))
     dense, hidden = config.network == "mlp", config.hidden
+    if config.network == "parts":
+        return (PartsEncoder(mlp_encoder(image_shape, 2 * PARTS_REALS, hidden),
+                             mlp_encoder(image_shape, config.n_bits, hidden)), PartsDecoder(config.n_bits, image_shape))
     encoder, decoder = (mlp_encoder, mlp_decoder) if dense else (ConvEncoder, ConvDecoder)
     side = frame_side(height, width)
     in_frame = (channels, side, side)

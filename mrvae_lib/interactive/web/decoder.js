@@ -56,6 +56,12 @@ function resampled({ values, shape: [height, width, channels] }, [xx, xy, x0, yx
   return { values: next, shape: [h, w, channels] };
 }
 
+// How five reals lay a canvas of parts into an image
+function laid(z, perReal, dim) {
+  const [across, down, size, turn, light] = perReal.map((by, i) => by * z[i]);
+  return { across, down, size: Math.exp(size), turn, light: Math.exp(light - dim) };
+}
+
 // Each makes, from a layer's sizes and a function that takes its weights, a function from { values, shape } to the same;
 // it is also given what no layer before it passes on: the decoder's latents, or the frame that the encoder found.
 const LAYERS = {
@@ -117,6 +123,18 @@ const LAYERS = {
 
   // Without the latents that place what the others draw
   skip: ({ n }) => ({ values }) => ({ values: values.subarray(n), shape: [values.length - n] }),
+
+  // What was drawn on a canvas of parts, laid into the image and lit by the first five latents; as model/parts.py has it
+  layDown: ({ shape: sides, perReal, dim, margin }) => ({ values, shape }, { latents }) => {
+    const { across, down, size, turn, light } = laid(latents, perReal, dim);
+    const [cos, sin] = [Math.cos(turn) / size, Math.sin(turn) / size], chances = values.map(v => 1 / (1 + Math.exp(-v)));
+    const affine = [cos, sin, -cos * across - sin * down, -sin, cos, sin * across - cos * down];
+    const seen = resampled({ values: chances, shape }, affine, sides, new Float64Array(shape[2]));
+    return each(v => {
+      const chance = Math.min(Math.max(v * light, margin), 1 - margin);
+      return Math.log(chance / (1 - chance));
+    })(seen);
+  },
 
   // What was drawn, moved, sized and stretched by the first five latents
   place({ channels, shape: sides, halfWidth, reach, size, stretch }, take) {

@@ -63,6 +63,14 @@ Object.assign(LAYERS, {
     found.affine = ownFrame(image, layer);
     return resampled(image, found.affine, [layer.side, layer.side], new Float64Array(image.shape[2]));
   },
+  // A canvas of parts: the reals are noted, and the bits see the image taken back to the canvas, in even light.
+  note: () => (x, found) => { found.z = x.values; return x; },
+  takeUp: ({ perReal, dim }) => (image, { z }) => {
+    const { across, down, size, turn, light } = laid(z, perReal, dim);
+    const [cos, sin] = [size * Math.cos(turn), size * Math.sin(turn)], sides = image.shape.slice(0, 2);
+    const seen = resampled(image, [cos, -sin, across, sin, cos, down], sides, new Float64Array(image.shape[2]));
+    return each(v => v / light)(seen);
+  },
   seePose: sizes => ({ values }, { affine }) => vector(Float64Array.of(...values, ...poseOf(affine, sizes))),
   addPose: sizes => ({ values }, { affine }) => {
     const pose = poseOf(affine, sizes);
@@ -74,8 +82,8 @@ Object.assign(LAYERS, {
 function makeEncoder({ imageShape: [channels, height, width], encoder, state }) {
   const networks = makeNetworks(encoder.networks, encoder.weights), n = state.z.length;
   return pixels => {
-    const image = { values: Float64Array.from(pixels), shape: [height, width, channels] };
-    const stats = networks.flatMap(network => [...network(image, {})]);
+    const image = { values: Float64Array.from(pixels), shape: [height, width, channels] }, found = {};
+    const stats = networks.flatMap(network => [...network(image, found)]);
     return { mu: stats.slice(0, n), logvar: stats.slice(n, 2 * n), bitLogits: stats.slice(2 * n) };
   };
 }

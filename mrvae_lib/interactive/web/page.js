@@ -160,7 +160,8 @@ state.b.forEach((_, k) => {
   button.addEventListener("click", () => show({ ...state, b: state.b.with(k, 1 - state.b[k]) }));
   $("bits").append(button);
   updates.push(() => {
-    button.replaceChildren(`b${k} = ${state.b[k]}`, element("small", { textContent: page.bits[k] }), ...sureness(k));
+    const name = page.names[k] === `b${k}` ? `b${k} = ${state.b[k]}` : page.names[k];  // after what it means, or its value
+    button.replaceChildren(name, element("small", { textContent: page.bits[k] }), ...sureness(k));
     button.setAttribute("aria-pressed", String(state.b[k] === 1));
   });
 });
