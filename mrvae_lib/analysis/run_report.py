@@ -17,6 +17,7 @@ from mrvae_lib.analysis.traversals import MAX_SWEPT, sweep_values, traverse
 from mrvae_lib.config import RunConfig, load_config
 from mrvae_lib.data import ImageSet
 from mrvae_lib.errors import ConfigError
+from mrvae_lib.model.parts import PartsDecoder, PartsEncoder, exchange_on_and_off
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.callbacks import read_metrics
 from mrvae_lib.training.checkpoints import atomic_write, save_model
@@ -38,9 +39,12 @@ def write_report(model: MRVAE, config: RunConfig, folder: Path, train: ImageSet,
     from mrvae_lib.analysis.probes import targets
 
     few = scored_part(test)
-    codes = encode_set(model, few)
+    codes, asked = encode_set(model, few), targets(few)
+    if isinstance(model.encoder, PartsEncoder) and isinstance(model.decoder, PartsDecoder):
+        absent = [int(k) for k, (name, _) in names_of_bits(codes, asked).items() if name.startswith("no ")]
+        exchange_on_and_off(model.encoder, model.decoder, absent)  # so that pressing "hat" puts one on
+        codes = encode_set(model, few)
     model.card = model_card(config, evaluate(model, test, train, test_codes=codes), test, command)
-    asked = targets(few)
     model.card |= {"names_of_reals": names_of_reals(codes, asked), "names_of_bits": names_of_bits(codes, asked)}
     model.examples = encoded_examples(model, test)
     write_traversals(model, folder)

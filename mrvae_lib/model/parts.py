@@ -29,7 +29,7 @@ class PartsEncoder(nn.Module):
         bits: (B, C, H, W) to (B, K) log-odds.
     """
 
-    def __init__(self, reals: nn.Sequential, bits: nn.Module) -> None:
+    def __init__(self, reals: nn.Sequential, bits: nn.Sequential) -> None:
         super().__init__()
         self.reals, self.bits = reals, bits
         last: Any = reals[-1]
@@ -75,6 +75,16 @@ class PartsDecoder(nn.Module):
         places = affine_places(to_canvas.unflatten(1, (2, 3)), height, width)
         pixels = F.grid_sample(drawn, places.to(drawn.dtype), align_corners=False) * light[:, None, None, None]
         return torch.logit(pixels, MARGIN)
+
+
+@torch.no_grad()
+def exchange_on_and_off(encoder: PartsEncoder, decoder: PartsDecoder, bits: list[int]) -> None:
+    """Let 1 stand for what 0 stood for, and 0 for 1, in these bits; every picture stays as it is."""
+    last: Any = encoder.bits[-1]
+    last.weight[bits], last.bias[bits] = -last.weight[bits], -last.bias[bits]
+    moved = decoder.canvas.weight[:, bits]
+    decoder.canvas.bias += moved.sum(dim=1)
+    decoder.canvas.weight[:, bits] = -moved
 
 
 def _placed(z: Tensor) -> tuple[Tensor, ...]:
