@@ -19,7 +19,7 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mr-vae/mr-vae/blob/main/notebooks/11_other_projects.ipynb)
 #
-# [Previous: 10 own pictures](10_own_pictures.ipynb) · [Back to the start](00_start_here.ipynb)
+# [Previous: 10 own pictures](10_own_pictures.ipynb) · [Next: 12 parts](12_parts.ipynb)
 #
 # About 40 minutes, of which the computer needs about one (on two CPU cores; a GPU is not needed). Nothing to download.
 #

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from mrvae_lib.analysis.evaluation import encode_set, encoded_examples, evaluate, scored_part
-from mrvae_lib.analysis.latent_report import names_of_reals
+from mrvae_lib.analysis.latent_report import names_of_bits, names_of_reals
 from mrvae_lib.analysis.probes import targets
 from mrvae_lib.data import load_dataset
 from mrvae_lib.training.checkpoints import load_model, pretrained_folder, save_model
@@ -38,10 +38,11 @@ def ship(name: str, runs: list[Path]) -> None:
     data = model.card["run"]["data"]["name"]
     train, test = load_dataset(data, "train"), load_dataset(data, "test")
     few = scored_part(test)
-    codes = encode_set(model, few)
+    codes, asked = encode_set(model, few), targets(few)
     model.card |= {
         "factor_names": list(test.factor_names),
-        "names_of_reals": names_of_reals(codes, targets(few)),
+        "names_of_reals": names_of_reals(codes, asked),
+        "names_of_bits": names_of_bits(codes, asked),
         "scores": evaluate(model, test, train, test_codes=codes),
         "stored_as": "fp16",
         "chosen_by": "lowest mean loss in the last epoch of training",
