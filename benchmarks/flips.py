@@ -23,7 +23,7 @@ from mrvae_lib.data import ImageSet
 from mrvae_lib.data.faces import PARTS
 from mrvae_lib.data.image_set import shuffled_batches
 
-N_FACES, EPOCHS = 1000, 6
+N_FACES, EPOCHS = 1000, 10
 N_WAYS = 4
 """Across, down, size and tilt."""
 
@@ -32,7 +32,7 @@ def classifier(images: ImageSet) -> nn.Module:
     """A network from faces to the log-odds of the parts, (B, 8), and the four ways as levels / 15, (B, 4)."""
     torch.manual_seed(0)
     maps = [layer for a, b in ((1, 32), (32, 64), (64, 64))
-            for layer in (nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2))]
+            for layer in (nn.Conv2d(a, b, 4, stride=2, padding=1), nn.BatchNorm2d(b), nn.ReLU())]
     network = nn.Sequential(*maps, nn.Flatten(), nn.Linear(64 * 16, 256), nn.ReLU(),
                             nn.Linear(256, len(PARTS) + N_WAYS))
     optimizer = torch.optim.Adam(network.parameters(), 2e-3)
