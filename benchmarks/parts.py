@@ -1,6 +1,8 @@
-"""Which objective gives each part of the drawn faces a bit of its own? A run appends one JSON line to docs/parts.jsonl.
+"""The search before `mrvae train faces`: which objective about bits gives each part of the drawn faces a bit of its own?
 
-    python benchmarks/parts.py                                              the best single run so far
+It did not find one (docs/parts.md). A run appends one JSON line to docs/parts.jsonl.
+
+    python benchmarks/parts.py                                              the best single run of the search
     python benchmarks/parts.py seed=1 n_bits=8 pose.rotation=40             settings of `Settings`, as TOML
     python benchmarks/parts.py decoder=true lambda_kept=30 lambda_shared=30
     python benchmarks/parts.py supervised=true n_bits=8                     with labels: the most that can be reached

@@ -83,7 +83,7 @@ def exchange_on_and_off(encoder: PartsEncoder, decoder: PartsDecoder, bits: list
     last: Any = encoder.bits[-1]
     last.weight[bits], last.bias[bits] = -last.weight[bits], -last.bias[bits]
     moved = decoder.canvas.weight[:, bits]
-    decoder.canvas.bias += moved.sum(dim=1)
+    decoder.canvas.bias.add_(moved.sum(dim=1))
     decoder.canvas.weight[:, bits] = -moved
 
 
