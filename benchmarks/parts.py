@@ -1,4 +1,4 @@
-"""The search before `mrvae train faces`: which objective about bits gives each part of the drawn faces a bit of its own?
+"""The search before `mrvae train faces`: can an objective about the bits alone give each part of a face a bit?
 
 It did not find one (docs/parts.md). A run appends one JSON line to docs/parts.jsonl.
 

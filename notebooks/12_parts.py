@@ -53,9 +53,10 @@ from mrvae_lib import check, encode_set, figures, load_config, load_dataset, loa
 # %% [markdown]
 # ## Press "hat"
 #
-# In the notebooks so far a code says *which* digit, and a single bit of it says little: one bit exchanges 3 and 2, and
-# 5 and 6 as well. Here the images are drawn faces, and a face wears or does not wear each of eight parts. All parts are
-# independent of each other. A face also lies somewhere, has a size, a tilt and a light.
+# In the notebooks so far a code says *which* digit, and a single bit of it says little: the same bit turns a 3 into a 2, but
+# also a 5 into a 6. Here the images are drawn faces. A face wears or does not wear each of eight parts: half of all faces wear
+# a hat, half wear glasses, and so on, each independently of the others. A face also lies somewhere, has a size, a tilt and a
+# light.
 #
 # **Predict:** the model below was trained on such faces without being told of any part. How many of its bits will mean
 # one part each?
@@ -66,16 +67,16 @@ test = load_dataset("faces", "test")
 widgets.LatentExplorer(model)
 
 # %% [markdown]
-# Press "hat", then "glasses". Walk to another face and press them again. The names were given after training: a bit is
-# called after the part with which it goes together on the test images, and a bit that goes with no part keeps its
-# number.
+# Run the notebook to get the buttons. Press "hat", then "glasses". Walk to another face and press them again. The names were
+# given after training: on the test images we look for the bit that goes together with a part, and call it after the part. A
+# bit that goes with no part, or less well than another one, keeps its number.
 #
 # ## Is it so on every face?
 #
 # A bit stands for a part if it is on for the faces that wear the part and off for the others. It may also be the other
 # way round, because nothing tells a model which side of a bit is 1. So we count the faces on which bit and part agree,
-# and the faces on which they differ, and take the larger share: it is 0.5 for a bit that knows nothing and 1 for a
-# perfect one.
+# and the faces on which they differ, and take the larger share: it is about 0.5 for a bit that knows nothing, because half of
+# the faces wear the part, and 1 for a perfect one.
 #
 # **Exercise.** Write this share.
 
@@ -105,13 +106,14 @@ parts = dict(zip(test.factor_names[:8], test.factors[:, :8].T, strict=True))
 bits = encode_set(model, test).bits
 table = torch.tensor([[share_right(bit, part) for bit in bits.T] for part in parts.values()])
 ax = figures.plt.subplots(figsize=(8, 3.2))[1]
-ax.imshow(table, cmap="Oranges", vmin=0.5, vmax=1)
+figures.plt.colorbar(ax.imshow(table, cmap="Oranges", vmin=0.5, vmax=1))
 ax.set_yticks(range(8), parts)
 ax.set_xticks(range(model.n_bits), [f"b{k}" for k in range(model.n_bits)])
 ax.set_title("share of the test images on which a bit tells whether a part is worn", fontsize=9, loc="left")
 
 # %% [markdown]
-# Every row has a dark field, and no column has two. How good is the best bit of every part?
+# Every row has a dark field, and no column has two: eight bits stand for a part each. (The earrings have a second, paler bit.)
+# How good is the best bit of every part?
 
 # %% tags=["nbval-check-output"]
 best = table.max(dim=1).values
@@ -121,38 +123,43 @@ print("each part has another best bit:", len(set(table.argmax(dim=1).tolist())) 
 # %% [markdown]
 # ## Why does a bit not mean "hat or glasses, but not both"?
 #
-# Such a bit would tell as much about the image as "hat" does: together with "hat" it says everything that "hat" and
-# "glasses" say. No measure of information alone can prefer one code over the other. What decides here is the **decoder**.
-# It keeps a canvas with a ground $g$ and one part $p_k$ for each bit, and can do nothing but add the parts of the bits that
-# are on:
+# From "hat" and "exactly one of hat and glasses" you can work out "glasses". So a code with these two bits carries the same
+# information as one with "hat" and "glasses", and no measure of information alone can prefer one of them. What decides here
+# is the **decoder**. It has a canvas, which is a picture of an upright face. On it lies a ground $g$, and every bit that is on
+# adds its own part $p_k$; a bit can do nothing else:
 #
 # $$ c = \sigma\Bigl(g + \sum_k b_k\, p_k\Bigr) $$
 #
-# Then five reals lay the canvas into the image: two move it, one sizes it, one turns it, one lights it. If $b_k$ meant "hat
-# or glasses, but not both", then no sum would draw the four faces with and without hat and glasses. So the lower bound is
-# higher when each bit means one part.
+# The function $\sigma(x) = 1 / (1 + e^{-x})$ keeps the brightness between 0 and 1. Then the five reals place the canvas in the
+# image: two move it, one sizes it, one turns it, and one sets its light. If a bit meant "exactly one of hat and glasses", then
+# no sum of parts would draw all four faces with and without hat and glasses. So the reconstruction is better, and $-$ELBO lower,
+# when each bit means one part.
 #
 # **Predict:** what will the part $p_k$ of the bit "hat" look like? And that of a bit without a name?
 
 # %%
 named = {int(k): name for k, (name, _) in model.card["names_of_bits"].items()}
 drawn = model.decoder.canvas.weight.detach().T.unflatten(1, (1, 48, 48))
-pictures = (0.5 + drawn).clamp(0, 1)
+pictures = (0.5 + drawn).clamp(0, 1)  # white adds light, black takes it away, mid-grey changes nothing
 figures.show_pictures(pictures, 8, captions=[named.get(k, f"b{k}") for k in range(model.n_bits)],
-                      title="what each bit adds: white adds light, black takes it away, grey changes nothing")
+                      title="what each bit adds")
 
 # %% [markdown]
-# The parts are drawn where they belong on an upright face, and the bits without a name add little that can be seen inside
-# the face. Around the face the parts are not grey, because there the ground is so dark that adding a little changes nothing.
+# Look inside the outline of the face: the parts are drawn where they belong, and the bits without a name add little. Outside,
+# the ground is so dark that adding or taking a little cannot be seen, so nothing kept these pixels at mid-grey.
 #
 # ## One flip, one part?
 #
-# Eight faces, each with its own place and tilt. In each row one bit is off and then on, and all else stays.
+# Five faces, each with its own place and tilt. In each pair of pictures the bit of the row is off and then on, and all else stays.
 
 # %%
-mu, examples = model.examples["mu"][:8].float(), model.examples["bits"][:8].float()
+mu, examples = model.examples["mu"][:5].float(), model.examples["bits"][:5].float()
 flips = [traverse(model, mu, examples, bit=k).flatten(0, 1) for k in named]
-figures.show_pictures(torch.cat(flips).detach(), 16, row_names=list(named.values()))
+figures.show_pictures(torch.cat(flips).detach(), 10, row_names=list(named.values()), title="in each pair: the bit off, then on")
+
+# %% [markdown]
+# Each row puts on its own part. It is not perfect: look for a row in which another part changes its light a little. A classifier
+# that was trained on real faces read many such pairs for [docs/parts.md](../docs/parts.md).
 
 # %% [markdown]
 # ## Which parts are found first?
@@ -179,7 +186,8 @@ def n_changed(off, on):
 
 
 # %% [markdown]
-# The model draws the faces for us: all reals at 0, all bits off, and then one bit on.
+# The model draws the faces for us: all reals at 0, all bits off, and then one bit on. A part that also changes the light of the
+# face counts for more than its own pixels.
 
 # %%
 middle, none = torch.zeros(5), torch.zeros(model.n_bits)
@@ -190,7 +198,7 @@ figures.show_pictures(torch.stack([on for _, on in alone.values()]) / 255, 8,
 
 # %% [markdown]
 # **Predict:** the full training, `mrvae train faces`, takes a few minutes. Here we train on a quarter of the images, and for a
-# tenth of the steps. Which parts will be found in so short a time, and which will not?
+# seventh of the steps. Which parts will be found in so short a time, and which will not?
 
 # %%
 images = load_dataset("faces", "train")
@@ -213,7 +221,8 @@ ax = figures.plt.subplots(figsize=(6, 3.2))[1]
 ax.scatter([size[name] for name in share], share.values(), color=figures.ORANGE)
 for name, value in share.items():
     ax.annotate(name, (size[name], value), (5, 3), textcoords="offset points", fontsize=8)
-ax.set(xlabel="pixels that the part changes", ylabel="right on so many test images", xlim=(0, 1.2 * max(size.values())), ylim=(0.45, 1.08))
+ax.set(xlabel="pixels that the part changes", ylabel="share of test images where\nthe best bit is right", ylim=(0.45, 1.08),
+       xlim=(0, 1.2 * max(size.values())))
 
 # %% tags=["nbval-check-output"]
 by_size = sorted(share, key=size.get)
@@ -221,18 +230,19 @@ large, small = (sum(share[name] for name in names) / 3 for names in (by_size[-3:
 print("the three largest parts are better known than the three smallest:", large > small + 0.1)
 
 # %% [markdown]
-# A small part costs few nats where it is missing, so its bit learns slowly. Is there a part that breaks the rule? Think of
-# how much its pixels change, and not only of how many they are. The preset helps small parts: in the middle of a run it makes
-# latents cheap (`beta_b` falls from 1 to 0.17), and then even a small part is worth a bit. At the end the price is 1 again.
+# The rule is not strict, but large parts come first: to leave out a small part makes the reconstruction only a little worse, so
+# its bit learns slowly. The settings of `mrvae train faces` help small parts. In the middle of the run the weight of the KL of
+# the bits, `beta_b`, falls from 1 to 0.17, and then even a small part is worth its bit. At the end the weight is 1 again.
 #
 # ## What may not be concluded
 #
 # The parts were independent in the data. **Predict:** we keep only those faces that wear either both hat and beard, or
 # neither, and train again. What will be drawn when the bit "hat" is pressed?
 #
-# Two bits that are always equal cost twice what one costs, and draw nothing that one bit could not draw. So the bound is
-# higher when one bit draws both. To see it, train on `images.subset((hat == beard).nonzero()[:, 0])` with the full preset;
-# the half minute from above does not suffice.
+# Two bits that are always equal cost twice the nats of one, and draw nothing that one bit could not draw. So $-$ELBO is lowest
+# when one bit draws both. That is an argument and not yet an experiment, because the half minute from above does not suffice.
+# The experiment is a good project: with `hat, beard = images.factors[:, 0], images.factors[:, 2]`, train on
+# `images.subset((hat == beard).nonzero()[:, 0])` with the full settings.
 #
 # Two parts that always come together are one part for this model, as for anybody who has seen no other faces. So a bit that
 # means one thing says something about the data too. Remember also what we have built in:

@@ -115,6 +115,7 @@ def test_noise_finds_no_part_and_without_yes_or_no_factors_there_is_nothing_to_f
 
 def test_a_bit_is_called_after_the_part_that_it_goes_with_and_others_have_no_name():
     torch.manual_seed(0)
-    factors, codes = factors_and_codes([FIRST, THIRD, NOISE, SILENT, lambda f: (f[:, 1] > 1).long()])
+    weaker = lambda f: f[:, 0] * (torch.rand(N) < 0.9)  # noqa: E731
+    factors, codes = factors_and_codes([FIRST, THIRD, NOISE, SILENT, lambda f: (f[:, 1] > 1).long(), weaker])
     named = names_of_bits(codes, dict(zip(("hat", "size", "tie"), factors.T, strict=True)))
     assert named == {"0": ["hat", 1.0], "1": ["no tie", 1.0]}

@@ -17,7 +17,7 @@ from mrvae_lib.errors import ConfigError
 from mrvae_lib.training.checkpoints import in_use
 
 SMALL = ["model.hidden=[16]", "model.n_bits=1", "model.n_reals=1", "train.epochs=2", "data.limit=100", "train.batch_size=50",
-         "train.device=cpu", "train.precision=fp32"]
+         "train.device=cpu", "train.precision=fp32", "train.pictures=none"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 

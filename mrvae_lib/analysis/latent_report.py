@@ -226,17 +226,18 @@ def names_of_reals(codes: Posterior, asked: Mapping[str, Tensor]) -> dict[str, l
 
 
 def names_of_bits(codes: Posterior, asked: Mapping[str, Tensor]) -> dict[str, list[Any]]:
-    """What a bit may be called, with its R^2, by number: the yes-or-no target it goes with; `no` where it is off then.
+    """What a bit may be called, with its R^2, by number: the yes-or-no target that no other bit goes with as well.
 
-    Arguments as `real_rows`.
+    `no` stands before the name where the bit is off for yes. Arguments as `real_rows`.
     """
-    choices = {name: target.double() for name, target in asked.items() if len(target.unique()) == 2}
-    found = {}
-    for k, bit in enumerate(codes.bits.double().T if choices else ()):
-        r = {name: float(torch.corrcoef(torch.stack([bit, target]))[0, 1]) for name, target in choices.items()}
-        name = max(r, key=lambda name: abs(r[name]))  # of a constant bit r is NaN
-        if r[name]**2 >= EXPLAINED:
-            found[str(k)] = [name if r[name] > 0 else f"no {name}", round(r[name]**2, 2)]
+    found: dict[str, list[Any]] = {}
+    for name, target in asked.items() if codes.bits.shape[1] else ():
+        if len(target.unique()) == 2:
+            r = torch.corrcoef(torch.cat([target[:, None], codes.bits], dim=1).double().T)[0, 1:].nan_to_num()
+            k = int(r.abs().argmax())
+            r2 = round(float(r[k]) ** 2, 2)
+            if r2 >= max(EXPLAINED, found.get(str(k), ["", 0])[1]):
+                found[str(k)] = [name if r[k] > 0 else f"no {name}", r2]
     return found
 
 
