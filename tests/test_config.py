@@ -48,7 +48,7 @@ def test_a_configuration_is_frozen():
         ("train.epoch=3", r"unknown key train.epoch \(did you mean epochs\?\); accepted here: .*batch_size"),
         ("objective.pose.rotate=3", r"unknown key objective.pose.rotate .*rotation\?\); accepted here: rotation"),
         ("trian.epochs=3", r"unknown key trian \(did you mean train\?\); accepted here: about, data"),
-        ("model.network=cnn", "model.network must be 'mlp', 'conv' or 'layers', got 'cnn'"),
+        ("model.network=cnn", "model.network must be 'mlp', 'conv', 'layers' or 'parts', got 'cnn'"),
         ("model.hidden=[]", r"model.hidden must be one or more whole numbers from 1 to 16384, got \[\]"),
         ("model.hidden=[64, 0]", "model.hidden must be one or more whole numbers from 1 to 16384, got 0"),
         ("model.encoder=linear 9", "model.encoder must be a list of layers, such as .* got 'linear 9'"),
