@@ -15,10 +15,8 @@ minutes on 2 cores; --quick: under one.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -37,27 +35,18 @@ from mrvae_lib.data.real_sets import data_folder
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import loss_terms, total_loss, weights_at
 from mrvae_lib.training.callbacks import JsonLines, TensorBoard
-from mrvae_lib.training.device import keep_freed_memory, multiplies_bf16
+from mrvae_lib.training.device import multiplies_bf16
 from mrvae_lib.training.loop import Callback, train
 from mrvae_lib.training.run import Run, start
 
 PRESETS = {"mnist-jointvae": "joint-vae's network, MNIST 32x32", "dsprites-capacity": "four convolutions, dSprites"}
 RIVAL_BATCH, OUR_BATCH = 64, 256
-GLIBC = {-3: 32 * 2**20, -1: 64 * 2**20}
-"""What glibc's own rule raises its thresholds to (see `device.MALLOPT`): the rival's memory is handled like that."""
 
 
 def wait_for(device: torch.device | str) -> None:
     """Return when a GPU has done all that it was told to do."""
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize()
-
-
-def free_memory_as_glibc() -> None:
-    """Undo `keep_freed_memory`, which a run of ours before this one has called."""
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        for option, n_bytes in GLIBC.items():
-            libc.mallopt(option, n_bytes)
 
 
 class Clock(Callback):
@@ -121,7 +110,6 @@ def rival_rate(preset: str, images: ImageSet, n_steps: int, batch: int = RIVAL_B
     weights = weights_at(config.objective, 0.5)
 
     def rate() -> float:
-        free_memory_as_glibc()
         began, done = 0.0, -2
         for x, _ in loader:
             if done == 0:
@@ -172,14 +160,12 @@ def step_of(run: Run, x: torch.Tensor) -> Callable[[], None]:
     return step
 
 
-def bare_rate(preset: str, images: ImageSet, batch: int, n_steps: int, *, keep: bool = True, **changes
-              ) -> Callable[[], float]:
-    """Forward, loss, backward and optimiser on one batch; `keep` is whether freed memory is kept."""
+def bare_rate(preset: str, images: ImageSet, batch: int, n_steps: int, **changes) -> Callable[[], float]:
+    """Forward, loss, backward and optimiser on one batch."""
     run, x = bare_run(preset, images, batch, **changes)
     step = step_of(run, x)
 
     def rate() -> float:
-        (keep_freed_memory if keep else free_memory_as_glibc)()
         step()
         wait_for(run.device)
         began = time.perf_counter()
@@ -268,8 +254,7 @@ def main() -> None:
                 print(f"  our loop at {batch} / {other}: {ratio:.2f}")
         variants = {"as it is": {}, "fp32": {"precision": "fp32"}, "bf16": {"precision": "bf16"},
                     "contiguous": {"contiguous": True}, "plain Adam": {"plain_adam": True},
-                    "memory given back": {"keep": False},
-                    "all four taken away": {"precision": "fp32", "contiguous": True, "plain_adam": True, "keep": False}}
+                    "fp32, contiguous, plain Adam": {"precision": "fp32", "contiguous": True, "plain_adam": True}}
         if arguments.compile:
             variants["compiled"] = {"compiled": True}
         # Where the processor has no bf16 of its own, two such steps say enough: each lasts seconds.

@@ -158,8 +158,9 @@ flips = [traverse(model, mu, examples, bit=k).flatten(0, 1) for k in named]
 figures.show_pictures(torch.cat(flips).detach(), 10, row_names=list(named.values()), title="in each pair: the bit off, then on")
 
 # %% [markdown]
-# Each row puts on its own part. It is not perfect: look for a row in which another part changes its light a little. A classifier
-# that was trained on real faces read many such pairs for [docs/parts.md](../docs/parts.md).
+# Each row puts on its own part. It is not perfect: look for a row in which the part comes out faint, or in which another part
+# changes its light a little. A classifier that was trained on real faces read many such pairs for
+# [docs/parts.md](../docs/parts.md).
 
 # %% [markdown]
 # ## Which parts are found first?
