@@ -157,7 +157,7 @@ def shuffled_batches(n_images: int, batch_size: int, generator: torch.Generator,
     return order[: n_images - n_images % batch_size].split(batch_size)
 
 
-def batches_in_order(n_images: int, batch_size: int = 500) -> tuple[Tensor, ...]:
+def batches_in_order(n_images: int, batch_size: int = 1000) -> tuple[Tensor, ...]:
     """Indices of every image once, in order; the last batch may be smaller."""
     return torch.arange(n_images).split(batch_size)
 

@@ -215,9 +215,8 @@ def plain_layers(network: nn.Module) -> tuple[list[dict[str, Any]], list[np.ndar
             case parts.PartsDecoder():
                 channels, *sides = module.image_shape
                 add("skip", n=parts.PARTS_REALS)
-                drawing = module.canvas
-                add("linear", parts.GAIN * drawing.weight, parts.GAIN * drawing.bias, **{"in": drawing.in_features},
-                    out=drawing.out_features)
+                add("linear", parts.GAIN * module.canvas.weight, parts.GAIN * module.canvas.bias,
+                    **{"in": module.canvas.in_features}, out=module.canvas.out_features)
                 add("shape", shape=[channels, parts.CANVAS_SIDE, parts.CANVAS_SIDE])
                 add("layDown", shape=sides, **PARTS)
             case nn.Linear():

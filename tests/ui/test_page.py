@@ -517,3 +517,15 @@ def test_the_page_lives_inside_a_notebooks_output_as_well(offline):
     assert inside.locator("#code").inner_text() == "code 1001"
     inside.locator("#share summary").click()
     assert not inside.locator("#address").is_visible()
+
+
+def test_pressing_hat_puts_a_hat_on_a_face_and_changes_nothing_below_it(offline, tmp_path):
+    offline.goto(export_html(load_model("faces-mrvae"), tmp_path / "faces.html").as_uri())
+    offline.evaluate("show({ ...state, z: [0, 0, 0, 0, 0], b: state.b.map(() => 0) })")
+    bare, hat = pixels(offline), offline.get_by_role("button", name=re.compile("^hat"))
+    assert hat.get_attribute("aria-pressed") == "false"
+    hat.click()
+    worn = pixels(offline)
+    assert hat.get_attribute("aria-pressed") == "true"
+    assert (worn[:8] - bare[:8]).max() > 60
+    assert np.abs(worn[14:] - bare[14:]).max() < 30
