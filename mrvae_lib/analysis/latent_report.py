@@ -25,6 +25,8 @@ ACTIVE = 0.01
 """The least variance over images of the posterior mean of an active unit."""
 NAMED = 0.1
 """Nats that a latent must carry, and tell of a target beyond chance, to be named after it."""
+MAX_CATEGORIES = 255
+"""Codes that are scored as the categories of one column, which is as many as the trees of DCI take."""
 
 EXPLAINED = 0.5
 """The least R^2 at which a slider is named after a target."""
@@ -133,7 +135,10 @@ def _measured(model: MRVAE, test: ImageSet, train: ImageSet, codes: Posterior, a
     train_codes = codes if train is test else encode_set(model, train)
     results = [active_units(codes.mu.numpy())] if model.n_reals else []
     if train.factors is not None and len(train.factor_names) > 1:
-        parts = (train_codes.mu, train_codes.bits, train.factors)
+        mu, bits = train_codes.mu, train_codes.bits
+        if len(train_codes.code_index.unique()) > MAX_CATEGORIES:
+            mu, bits = torch.cat([mu, bits], dim=1), bits[:, :0]  # a column for each bit, as if they were reals
+        parts = (mu, bits, train.factors)
         try:
             results += factor_scores(*(part.numpy() for part in parts)).values()
         except ValueError as error:  # too few images for a value of each kind where scores are fitted and where read
