@@ -97,6 +97,7 @@ NOISE, SILENT = (lambda f: torch.randint(2, (N,))), (lambda f: torch.zeros(N, dt
     ([FIRST, THIRD], 1, 1, 1),
     ([SILENT, THIRD, FIRST], 1, 1, 1),
     ([FIRST, FIRST, THIRD], 1, 1, 0.625),
+    ([SILENT, SILENT], 0.5, 0, 0),
 ])
 def test_parts_found_is_what_was_planted(columns, agreement, infom, infoc):
     torch.manual_seed(0)

@@ -269,8 +269,8 @@ def parts_found(codes: Posterior, factors: Tensor, factor_names: Sequence[str]) 
     shares = (told / entropies)[bit_information(codes.bit_logits) >= NAMED]
     results = [MetricResult("parts found, a bit each", float(own.mean()), settings, None, own.tolist())]
     for name, rows in (("InfoM of the bits", shares), ("InfoC of the bits", shares.T)):
-        most = rows.max(axis=1) / np.maximum(rows.sum(axis=1), 1e-12) if rows.size else np.zeros(1)
         n = max(2, rows.shape[1])
+        most = rows.max(axis=1) / np.maximum(rows.sum(axis=1), 1e-12) if rows.size else np.full(1, 1 / n)
         results.append(MetricResult(name, float(((most - 1 / n) / (1 - 1 / n)).mean()), settings))
     return results
 
