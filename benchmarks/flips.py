@@ -5,7 +5,7 @@
 
 The classifier is a small convolutional network that was trained with labels on real faces and on none of the model's
 pictures. Printed are how often the part of the bit changed, how often another part did (mean over the seven others),
-and by how many of 16 levels place, size and tilt moved. Takes two minutes for the classifier and a second a model.
+and by how many of 16 levels place, size and tilt moved. The classifier takes a few minutes.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import json
 
 import torch
 import torch.nn.functional as F
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from mrvae_lib import encode_set, load_dataset, load_model
+from mrvae_lib.analysis.latent_report import matched_bits
 from mrvae_lib.data import ImageSet
 from mrvae_lib.data.faces import PARTS
 from mrvae_lib.data.image_set import shuffled_batches
@@ -59,8 +59,7 @@ def flipped(name: str, network: nn.Module, test: ImageSet) -> dict[str, float]:
     """What flips of the bits of one model do, means over parts and faces."""
     model, parts = load_model(name), test.factors[:, :8]
     codes = encode_set(model, test)
-    agreement = torch.stack([(codes.bits == part[:, None]).float().mean(dim=0) for part in parts.T])
-    own = linear_sum_assignment(torch.maximum(agreement, 1 - agreement), maximize=True)[1]
+    own = matched_bits(codes.bits.numpy(), parts.numpy())[0]
     mu, bits = codes.mu[:N_FACES], codes.bits[:N_FACES]
     before = network(model.decode(mu, bits))
     changes, moved = [], []

@@ -31,9 +31,9 @@ import torch
 import torch.nn.functional as F
 from kept import DOCS, Line, Lines, rounded
 from pydantic import Field, ValidationError, model_validator
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
+from mrvae_lib.analysis.latent_report import matched_bits
 from mrvae_lib.config import NonNegative, PoseConfig, Section, Widths
 from mrvae_lib.data import ImageSet, load_dataset
 from mrvae_lib.data.faces import PARTS, SIDE
@@ -210,9 +210,7 @@ def scores(encoder: BitEncoder, test: ImageSet) -> Line:
     """How often a bit agrees with each part, when each part gets a bit of its own, and what each bit stands for."""
     x, parts = test.floats(), test.factors[:, :len(PARTS)].bool()
     logits = encoder(x)
-    agreement = torch.stack([((logits > 0) == part[:, None]).float().mean(dim=0) for part in parts.T], dim=1)  # (K, 8)
-    agreement = torch.maximum(agreement, 1 - agreement)  # a bit may also stand for the part's absence
-    matched = agreement[linear_sum_assignment(agreement.T, maximize=True)[::-1]].tolist()
+    matched = matched_bits((logits > 0).numpy(), parts.numpy())[1].tolist()
     kept = information_matrix(logits.sigmoid(), encoder(random_pose(x, encoder.settings.pose)).sigmoid()).diagonal()
     return rounded({"mean": sum(matched) / len(matched), "worst": min(matched),
                     "parts": dict(zip(PARTS, matched, strict=True)), "kept": kept.tolist(),

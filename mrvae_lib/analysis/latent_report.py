@@ -138,9 +138,8 @@ def _measured(model: MRVAE, test: ImageSet, train: ImageSet, codes: Posterior, a
         mu, bits = train_codes.mu, train_codes.bits
         if len(train_codes.code_index.unique()) > MAX_CATEGORIES:
             mu, bits = torch.cat([mu, bits], dim=1), bits[:, :0]  # a column for each bit, as if they were reals
-        parts = (mu, bits, train.factors)
         try:
-            results += factor_scores(*(part.numpy() for part in parts)).values()
+            results += factor_scores(mu.numpy(), bits.numpy(), train.factors.numpy()).values()
         except ValueError as error:  # too few images for a value of each kind where scores are fitted and where read
             warnings.warn(f"{train.name}: scores of disentanglement left out: {error}", stacklevel=3)
     if test.factors is not None:
@@ -246,6 +245,18 @@ def names_of_bits(codes: Posterior, asked: Mapping[str, Tensor]) -> dict[str, li
     return found
 
 
+def matched_bits(bits: Array, parts: Array) -> tuple[Array, Array]:
+    """For each part a bit of its own, (F,), so that their agreement, (F,) shares of images, is highest on average.
+
+    Args:
+        bits: (N, K) and parts: (N, F <= K), of 0 and 1; a bit may also stand for a part's absence.
+    """
+    agreement = np.array([(bits == part[:, None]).mean(axis=0) for part in parts.T])  # (F, K)
+    agreement = np.maximum(agreement, 1 - agreement)
+    matched = linear_sum_assignment(agreement, maximize=True)
+    return matched[1], agreement[matched]
+
+
 def parts_found(codes: Posterior, factors: Tensor, factor_names: Sequence[str]) -> list[MetricResult]:
     """How well bits stand for yes-or-no factors, one bit each, on all images; nothing where either is missing.
 
@@ -261,9 +272,7 @@ def parts_found(codes: Posterior, factors: Tensor, factor_names: Sequence[str]) 
     if len(chosen) < 2 or codes.bits.shape[1] < len(chosen):
         return []
     bits, parts = codes.bits.numpy(), np.column_stack([numbered(factors[:, f].numpy()) for f in chosen])
-    agreement = np.array([(bits == part[:, None]).mean(axis=0) for part in parts.T])  # (F, K)
-    agreement = np.maximum(agreement, 1 - agreement)
-    own = agreement[linear_sum_assignment(agreement, maximize=True)]
+    own = matched_bits(bits, parts)[1]
     settings = {"n": len(bits), "factors": [factor_names[f] for f in chosen]}
     told, entropies = information_matrix(bits, parts)
     shares = (told / entropies)[bit_information(codes.bit_logits) >= NAMED]
@@ -281,17 +290,16 @@ def bit_rows(model: MRVAE, codes: Posterior, asked: Mapping[str, Tensor], labels
     Args:
         labels: (N,) int64, for the shares per class.
     """
-    probs, informations = torch.sigmoid(codes.bit_logits), bit_information(codes.bit_logits)
+    probs, information = torch.sigmoid(codes.bit_logits), bit_information(codes.bit_logits).tolist()
     classes = [] if labels is None else [probs[labels == value].mean(dim=0) for value in labels.unique()]
     mu, bits, rows = codes.mu[:N_FLIPPED], codes.bits[:N_FLIPPED], []
     with torch.inference_mode():
         pictures = model.decode(mu, bits)
         flips = [model.decode(mu, (bits - bit).abs()) for bit in torch.eye(model.n_bits)]
     for k, (name, told, beyond) in enumerate(_most_told(codes.bits.double().numpy(), asked)):
-        information = float(informations[k])
         rows.append(BitRow(
-            f"b{k}", information, float(probs[:, k].mean()), tuple(float(share[k]) for share in classes),
-            float((flips[k] - pictures).abs().mean()), name if min(information, beyond) >= NAMED else "", told,
+            f"b{k}", information[k], float(probs[:, k].mean()), tuple(float(share[k]) for share in classes),
+            float((flips[k] - pictures).abs().mean()), name if min(information[k], beyond) >= NAMED else "", told,
         ))
     return rows
 
