@@ -39,19 +39,22 @@ class Lines:
         """The run whose line has these values, if it is kept."""
         return next((line for line in self.all() if key.items() <= line.items()), None)
 
-    def run(self, key: Line, preset: str, settings: list[str], scores: Scores, runs: Path) -> Line:
+    def run(self, key: Line, preset: str, settings: list[str], scores: Scores, runs: Path,
+            images: ImageSet | None = None) -> Line:
         """Train, score on the test set and keep the line, unless it is there.
 
         Args:
             key: what tells this run from all others.
             scores: reads the figures from the model, the test images and the training images.
             runs: the folder of run folders; a run that was killed goes on there.
+            images: to train on, if not the whole training set.
         """
         if (line := self.find(key)) is not None:
             return line
         config = load_config(preset, overrides=settings)
         folder = runs / re.sub(r"[^\w.]+", "-", "-".join(str(value) for value in key.values())).strip("-")
-        images, test = load_dataset(config.data.name, "train"), load_dataset(config.data.name, "test")
+        images = load_dataset(config.data.name, "train") if images is None else images
+        test = load_dataset(config.data.name, "test")
         began = time.process_time()
         model = train(config, folder, images=images, callbacks=[JsonLines(folder / "metrics.jsonl")])
         if not (folder / "model").is_dir():

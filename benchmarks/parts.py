@@ -1,260 +1,294 @@
-"""The search before `mrvae train faces`: can an objective about the bits alone give each part of a face a bit?
+"""Can each part of a face get a bit of its own? Ours and its rivals, seed by seed: one JSON line a run.
 
-It did not find one (docs/parts.md). A run appends one JSON line to docs/parts.jsonl.
+    python benchmarks/parts.py                        every method that is not in docs/parts.jsonl yet, then the table
+    python benchmarks/parts.py parts mlp --seeds 2    some methods only
+    python benchmarks/parts.py --table                trains nothing
 
-    python benchmarks/parts.py                                              the best single run of the search
-    python benchmarks/parts.py seed=1 n_bits=8 pose.rotation=40             settings of `Settings`, as TOML
-    python benchmarks/parts.py decoder=true lambda_kept=30 lambda_shared=30
-    python benchmarks/parts.py supervised=true n_bits=8                     with labels: the most that can be reached
-
-The idea: a bit that means one thing survives a change of pose T and tells nothing of the other bits. Draw two changes
-of pose, T and T', of every image of a batch, and let M_jk = I(b_j(Tx); b_k(T'x)), in nats, be what bit j of one copy
-tells of bit k of the other. The objective rewards the diagonal of this matrix and charges the rest. Bits fall silent
-under that charge unless each is on for half of the images, so their log-odds are standardised by a BatchNorm without
-learned scale.
-
-Labels are used only to score a run, unless it is `supervised`. A run takes a minute on one core. A run whose settings
-have a line already is skipped; a killed run starts again. docs/parts.md says what was found.
+All see the 40,000 faces of `mrvae train faces` in batches of 64 for 14 epochs, 8,750 steps, at the same learning rates.
+Every rival's encoder has layers of 512 and 256, its decoder mirrors them. A real that stands in place of a bit becomes
+one by a threshold at its median. Labels are used to score only. A run takes two to five minutes on one core; one that
+is done is skipped. docs/parts.md says what was found.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
+import math
+import statistics
 import time
-import tomllib
-from itertools import combinations
 from pathlib import Path
-from typing import Annotated
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from kept import DOCS, Line, Lines, rounded
-from pydantic import Field, ValidationError, model_validator
+from sklearn.cluster import MiniBatchKMeans
+from sklearn.decomposition import FastICA
 from torch import Tensor, nn
 
-from mrvae_lib.analysis.latent_report import matched_bits
-from mrvae_lib.config import NonNegative, PoseConfig, Section, Widths
-from mrvae_lib.data import ImageSet, load_dataset
-from mrvae_lib.data.faces import PARTS, SIDE
+from mrvae_lib import encode_set, load_config, load_dataset
+from mrvae_lib.analysis.factor_scores import factor_scores
+from mrvae_lib.analysis.part_scores import factor_reader, part_scores, yes_or_no
+from mrvae_lib.config import value_at
+from mrvae_lib.data import ImageSet
 from mrvae_lib.data.image_set import shuffled_batches
-from mrvae_lib.errors import one_line
-from mrvae_lib.model.frame import own_frame
-from mrvae_lib.model.latents import concrete_bits, kl_normal, sample_normal
+from mrvae_lib.model.latents import kl_normal, sample_normal
 from mrvae_lib.model.networks import mlp_decoder, mlp_encoder
-from mrvae_lib.objective import code_divergence, split_code_kl
-from mrvae_lib.pose import random_pose
+from mrvae_lib.model.vae import MRVAE, Posterior
 
-Count = Annotated[int, Field(ge=1)]
-SHAPE = (1, SIDE, SIDE)
-"""Of an image."""
-
-
-class Pose(PoseConfig):
-    """T, with the amounts of the best single run."""
-
-    rotation: Annotated[float, Field(ge=0, le=180)] = 20.0
-    shear: Annotated[float, Field(ge=0, le=1)] = 0.0
-    shift: Annotated[float, Field(ge=0, le=1)] = 0.2
-    contrast: Annotated[float, Field(ge=0, lt=1)] = 0.3
-
-
-class Settings(Section):
-    """One run; the defaults are those of the best single run so far, which had no decoder."""
-
-    seed: int = 0
-    limit: Count = 16_000
-    epochs: Count = 12
-    batch_size: Count = 512
-    lr: Annotated[float, Field(gt=0)] = 1e-3
-    weight_decay: NonNegative = 0.0
-    n_bits: Annotated[int, Field(ge=len(PARTS), le=12)] = 10
-    hidden: Widths = (512, 256)
-    upright: bool = True
-    """Whether the bits see each image in its upright frame."""
-    even_light: bool = False
-    """Whether the brightest point of each frame is made white."""
-    cut: tuple[NonNegative, NonNegative] = (0, 0)
-    """The least and greatest side, in pixels, of a patch that is exchanged with another image; zeros leave it out."""
-    pose: Pose = Pose()
-    gain: NonNegative = 6.0
-    """What the standardised log-odds are multiplied by; 0 leaves the log-odds as the network gives them."""
-    lambda_kept: NonNegative = 1.0
-    lambda_shared: NonNegative = 1.0
-    """The weights of the matrix M: the reward on its diagonal, and the charge on the rest."""
-    lambda_information: NonNegative = 1.0
-    lambda_aggregate: NonNegative = 0.0
-    """This weight falls to 0 in the first third of the run."""
-    lambda_consistency: NonNegative = 0.0
-    decoder: bool = False
-    """Whether a decoder draws each image as a sum of layers, one for the reals and one for each bit."""
-    n_reals: Count = 6
-    """Of the decoder."""
-    supervised: bool = False
-    """Whether each bit learns a part from its labels, in place of all the above."""
-
-    @model_validator(mode="after")
-    def _one_bit_for_each_label(self) -> Settings:
-        if self.supervised and self.n_bits != len(PARTS):
-            raise ValueError(f"n_bits must be {len(PARTS)} where supervised is true, got {self.n_bits}")
-        return self
+LINES = Lines(DOCS / "parts.jsonl")
+FACES = load_config("faces")
+MLP = ("model.network=mlp", "model.hidden=[512,256]")
+REALS_ONLY = (*MLP, "model.n_bits=0", "model.n_reals=13", "objective.beta_b=0")
+CAPACITY_Z, CAPACITY_B = 18.0, 8 * math.log(2)
+"""Nats: what five reals of a face need, and eight parts."""
+OURS: dict[str, tuple[str, ...]] = {
+    "parts": (),
+    "parts-together": (),
+    "parts-colour": ("data.name=faces-colour",),
+    "mlp": MLP,
+    "joint-vae, 8 choices of two": (
+        *MLP, "model.n_bits=8", "objective.beta_z=0", "objective.beta_b=0",
+        "objective.gamma_z=30", "objective.gamma_b=30",
+        f"objective.capacity_z=[[0,0],[0.5,{CAPACITY_Z}]]", f"objective.capacity_b=[[0,0],[0.5,{CAPACITY_B}]]",
+        "objective.temperature=0.67"),
+    "beta-VAE, 13 reals": (*REALS_ONLY, "objective.beta_z=4"),
+    "beta-TCVAE, 13 reals": (*REALS_ONLY, "objective.beta_z=1", "objective.lambda_tc=5"),
+}
+"""What each changes in the preset. `parts-together` sees faces of which 80 % have both hat and glasses or neither."""
+N_BITS, N_REALS, N_LEVELS = 16, 5, 16
+"""Of the rivals that are written here."""
 
 
-class BitEncoder(nn.Module):
-    """Images (B, 1, 32, 32) in [0, 1] to log-odds of the bits (B, K)."""
+class Scored(Protocol):
+    """What `part_scores` asks of a model."""
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__()
-        self.settings = settings
-        self.network = mlp_encoder(SHAPE, settings.n_bits, settings.hidden)
-        if settings.gain:
-            self.network.append(nn.BatchNorm1d(settings.n_bits, affine=False))
+    n_bits: int
 
-    def forward(self, x: Tensor) -> Tensor:
-        if self.settings.upright:
-            x = own_frame(x, "upright")[0]
-        if self.settings.even_light:
-            x = x / x.amax(dim=(1, 2, 3), keepdim=True).clamp_min(0.1)
-        if self.training and max(self.settings.cut):
-            x = with_foreign_patch(x, *self.settings.cut)
-        return self.network(x) * (self.settings.gain or 1)
+    def decode(self, mu: Tensor, bits: Tensor) -> Tensor: ...
 
 
-class LayeredModel(nn.Module):
-    """Reals, and a decoder whose picture is a sum of layers: one that the reals draw, and one that each bit adds."""
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__()
-        self.reals = mlp_encoder(SHAPE, 2 * settings.n_reals, (512, 256))
-        self.layers = mlp_decoder((1 + settings.n_bits, SIDE, SIDE), settings.n_reals, (128, 128))
-
-    def neg_elbo(self, x: Tensor, bit_logits: Tensor) -> Tensor:
-        """Reconstruction plus the KL of the reals, (B,) nats; concrete bits."""
-        mu, logvar = self.reals(x).chunk(2, dim=1)
-        bits = concrete_bits(bit_logits, 0.67)
-        layers = self.layers(sample_normal(mu, logvar)).flatten(2)
-        logits = layers[:, 0] + torch.einsum("bk,bkn->bn", bits - 0.5, layers[:, 1:])
-        reconstruction = F.binary_cross_entropy_with_logits(logits, x.flatten(1), reduction="none").sum(dim=1)
-        return reconstruction + kl_normal(mu, logvar).sum(dim=1)
+def sure(bits: Tensor, mu: Tensor | None = None) -> Posterior:
+    """Hard bits (N, K), and reals if there are any, as a posterior."""
+    mu = torch.zeros(len(bits), 0) if mu is None else mu
+    return Posterior(mu, torch.full_like(mu, -20), 40.0 * bits - 20)
 
 
-def with_foreign_patch(x: Tensor, least: float, greatest: float) -> Tensor:
-    """Each image with a random rectangle from another image of the batch; its sides lie between these, in pixels."""
-    n, _, side, _ = x.shape
-    height, width = least + (greatest - least) * torch.rand(2, n, 1, 1)
-    down, across = side * torch.rand(2, n, 1, 1)
-    places = torch.arange(side) + 0.5
-    inside = ((places[:, None] - down).abs() < height / 2) & ((places - across).abs() < width / 2)
-    return torch.where(inside[:, None], x.roll(1, dims=0), x)
+class Thresholded:
+    """A model of reals whose bits say on which side of its median each lies; a flip takes it to that side's mean."""
+
+    def __init__(self, model: MRVAE, mu: Tensor) -> None:
+        self.model, self.n_bits, self.middle = model, model.n_reals, mu.median(dim=0).values
+        above = mu > self.middle
+        self.sides = torch.stack([(mu * side).sum(dim=0) / side.sum(dim=0).clamp_min(1) for side in (~above, above)])
+
+    def codes(self, mu: Tensor) -> Posterior:
+        return sure((mu > self.middle).float(), mu)
+
+    def decode(self, mu: Tensor, bits: Tensor) -> Tensor:
+        other = torch.where(bits > 0, self.sides[1], self.sides[0])
+        return self.model.decode(torch.where((mu > self.middle) == (bits > 0), mu, other), bits[:, :0])
 
 
-def information_matrix(a: Tensor, b: Tensor) -> Tensor:
-    """M, (K, K) nats: what bit j of one copy of the images tells of bit k of another, with both copies in both roles.
+class Quantised(nn.Module):
+    """QLAE: 16 latents of two learned values and 5 of sixteen, no price but on the distance to the nearest value.
 
-    Args:
-        a, b: (B, K) probabilities that each bit is 1.
+    Source: Hsu et al., Disentanglement via Latent Quantization (2023): weights 0.01 on both distances, beside the mean
+    over pixels of the cross entropy, and a weight decay of 0.1.
     """
-    joint = torch.einsum("vnj,wnk->vwjk", torch.stack([1 - a, a]), torch.stack([1 - b, b])) / len(a)
-    joint = (joint + joint.transpose(0, 1).transpose(2, 3)) / 2
-    apart = joint.sum(dim=1, keepdim=True).clamp_min(1e-8) * joint.sum(dim=0, keepdim=True).clamp_min(1e-8)
-    return (joint * (joint.clamp_min(1e-8).log() - apart.log())).sum(dim=(0, 1))
+
+    n_bits = N_BITS
+    weight_decay = 0.1
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.encoder = mlp_encoder(shape, N_BITS + N_REALS, (512, 256))
+        self.decoder = mlp_decoder(shape, N_BITS + N_REALS, (512, 256))
+        self.values = nn.ParameterList([*(torch.linspace(-0.5, 0.5, 2) for _ in range(N_BITS)),
+                                        *(torch.linspace(-0.5, 0.5, N_LEVELS) for _ in range(N_REALS))])
+
+    def places(self, h: Tensor) -> Tensor:
+        """The number of the value nearest to each latent, (N, 21)."""
+        nearest = [(h[:, i, None] - values).abs().argmin(dim=1) for i, values in enumerate(self.values)]
+        return torch.stack(nearest, dim=1)
+
+    def look_up(self, places: Tensor) -> Tensor:
+        return torch.stack([values[places[:, i]] for i, values in enumerate(self.values)], dim=1)
+
+    def loss(self, x: Tensor, progress: float) -> Tensor:
+        h = self.encoder(x)
+        quantised = self.look_up(self.places(h))
+        logits = self.decoder(h + (quantised - h).detach())
+        return (F.binary_cross_entropy_with_logits(logits, x) + 0.01 * F.mse_loss(quantised, h.detach())
+                + 0.01 * F.mse_loss(h, quantised.detach()))
+
+    def codes(self, x: Tensor) -> Posterior:
+        places = self.places(self.encoder(x)).float()
+        return sure(places[:, :N_BITS], places[:, N_BITS:])
+
+    def decode(self, mu: Tensor, bits: Tensor) -> Tensor:
+        return self.decoder(self.look_up(torch.cat([bits, mu], dim=1).long())).sigmoid()
 
 
-def bits_loss(settings: Settings, first: Tensor, second: Tensor, seen: Tensor, progress: float) -> Tensor:
-    """What the bits of one batch cost, () nats.
+class OneChoice(nn.Module):
+    """joint-vae with one choice of sixteen beside five reals; a bit for each value of the choice.
 
-    Args:
-        first, second: (B, K) log-odds of the batch in two changes of pose.
-        seen: (B, K) log-odds whose code should tell of the image.
+    Source: Dupont, Learning Disentangled Joint Continuous and Discrete Representations (2018), gamma 30.
     """
-    matrix = information_matrix(first.sigmoid(), second.sigmoid())
-    kept = matrix.trace()
-    information, aggregate = split_code_kl(seen)
-    return (settings.lambda_shared * (matrix.sum() - kept) - settings.lambda_kept * kept
-            - settings.lambda_information * information.mean()
-            + settings.lambda_aggregate * max(0, 1 - 3 * progress) * aggregate.mean()
-            + settings.lambda_consistency * code_divergence(first, second).mean())
+
+    n_bits = N_BITS
+    weight_decay = 0.0
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.encoder = mlp_encoder(shape, 2 * N_REALS + N_BITS, (512, 256))
+        self.decoder = mlp_decoder(shape, N_REALS + N_BITS, (512, 256))
+
+    def loss(self, x: Tensor, progress: float) -> Tensor:
+        mu, logvar, logits = self.encoder(x).split([N_REALS, N_REALS, N_BITS], dim=1)
+        choice = F.gumbel_softmax(logits, tau=0.67)
+        drawn = self.decoder(torch.cat([sample_normal(mu, logvar), choice], dim=1))
+        kl_z = kl_normal(mu, logvar).sum(dim=1).mean()
+        kl_c = (logits.softmax(dim=1) * (logits.log_softmax(dim=1) + math.log(N_BITS))).sum(dim=1).mean()
+        share = min(1, 2 * progress)
+        return (F.binary_cross_entropy_with_logits(drawn, x, reduction="none").sum(dim=(1, 2, 3)).mean()
+                + 30 * (kl_z - share * CAPACITY_Z).abs() + 30 * (kl_c - share * math.log(N_BITS)).abs())
+
+    def codes(self, x: Tensor) -> Posterior:
+        return sure(F.one_hot(self.encoder(x)[:, 2 * N_REALS:].argmax(dim=1), N_BITS).float())
 
 
-def train(settings: Settings, images: ImageSet) -> BitEncoder:
-    """The encoder of the bits after a run."""
-    torch.manual_seed(settings.seed)
-    encoder = BitEncoder(settings)
-    model = LayeredModel(settings) if settings.decoder else None
-    weights = [*encoder.parameters(), *(model.parameters() if model else ())]
-    optimizer = torch.optim.AdamW(weights, settings.lr, weight_decay=settings.weight_decay)
-    steps = settings.epochs * max(1, len(images) // settings.batch_size)
-    decay = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1, 4 * (1 - (step + 1) / steps) + 0.05))
-    pixels, labels = images.floats(), images.factors[:, :len(PARTS)].float()
+def trained(rival: nn.Module, images: ImageSet) -> nn.Module:
+    """The rival after as many steps, at the same rates, as `mrvae train faces` takes."""
+    settings, step = FACES.train, 0
+    optimizer = torch.optim.AdamW(rival.parameters(), weight_decay=rival.weight_decay)
+    n_steps = settings.epochs * (len(images) // settings.batch_size)
     for _ in range(settings.epochs):
         for places in shuffled_batches(len(images), settings.batch_size, torch.default_generator):
-            x = pixels[places]
-            first = encoder(random_pose(x, settings.pose))
-            if settings.supervised:
-                loss = F.binary_cross_entropy_with_logits(first, labels[places])
-            else:
-                second = encoder(random_pose(x, settings.pose))
-                seen = encoder(x) if model else first
-                loss = bits_loss(settings, first, second, seen, decay.last_epoch / steps)
-                if model:
-                    loss = loss + model.neg_elbo(x, seen).mean()
+            optimizer.param_groups[0]["lr"] = value_at(settings.lr, step / n_steps)
+            loss = rival.loss(images.floats(places), step / n_steps)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            decay.step()
-    return encoder.eval()
+            step += 1
+    return rival.eval()
 
 
-@torch.no_grad()
-def scores(encoder: BitEncoder, test: ImageSet) -> Line:
-    """How often a bit agrees with each part, when each part gets a bit of its own, and what each bit stands for."""
-    x, parts = test.floats(), test.factors[:, :len(PARTS)].bool()
-    logits = encoder(x)
-    matched = matched_bits((logits > 0).numpy(), parts.numpy())[1].tolist()
-    kept = information_matrix(logits.sigmoid(), encoder(random_pose(x, encoder.settings.pose)).sigmoid()).diagonal()
-    return rounded({"mean": sum(matched) / len(matched), "worst": min(matched),
-                    "parts": dict(zip(PARTS, matched, strict=True)), "kept": kept.tolist(),
-                    "bits": meanings(logits > 0, test)})
+def without_network(method: str, seed: int, images: ImageSet, test: ImageSet) -> Posterior:
+    """ICA of 13 sources, cut at their medians, or k-means with 16 clusters, a bit each, on raw pixels."""
+    known, asked = (part.floats().flatten(1).numpy() for part in (images.first(10_000), test))
+    if method == "k-means":
+        clusters = MiniBatchKMeans(N_BITS, n_init=3, random_state=seed).fit(known).predict(asked)
+        return sure(F.one_hot(torch.from_numpy(clusters).long(), N_BITS).float())
+    ica = FastICA(13, whiten="unit-variance", max_iter=500, random_state=seed).fit(known)
+    sources = torch.from_numpy(ica.transform(asked))
+    return sure((sources > sources.median(dim=0).values).float())
 
 
-def meanings(bits: Tensor, test: ImageSet) -> list[dict[str, float]]:
-    """For each of the bits (N, K), its correlation with the two things it is most correlated with.
+def scores(model: Scored, codes: Posterior, test: ImageSet, reader: nn.Module | None) -> Line:
+    """The figures of one line."""
+    found = {result.name: result for result in part_scores(model, codes, test, reader)}
+    own = found["parts found, a bit each"]
+    line: Line = {name: result.score for name, result in found.items()}
+    parts = test.factors[:, yes_or_no(test)].numpy()
+    dci = factor_scores(codes.bits.numpy(), None, parts, only=("DCI-histogram",))
+    line |= {name: result.score for name, result in dci.items()}
+    return rounded(line | {"worst": min(own.per_factor), "agreement": list(own.per_factor)}
+                   | {f"{name}, of each": list(found[name].per_factor) for name in found if name.startswith("a flip")})
 
-    A thing is a way of looking, a part, or an exclusive or of parts, such as `beard xor tie`.
-    """
-    subsets = [list(subset) for size in range(1, len(PARTS) + 1) for subset in combinations(range(len(PARTS)), size)]
-    parts = test.factors[:, :len(PARTS)]
-    things = [*(parts[:, subset].sum(dim=1) % 2 for subset in subsets), *test.factors[:, len(PARTS):].T]
-    names = [*(" xor ".join(PARTS[i] for i in subset) for subset in subsets), *test.factor_names[len(PARTS):]]
-    table = standardised(bits.float()).T @ standardised(torch.stack(things, dim=1).float()) / len(bits)
-    return [{names[i]: float(row[i]) for i in row.abs().topk(2).indices} for row in table]
+
+def together(images: ImageSet) -> ImageSet:
+    """The faces that have both hat and glasses or neither, and a quarter of the others: 80 % have both or neither."""
+    hat, glasses = (images.factors[:, images.factor_names.index(name)] for name in ("hat", "glasses"))
+    quarter = torch.arange(len(images)) % 4 == 0
+    return images.subset(((hat == glasses) | quarter).nonzero()[:, 0])
 
 
-def standardised(columns: Tensor) -> Tensor:
-    """Each column (N, F) with mean 0 and variance 1; a constant column becomes 0."""
-    return (columns - columns.mean(dim=0)) / columns.std(dim=0).clamp_min(1e-6)
+class Bench:
+    """The faces, in grey or colour, and a reader of their factors, made when they are first asked for."""
+
+    def __init__(self, runs: Path) -> None:
+        self.runs, self.known = runs, dict[str, tuple[ImageSet, ImageSet, nn.Module]]()
+
+    def of(self, name: str) -> tuple[ImageSet, ImageSet, nn.Module]:
+        if name not in self.known:
+            images, test = load_dataset(name, "train"), load_dataset(name, "test")
+            self.known[name] = images, test, factor_reader(images)
+        return self.known[name]
+
+    def run(self, method: str, seed: int) -> None:
+        """Train and score one run, unless it has a line."""
+        key = {"method": method, "seed": seed}
+        if LINES.find(key):
+            return
+        images, test, reader = self.of("faces-colour" if method == "parts-colour" else "faces")
+        if method in OURS:
+            settings = [*OURS[method], f"train.seed={seed}", "train.pictures=none"]
+            if method == "parts-together":
+                images = together(images)
+                settings.append("train.epochs=22")  # as many steps on fewer images
+
+            def figures(model: MRVAE, *_: ImageSet) -> Line:
+                codes = encode_set(model, test)
+                if model.n_bits:
+                    return scores(model, codes, test, reader)
+                bits = Thresholded(model, codes.mu)
+                return scores(bits, bits.codes(codes.mu), test, reader)
+
+            LINES.run(key, "faces", settings, figures, self.runs, images=images)
+            return
+        torch.manual_seed(seed)
+        began = time.process_time()
+        if method in ("ICA", "k-means"):
+            codes, model = without_network(method, seed, images, test), None
+        else:
+            model = trained(RIVALS[method](images.image_shape), images)
+            with torch.inference_mode():
+                codes = model.codes(test.floats())
+        seconds = round(time.process_time() - began)
+        flippable = isinstance(model, Quantised)
+        found = scores(model or OneChoice(images.image_shape), codes, test, reader if flippable else None)
+        LINES.add({**key, **found, "cpu_seconds": seconds, "threads": torch.get_num_threads()})
+
+
+RIVALS = {"joint-vae, 1 choice of sixteen": OneChoice, "QLAE": Quantised}
+METHODS = (*OURS, *RIVALS, "ICA", "k-means")
+COLUMNS = {"mean": "parts found, a bit each", "worst": "worst",
+           "InfoM": "InfoM of the bits", "InfoC": "InfoC of the bits", "InfoE": "InfoE of the bits",
+           "DCI D": "DCI-histogram disentanglement", "DCI C": "DCI-histogram completeness",
+           "flip: its part": "a flip changes its part", "another": "a flip changes another part",
+           "the rest": "a flip moves the rest"}
+
+
+def table() -> str:
+    """Means over seeds, and every seed's mean agreement, as Markdown."""
+    rows = ["| method | every seed | " + " | ".join(COLUMNS) + " |", "| --- " * (2 + len(COLUMNS)) + "|"]
+    for method in METHODS:
+        lines = sorted((line for line in LINES.all() if line.get("method") == method), key=lambda line: line["seed"])
+        if lines:
+            known = {name: [line[name] for line in lines if name in line] for name in COLUMNS.values()}
+            figures = {name: min(values) if name == "worst" else statistics.mean(values)
+                       for name, values in known.items() if values}
+            seeds = ", ".join(f"{value:.3f}" for value in known["parts found, a bit each"])
+            cells = [f"{figures[name]:.3f}" if name in figures else "" for name in COLUMNS.values()]
+            rows.append(f"| {' | '.join([method, seeds, *cells])} |")
+    return "\n".join(rows)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("settings", nargs="*", metavar="key=value")
-    parser.add_argument("--out", type=Path, default=DOCS / "parts.jsonl", help="the file that gets the line")
+    parser.add_argument("methods", nargs="*", metavar="METHOD", help=f"of {'; '.join(METHODS)}")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--runs", type=Path, default=Path("runs/parts"), help="where the runs are kept")
+    parser.add_argument("--table", action="store_true", help="train nothing")
     asked = parser.parse_args()
-    try:
-        settings = Settings.model_validate(tomllib.loads("\n".join(asked.settings)))
-    except tomllib.TOMLDecodeError as error:
-        sys.exit(f"{' '.join(asked.settings)}: settings must be key=value with a TOML value: {error}")
-    except ValidationError as error:
-        sys.exit(one_line(error, Settings))
-    lines, key = Lines(asked.out), {"settings": settings.model_dump(mode="json")}
-    if line := lines.find(key):
-        sys.exit(f"this run is in {asked.out} already: mean {line['mean']}, worst part {line['worst']}")
-    torch.set_num_threads(1)
-    images, test = load_dataset("faces", "train").first(settings.limit), load_dataset("faces", "test")
-    began = time.process_time()
-    encoder = train(settings, images)
-    seconds = round(time.process_time() - began)
-    lines.add({**key, **scores(encoder, test), "cpu_seconds": seconds})
+    if unknown := sorted({*asked.methods} - {*METHODS}):
+        parser.error(f"there is no method {unknown[0]!r}; there are {'; '.join(METHODS)}")
+    bench = Bench(asked.runs)
+    for seed in asked.seeds if not asked.table else ():
+        for method in asked.methods or METHODS:
+            bench.run(method, seed)
+    print(table())
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 """A model of parts: what its five reals do, what its bits can and cannot do, and how found parts are scored and named."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
-from mrvae_lib.analysis.latent_report import names_of_bits, parts_found
+from mrvae_lib.analysis.latent_report import names_of_bits
+from mrvae_lib.analysis.part_scores import factor_reader, part_scores
 from mrvae_lib.config import ModelConfig, load_config
+from mrvae_lib.data import ImageSet
 from mrvae_lib.errors import ConfigError
 from mrvae_lib.model.parts import PER_REAL, PartsEncoder, exchange_on_and_off
 from mrvae_lib.model.vae import MRVAE, Posterior
@@ -93,25 +96,50 @@ FIRST, THIRD = (lambda f: f[:, 0]), (lambda f: 1 - f[:, 2])
 NOISE, SILENT = (lambda f: torch.randint(2, (N,))), (lambda f: torch.zeros(N, dtype=torch.long))
 
 
-@pytest.mark.parametrize(("columns", "agreement", "infom", "infoc"), [
-    ([FIRST, THIRD], 1, 1, 1),
-    ([SILENT, THIRD, FIRST], 1, 1, 1),
-    ([FIRST, FIRST, THIRD], 1, 1, 0.625),
-    ([SILENT, SILENT], 0.5, 0, 0),
+def scores(columns, factors=None):
+    planted, codes = factors_and_codes(columns)
+    factors = planted if factors is None else planted[:, factors]
+    images = ImageSet("planted", torch.zeros(N, 1, 8, 8, dtype=torch.uint8), factors=factors, factor_names=("hat", "size", "tie")[:factors.shape[1]])
+    return part_scores(SimpleNamespace(n_bits=len(columns)), codes, images, None)
+
+
+@pytest.mark.parametrize(("columns", "expected"), [
+    ([FIRST, THIRD], (1, 1, 1, 1)),
+    ([SILENT, THIRD, FIRST], (1, 1, 1, 1)),
+    ([FIRST, FIRST, THIRD], (1, 1, 0.625, 1)),
+    ([FIRST, SILENT], (0.75, 1, 1, 0.5)),
+    ([SILENT, SILENT], (0.5, 0, 0, 0)),
 ])
-def test_parts_found_is_what_was_planted(columns, agreement, infom, infoc):
+def test_agreement_infom_infoc_and_infoe_are_what_was_planted(columns, expected):
     torch.manual_seed(0)
-    factors, codes = factors_and_codes(columns)
-    found = parts_found(codes, factors, ("hat", "size", "tie"))
-    assert [result.score for result in found] == pytest.approx([agreement, infom, infoc], abs=0.06)
+    found = scores(columns)
+    assert [result.score for result in found] == pytest.approx(expected, abs=0.06)
     assert found[0].settings["factors"] == ["hat", "tie"]
 
 
 def test_noise_finds_no_part_and_without_yes_or_no_factors_there_is_nothing_to_find():
     torch.manual_seed(0)
-    factors, codes = factors_and_codes([NOISE, NOISE])
-    assert parts_found(codes, factors, ("hat", "size", "tie"))[0].score == pytest.approx(0.5, abs=0.03)
-    assert parts_found(codes, factors[:, 1:2], ("size",)) == []
+    found = scores([NOISE, NOISE])
+    assert (found[0].score, found[3].score) == pytest.approx((0.5, 0), abs=0.03)
+    assert scores([NOISE, NOISE], [1]) == []
+
+
+@pytest.mark.parametrize(("decode", "expected"), [
+    (lambda model, z, b: model.decode(z, b), (1, 0, 0)),
+    (lambda model, z, b: model.decode(z, b[:, :1].expand(-1, 2)), (0.5, 0.5, 0)),
+    (lambda model, z, b: model.decode(z + 2 * b[:, :1] * torch.eye(5)[0], b), (1, 0, 0.25)),
+])
+def test_a_flip_is_seen_to_change_its_part_another_one_or_what_is_no_part(model, decode, expected):
+    torch.manual_seed(0)
+    bits, across = torch.randint(2, (2000, 2)), torch.randint(3, (2000,))
+    z = (across[:, None] - 1) * torch.eye(5)[0] * 2
+    with torch.no_grad():
+        pictures = (255 * model.decode(z, bits.float())).byte()
+    images = ImageSet("blobs", pictures, factors=torch.column_stack([bits, across]), factor_names=("hat", "tie", "across"))
+    codes = Posterior(torch.zeros(2000, 5), torch.zeros(2000, 5), 40.0 * bits - 20)
+    painter = SimpleNamespace(n_bits=2, decode=lambda z, b: decode(model, z, b))
+    found = part_scores(painter, codes, images, factor_reader(images))
+    assert [result.score for result in found[4:]] == pytest.approx(expected, abs=0.1)
 
 
 def test_a_bit_is_called_after_the_part_that_it_goes_with_and_others_have_no_name():

@@ -1,18 +1,18 @@
 """Everything that is measured of a model, beside an untrained network of the same shape, and one row per latent."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import normalized_mutual_info_score
-from torch import Tensor
+from torch import Tensor, nn
 
 from mrvae_lib.analysis.evaluation import encode_set, evaluate, scored_part
 from mrvae_lib.analysis.factor_scores import factor_scores
+from mrvae_lib.analysis.part_scores import factor_reader, part_scores, yes_or_no
 from mrvae_lib.analysis.probes import information_told, knn_accuracy, targets
 from mrvae_lib.analysis.scoring import Array, MetricResult, equal_width_bins, information_matrix, numbered
 from mrvae_lib.data import ImageSet
@@ -114,10 +114,11 @@ def measure(model: MRVAE, test: ImageSet, train: ImageSet) -> Measurement:
     part = scored_part(test)
     train = part if train is test else scored_part(train)
     asked, codes, control = targets(part), encode_set(model, part), untrained(model)
+    reader = factor_reader(train) if 2 <= len(yes_or_no(train)) <= model.n_bits else None
     return Measurement(
         data=test.name, factor_names=test.factor_names, label_names=test.label_names, targets=tuple(asked),
-        trained=_measured(model, part, train, codes, asked),
-        untrained=_measured(control, part, train, encode_set(control, part), asked, kmeans=False),
+        trained=_measured(model, part, train, codes, asked, reader),
+        untrained=_measured(control, part, train, encode_set(control, part), asked, reader, kmeans=False),
         reals=tuple(real_rows(codes, asked)),
         bits=tuple(bit_rows(model, codes, asked, part.labels)),
     )
@@ -130,8 +131,8 @@ def untrained(model: MRVAE) -> MRVAE:
         return MRVAE(model.image_shape, model.config).eval()
 
 
-def _measured(model: MRVAE, test: ImageSet, train: ImageSet, codes: Posterior, asked: Mapping[str, Tensor], *,
-              kmeans: bool = True) -> Measured:
+def _measured(model: MRVAE, test: ImageSet, train: ImageSet, codes: Posterior, asked: Mapping[str, Tensor],
+              reader: nn.Module | None, *, kmeans: bool = True) -> Measured:
     train_codes = codes if train is test else encode_set(model, train)
     results = [active_units(codes.mu.numpy())] if model.n_reals else []
     if train.factors is not None and len(train.factor_names) > 1:
@@ -142,8 +143,7 @@ def _measured(model: MRVAE, test: ImageSet, train: ImageSet, codes: Posterior, a
             results += factor_scores(mu.numpy(), bits.numpy(), train.factors.numpy()).values()
         except ValueError as error:  # too few images for a value of each kind where scores are fitted and where read
             warnings.warn(f"{train.name}: scores of disentanglement left out: {error}", stacklevel=3)
-    if test.factors is not None:
-        results += parts_found(codes, test.factors, test.factor_names)
+    results += part_scores(model, codes, test, reader)
     if test.labels is not None and train.labels is not None and len(test.labels.unique()) > 1:
         results += label_scores(codes, test.labels.numpy(), train_codes, train.labels.numpy())
     scores = evaluate(model, test, train, test_codes=codes, train_codes=train_codes, kmeans=kmeans)
@@ -243,45 +243,6 @@ def names_of_bits(codes: Posterior, asked: Mapping[str, Tensor]) -> dict[str, li
             if r2 >= max(EXPLAINED, found.get(str(k), ["", 0])[1]):
                 found[str(k)] = [name if r[k] > 0 else f"no {name}", r2]
     return found
-
-
-def matched_bits(bits: Array, parts: Array) -> tuple[Array, Array]:
-    """For each part a bit of its own, (F,), so that their agreement, (F,) shares of images, is highest on average.
-
-    Args:
-        bits: (N, K) and parts: (N, F <= K), of 0 and 1; a bit may also stand for a part's absence.
-    """
-    agreement = np.array([(bits == part[:, None]).mean(axis=0) for part in parts.T])  # (F, K)
-    agreement = np.maximum(agreement, 1 - agreement)
-    matched = linear_sum_assignment(agreement, maximize=True)
-    return matched[1], agreement[matched]
-
-
-def parts_found(codes: Posterior, factors: Tensor, factor_names: Sequence[str]) -> list[MetricResult]:
-    """How well bits stand for yes-or-no factors, one bit each, on all images; nothing where either is missing.
-
-    Returns:
-        The share of images on which a factor and its bit agree, mean over factors: each factor gets a bit of its own,
-        so that the mean is highest, and a bit may also stand for a factor's absence. InfoM and InfoC of the bits that
-        carry `NAMED` or more, from I(b_k; factor) as a share of the factor's entropy: 1 where each bit tells of one
-        factor alone, and where each factor is told by one bit alone; 0 where it is spread evenly.
-
-    Source: Hsu et al., Disentanglement via Latent Quantization (2023), section 4, without their InfoE.
-    """
-    chosen = [f for f, column in enumerate(factors.T) if len(column.unique()) == 2]
-    if len(chosen) < 2 or codes.bits.shape[1] < len(chosen):
-        return []
-    bits, parts = codes.bits.numpy(), np.column_stack([numbered(factors[:, f].numpy()) for f in chosen])
-    own = matched_bits(bits, parts)[1]
-    settings = {"n": len(bits), "factors": [factor_names[f] for f in chosen]}
-    told, entropies = information_matrix(bits, parts)
-    shares = (told / entropies)[bit_information(codes.bit_logits) >= NAMED]
-    results = [MetricResult("parts found, a bit each", float(own.mean()), settings, None, own.tolist())]
-    for name, rows in (("InfoM of the bits", shares), ("InfoC of the bits", shares.T)):
-        n = max(2, rows.shape[1])
-        most = rows.max(axis=1) / np.maximum(rows.sum(axis=1), 1e-12) if rows.size else np.full(1, 1 / n)
-        results.append(MetricResult(name, float(((most - 1 / n) / (1 - 1 / n)).mean()), settings))
-    return results
 
 
 def bit_rows(model: MRVAE, codes: Posterior, asked: Mapping[str, Tensor], labels: Tensor | None = None) -> list[BitRow]:
