@@ -14,7 +14,7 @@
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,23 +47,19 @@ N_MEASURED = 1000
 MAX_SCATTERED = 10_000
 MAX_EPOCHS = 12
 """Epochs whose pictures travel with the page, the first and the last among them."""
-KINDS = {"reconstructions": "Test images and their reconstructions", "sweep": "What each latent does",
-         "samples": "Draws from the prior, the same in every epoch"}
-"""The pictures under the slider, and what to write above them."""
-ENDS = {"pictures/history.png": "How reconstructions grew", "pictures/scatter.png": "Where the encoder puts the test "
-        "images", "traversals.png": "Each latent of the finished model"}
+KINDS = ("reconstructions", "sweep", "samples")
+"""The pictures under the page's slider; the page says what they are."""
+ENDS = ("pictures/history.png", "pictures/scatter.png", "traversals.png")
+"""The pictures below it."""
 
 
 def picture_epochs(train: TrainConfig) -> frozenset[int]:
     """The epochs after which pictures are drawn."""
-    if train.pictures == "none":
-        return frozenset()
-    if train.pictures == "all":
-        return frozenset(range(1, train.epochs + 1))
-    if train.pictures == "few":
-        steps = (digit * 10**power for power in range(len(str(train.epochs))) for digit in (1, 2, 5))
-        return frozenset({train.epochs, *(epoch for epoch in steps if epoch <= train.epochs)})
-    return frozenset(train.pictures)
+    every = range(1, train.epochs + 1)
+    steps = [digit * 10**power for power in range(len(str(train.epochs))) for digit in (1, 2, 5)]
+    few = [train.epochs, *(step for step in steps if step in every)]
+    named: dict[Any, Iterable[Any]] = {"none": (), "all": every, "few": few}
+    return frozenset(named.get(train.pictures, train.pictures))
 
 
 class EpochPictures(Callback):
@@ -159,26 +155,22 @@ def write_report(model: MRVAE, config: RunConfig, folder: Path, train: ImageSet,
         absent = [int(k) for k, (name, _) in names_of_bits(codes, asked).items() if name.startswith("no ")]
         exchange_on_and_off(model.encoder, model.decoder, absent)  # so that pressing "hat" puts one on
         codes = encode_set(model, few)
-    model.card = model_card(config, evaluate(model, test, train, test_codes=codes), test, command)
-    model.card |= {"names_of_reals": names_of_reals(codes, asked), "names_of_bits": names_of_bits(codes, asked)}
-    model.examples = encoded_examples(model, test)
-    write_traversals(model, folder)
-    save_model(model, folder / "model")
-    write_page(folder)
-
-
-def model_card(config: RunConfig, scores: dict[str, Any], test: ImageSet, command: str) -> dict[str, Any]:
-    """How a model was made and what it scores, as plain values."""
-    return {
+    model.card = {
         "command": command,
         "seed": config.train.seed,
         "data": test.name,
         "label_names": list(test.label_names),
         "factor_names": list(test.factor_names),
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
-        "scores": scores,
+        "scores": evaluate(model, test, train, test_codes=codes),
         "run": config.model_dump(mode="json", exclude_none=True),
+        "names_of_reals": names_of_reals(codes, asked),
+        "names_of_bits": names_of_bits(codes, asked),
     }
+    model.examples = encoded_examples(model, test)
+    write_traversals(model, folder)
+    save_model(model, folder / "model")
+    write_page(folder)
 
 
 def write_traversals(model: MRVAE, folder: Path, *, start: int = 0) -> list[Path]:
@@ -198,8 +190,7 @@ def write_traversals(model: MRVAE, folder: Path, *, start: int = 0) -> list[Path
         columns.append(traverse(model, mu[0], bits[0], bit=k).repeat_interleave(len(values) // 2, dim=0))
     frames = torch.stack(columns, dim=1) if columns else model.decode(mu[:1], bits[:1]).detach()[None]
     drawn = figures.plot_traversals(model, mu, bits, kl_of_real, of_bits)
-    return [figures.save_figure(drawn, folder / "traversals.png"),
-            save_gif(frames, folder / "traversals.gif")]
+    return [figures.save_figure(drawn, folder / "traversals.png"), save_gif(frames, folder / "traversals.gif")]
 
 
 def write_more_traversals(model: MRVAE, folder: Path, *, start: int = 0) -> list[Path]:
@@ -238,8 +229,8 @@ def write_page(folder: Path) -> Path:
         name=folder.resolve().name, config=config, n_epochs=rows[-1]["epoch"] if rows else 0,
         card=card, scores=score_rows(card["scores"]) if "scores" in card else (),
         curves=data_uri(figures.figure_png(figures.plot_metrics(rows), dpi=144)),
-        titles=KINDS, epochs=_epochs(folder / "pictures"),
-        ends={title: data_uri(end.read_bytes()) for name, title in ENDS.items() if (end := folder / name).is_file()},
+        epochs=_epochs(folder / "pictures"),
+        ends={name: data_uri(end.read_bytes()) for name in ENDS if (end := folder / name).is_file()},
         settings=(folder / "config.toml").read_text(encoding="utf-8"),
     ))
     return path
