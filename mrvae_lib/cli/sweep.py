@@ -4,8 +4,6 @@ Each run is an ordinary `mrvae train` in a process of its own, which holds the l
 one machine or on many that share a disk, divide a grid between them: each takes the runs whose folder is free.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import os
@@ -16,10 +14,8 @@ import subprocess
 import sys
 import threading
 import tomllib
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -132,21 +128,11 @@ class Runner:
         Raises:
             KeyboardInterrupt: after every running process has written its checkpoint.
         """
-        waiting, rows = deque(points), dict[str, Row]()
-
-        def work(_: int) -> None:
-            with suppress(IndexError):  # none is waiting any more
-                while not self.stop.is_set():
-                    point = waiting.popleft()
-                    if row := self.run(point):
-                        rows[run_name(point)] = row
-                    else:
-                        waiting.append(point)
-                        self.stop.wait(POLL)
-
+        rows: dict[str, Row] = {}
         with ThreadPoolExecutor(self.workers) as pool:
             try:
-                list(pool.map(work, range(self.workers)))
+                while waiting := [point for point in points if run_name(point) not in rows]:
+                    rows |= {run_name(row["settings"]): row for row in pool.map(self.run, waiting) if row}
             finally:
                 self.stop.set()
         return [rows[run_name(point)] for point in points]
@@ -157,6 +143,7 @@ class Runner:
 
         place = self.folder / run_name(point)
         if in_use(place):
+            self.stop.wait(POLL)
             return None
         error = "" if self._scores(point, place) else self._train(point, place)
         if error is None or (error and in_use(place)):  # another sweep may have come between
