@@ -62,8 +62,8 @@ class LatentExplorer:
         bits, reals = self.content.bits, self.content.reals
         self.bits = [parts.bit_toggle(label, partial(self._on_bit, k)) for k, label in enumerate(bits)]
         width = 10 + 7 * max((len(" · ".join(label)) for label in reals.values()), default=0)
-        self.sliders = {i: parts.real_slider(label, partial(self._on_real, i), width, views.explained(self.content, i))
-                        for i, label in reals.items()}
+        self.sliders = {i: parts.real_slider(label, partial(self._on_real, i), width,
+                                             self.content.explained.get(i, "")) for i, label in reals.items()}
         self.selected = next(iter(reals), 0)
         rows: list[widgets.Widget] = []
         if bits:
@@ -72,10 +72,9 @@ class LatentExplorer:
             rows += [parts.heading("Reals: how it looks"), *map(parts.with_steps, self.sliders.values())]
         self.latents = widgets.VBox(rows)
 
-        if tiles is None:
-            tiles = math.prod(model.image_shape[1:]) <= MAX_TILED_PIXELS
-        self.sweep = self._sweep_tiles(tiles) if reals else None
-        self.codes = self._code_tiles(tiles) if views.code_views(self.content.starts[0]) else None
+        shown = math.prod(model.image_shape[1:]) <= MAX_TILED_PIXELS if tiles is None else tiles
+        self.sweep = self._sweep_tiles(shown) if reals else None
+        self.codes = self._code_tiles(shown) if views.code_views(self.content.starts[0]) else None
         rows = []
         if self.sweep:
             play = parts.player(lambda value: self._on_real(self.selected, value))
@@ -164,8 +163,9 @@ class LatentExplorer:
                     slider.value = state.z[i]
             if self.sweep:
                 self.sweep.switch.description = f"sweep of z{self.selected}"
-                nearest = int((sweep_values() - state.z[self.selected]).abs().argmin())
-                self.sweep.draw(views.sweep_views(state, self.selected), nearest)
+                values = sweep_values()
+                moved = [state.with_real(self.selected, value) for value in values.tolist()]
+                self.sweep.draw(moved, int((values - state.z[self.selected]).abs().argmin()))
             if self.codes:
                 self.codes.draw(views.code_views(state), int(state.code, 2))
         except Exception as error:

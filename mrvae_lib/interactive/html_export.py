@@ -95,7 +95,7 @@ def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent |
         "encoder": encoder_part(model),
         "own": None if data.startswith(("xys", "faces")) else "picture" if model.image_shape[0] == 3 else "drawing",
         "fit": FIT.get(data),
-        "sliders": [{"index": i, "label": " · ".join(label), "title": views.explained(content, i)}
+        "sliders": [{"index": i, "label": " · ".join(label), "title": content.explained.get(i, "")}
                     for i, label in content.reals.items()],
         "range": [*SWEEP, views.STEP],
         "bits": [" · ".join(facts) for _, *facts in content.bits],
@@ -188,22 +188,18 @@ def plain_layers(network: nn.Module) -> tuple[list[dict[str, Any]], list[np.ndar
         layers.append({"op": op, **sizes})
         weights.extend(tensor.detach().cpu().float().numpy().ravel() for tensor in tensors)
 
-    def write(*modules: nn.Module) -> None:
-        for module in modules:
-            write_one(module)
-
-    def write_one(module: nn.Module) -> None:
+    def write(module: nn.Module) -> None:
         match module:
             case nn.Sequential():
-                write(*module)
+                for part in module:
+                    write(part)
             case ConvEncoder():
-                add("pad", amounts=list(module.padding))
-                write(module.maps, module.dense)
+                write(nn.Sequential(nn.ZeroPad2d(module.padding), module.maps, module.dense))
             case ConvDecoder():
-                write(module.dense, module.maps)
+                write(nn.Sequential(module.dense, module.maps))
                 add("pad", amounts=[-amount for amount in module.padding])
             case frames.PosedReals():
-                write(module.body, nn.ReLU())
+                write(nn.Sequential(module.body, nn.ReLU()))
                 add("seePose", **POSE)
                 write(module.head)
                 add("addPose", **POSE)
