@@ -61,9 +61,9 @@ class LatentExplorer:
 
         bits, reals = self.content.bits, self.content.reals
         self.bits = [parts.bit_toggle(label, partial(self._on_bit, k)) for k, label in enumerate(bits)]
-        width = 10 + 7 * max((len(" · ".join(label)) for label in reals.values()), default=0)
-        self.sliders = {i: parts.real_slider(label, partial(self._on_real, i), width,
-                                             self.content.explained.get(i, "")) for i, label in reals.items()}
+        width = 10 + 7 * max((len(label) for label, _ in reals.values()), default=0)
+        self.sliders = {i: parts.real_slider(label, partial(self._on_real, i), width, title)
+                        for i, (label, title) in reals.items()}
         self.selected = next(iter(reals), 0)
         rows: list[widgets.Widget] = []
         if bits:

@@ -88,10 +88,10 @@ def above_facts(bit: widgets.ToggleButton, label: Label) -> widgets.VBox:
     return widgets.VBox([bit, widgets.HTML(facts, layout=widgets.Layout(width="84px", margin="0 2px"))])
 
 
-def real_slider(label: Label, act: Callable[[float], None], label_width: int, tooltip: str) -> widgets.FloatSlider:
+def real_slider(label: str, act: Callable[[float], None], label_width: int, tooltip: str) -> widgets.FloatSlider:
     """A real's slider."""
     slider = widgets.FloatSlider(
-        value=0.0, min=SWEEP[0], max=SWEEP[1], step=views.STEP, description=" · ".join(label), readout_format="+.1f",
+        value=0.0, min=SWEEP[0], max=SWEEP[1], step=views.STEP, description=label, readout_format="+.1f",
         style={"description_width": f"{label_width}px", "handle_color": BLUE},
         layout=widgets.Layout(width="0", flex="1 1 190px"),
     )

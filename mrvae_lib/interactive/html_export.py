@@ -95,8 +95,7 @@ def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent |
         "encoder": encoder_part(model),
         "own": None if data.startswith(("xys", "faces")) else "picture" if model.image_shape[0] == 3 else "drawing",
         "fit": FIT.get(data),
-        "sliders": [{"index": i, "label": " · ".join(label), "title": content.explained.get(i, "")}
-                    for i, label in content.reals.items()],
+        "sliders": [{"index": i, "label": label, "title": fit} for i, (label, fit) in content.reals.items()],
         "range": [*SWEEP, views.STEP],
         "bits": [" · ".join(facts) for _, *facts in content.bits],
         "names": [name for name, *_ in content.bits],
