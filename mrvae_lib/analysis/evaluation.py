@@ -179,10 +179,9 @@ def bit_swaps(counts: dict[int, Counter[int]], n_bits: int, bit: int) -> list[tu
         counts: of `labels_of_codes`.
     """
     place, swaps = 1 << (n_bits - 1 - bit), Counter[tuple[int, int]]()
-    for code in counts:
-        if not code & place and code | place in counts:
-            off, on = counts[code], counts[code | place]
-            pair = off.most_common(1)[0][0], on.most_common(1)[0][0]
-            if pair[0] != pair[1]:
-                swaps[pair] += min(off.total(), on.total())
+    for code, off in counts.items():
+        on = counts.get(code | place, off)  # the code itself where the bit is on already, or where no image has it on
+        pair = off.most_common(1)[0][0], on.most_common(1)[0][0]
+        if pair[0] != pair[1]:
+            swaps[pair] += min(off.total(), on.total())
     return [pair for pair, _ in swaps.most_common()]

@@ -190,8 +190,7 @@ def plot_metrics(rows: Sequence[Mapping[str, Any]], panels: Sequence[str] = tupl
     """
     curves = {panel: found for panel in panels if (found := _curves(rows, PANELS[panel]))}
     columns, n_rows = min(3, max(1, len(curves))), max(1, math.ceil(len(curves) / 3))
-    if figure is None:
-        figure = plt.figure(figsize=(3.6 * columns, 2.6 * n_rows), layout="constrained")
+    figure = figure or plt.figure(figsize=(3.6 * columns, 2.6 * n_rows), layout="constrained")
     axes = list(figure.subplots(n_rows, columns, squeeze=False).flat)
     for ax, (panel, lines) in zip(axes, curves.items(), strict=False):
         twins = list(dict.fromkeys(name.removeprefix("test ") for name in lines))
