@@ -80,14 +80,10 @@ class EpochPictures(Callback):
     def on_epoch(self, run: Run, metrics: dict[str, Any]) -> None:
         if run.epoch not in self.epochs:
             return
-        when, made = f"epoch {run.epoch}", run.model.reconstruct(self.x)
-        drawn = {
-            "reconstructions": plot_pairs(self.x, made, when),
-            "samples": plot_samples(run.model, when),
-            "sweep": plot_sweep(run.model, self.images.first(N_MEASURED), when),
-        }
-        for name, figure in drawn.items():
-            self._write(f"{name}/{run.epoch:04}", figure, run.step)
+        when, name, made = f"epoch {run.epoch}", f"{run.epoch:04}", run.model.reconstruct(self.x)
+        self._write(f"reconstructions/{name}", plot_pairs(self.x, made, when), run.step)
+        self._write(f"samples/{name}", plot_samples(run.model, when), run.step)
+        self._write(f"sweep/{name}", plot_sweep(run.model, self.images.first(N_MEASURED), when), run.step)
         self._write_row(run.epoch, made)
         self._write("history", self._history(run.epoch), run.step)
         if run.finished and run.model.n_reals:
