@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from mrvae_lib.config import MAX_TABLE_BITS
-from mrvae_lib.data import ImageSet
-from mrvae_lib.data.image_set import batches_in_order
+from mrvae_lib.data.image_set import ImageSet, batches_in_order
 from mrvae_lib.model.codes import CodeTable, bit_information, code_index
 from mrvae_lib.model.vae import MRVAE, Posterior
 

@@ -20,7 +20,6 @@ from mrvae_lib.data import ImageSet
 from mrvae_lib.interactive import explorer_state as views
 from mrvae_lib.interactive import explorer_widgets as parts
 from mrvae_lib.interactive.display import BLUE, error_text, widget_or_picture, wrapped
-from mrvae_lib.interactive.explorer_state import ExplorerState
 from mrvae_lib.interactive.html_export import page_html
 from mrvae_lib.model.vae import MRVAE
 
@@ -46,7 +45,7 @@ class LatentExplorer:
         ValueError: the state is not one of this model.
     """
 
-    def __init__(self, model: MRVAE, images: Any = None, state: ExplorerState | None = None, *,
+    def __init__(self, model: MRVAE, images: Any = None, state: views.ExplorerState | None = None, *,
                  tiles: bool | None = None) -> None:
         if images is not None and not isinstance(images, ImageSet):
             images = views.fitted_images(model, images)
@@ -93,12 +92,12 @@ class LatentExplorer:
         self.state = self.content.starts[0] if state is None else state
 
     @property
-    def state(self) -> ExplorerState:
+    def state(self) -> views.ExplorerState:
         """The view now; assign one to show it."""
         return self._state
 
     @state.setter
-    def state(self, state: ExplorerState) -> None:
+    def state(self, state: views.ExplorerState) -> None:
         self._show(state)
 
     def go_to(self, example: int) -> None:
@@ -108,7 +107,7 @@ class LatentExplorer:
     def randomise(self) -> None:
         """Show a draw from the prior, at values that sliders can show."""
         z, b = torch.randn(self.model.n_reals), torch.randint(2, (self.model.n_bits,))
-        self.state = ExplorerState(tuple(z.tolist()), tuple(b.tolist()))
+        self.state = views.ExplorerState(tuple(z.tolist()), tuple(b.tolist()))
 
     def show_view(self, name: str) -> None:
         """Show a guided view of the example, see `guided_views`, and the sentence it proves; nothing happens for ""."""
@@ -138,7 +137,7 @@ class LatentExplorer:
         text = f"LatentExplorer(code {self.state.code or 'none'}, z {list(self.state.z)})"
         return widget_or_picture(self.panel, parts.still_png(self.model, self.state), text)
 
-    def _show(self, state: ExplorerState, sentence: str = "") -> None:
+    def _show(self, state: views.ExplorerState, sentence: str = "") -> None:
         """Show a view; without the sentence that a guided view proves, none is chosen.
 
         An exception would vanish in a widget's callback, so the panel tells it too. A control that is set here calls

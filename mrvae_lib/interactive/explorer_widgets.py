@@ -15,7 +15,6 @@ from mrvae_lib.analysis.pictures import as_picture, enlarged, png_bytes, tile
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.interactive import explorer_state as views
 from mrvae_lib.interactive.display import BLUE, DARK_ORANGE, inline_image
-from mrvae_lib.interactive.explorer_state import ExplorerContent, ExplorerState, Label
 from mrvae_lib.model.vae import MRVAE
 
 PICTURE_WIDTH, START_WIDTH = 280, 84
@@ -77,12 +76,12 @@ def choice(label: str, none: str, names: Sequence[str], act: Callable[[str], Non
                                      layout=widgets.Layout(width=width)), act)
 
 
-def bit_toggle(label: Label, act: Callable[[bool], None]) -> widgets.ToggleButton:
+def bit_toggle(label: views.Label, act: Callable[[bool], None]) -> widgets.ToggleButton:
     """A bit: a button that is up for 0 and down for 1."""
     return classed(toggle(label[0], False, act, " · ".join(label), width="84px"), "mrvae-bit")
 
 
-def above_facts(bit: widgets.ToggleButton, label: Label) -> widgets.VBox:
+def above_facts(bit: widgets.ToggleButton, label: views.Label) -> widgets.VBox:
     """A bit's button above what the bit tells."""
     facts = "<br>".join(map(small_print, label[1:]))
     return widgets.VBox([bit, widgets.HTML(facts, layout=widgets.Layout(width="84px", margin="0 2px"))])
@@ -131,7 +130,7 @@ class ExampleWalk:
         show: called with the number of the starting point to show.
     """
 
-    def __init__(self, content: ExplorerContent, show: Callable[[int], None]) -> None:
+    def __init__(self, content: views.ExplorerContent, show: Callable[[int], None]) -> None:
         self.content, self.show, self.example = content, show, 0
         self.classes = choice("class", "any", sorted(set(content.classes)), self._on_class, width="150px")
         self.controls: list[widgets.Widget] = [
@@ -162,7 +161,7 @@ class DecodedPicture:
             shown as the decoder draws it.
     """
 
-    def __init__(self, model: MRVAE, content: ExplorerContent, originals: torch.Tensor | None) -> None:
+    def __init__(self, model: MRVAE, content: views.ExplorerContent, originals: torch.Tensor | None) -> None:
         self.model, self.content, self.originals = model, content, originals
         _, height, width = model.image_shape
         self.picture = widgets.HTML(layout=widgets.Layout(
@@ -173,7 +172,7 @@ class DecodedPicture:
                                   layout=widgets.Layout(width=f"{PICTURE_WIDTH + 8}px", margin="0 20px 0 0"))
         self.example: int | None = None
 
-    def draw(self, state: ExplorerState, sentence: str) -> None:
+    def draw(self, state: views.ExplorerState, sentence: str) -> None:
         """Show a view, and under it what it proves."""
         alt = "decoded picture" + (f", code {state.code}" if state.b else "")
         self.picture.value = inline_image(views.decode_state(self.model, state), alt=alt, width=f"{PICTURE_WIDTH}px")
@@ -192,7 +191,7 @@ class DecodedPicture:
             name, picture = "original", as_picture(self.originals[example])
         return inline_image(picture, alt=name, width=f"{START_WIDTH}px") + small_print(name)
 
-    def _origin(self, state: ExplorerState) -> str:
+    def _origin(self, state: views.ExplorerState) -> str:
         if state.example is None:
             return "drawn from the prior"
         name = self.content.classes[state.example] if self.content.classes else ""
@@ -213,10 +212,10 @@ class Tiles:
     """
 
     def __init__(self, model: MRVAE, title: str, labels: Sequence[tuple[str, str]], columns: int,
-                 show: Callable[[ExplorerState], None], shown: bool) -> None:
+                 show: Callable[[views.ExplorerState], None], shown: bool) -> None:
         self.model, self.columns, self.show = model, columns, show
-        self.states: list[ExplorerState] = []
-        self.drawn: list[ExplorerState] = []
+        self.states: list[views.ExplorerState] = []
+        self.drawn: list[views.ExplorerState] = []
         self.switch = toggle(title, shown, lambda _: self._draw(), "show or hide these pictures", width="auto")
         self.buttons = [button(label, partial(self._on_press, i), tooltip, width="0", flex="1 1 0")
                         for i, (label, tooltip) in enumerate(labels)]
@@ -228,7 +227,7 @@ class Tiles:
                          layout=widgets.Layout(min_width=f"{columns * narrowest}px"))
             for i, sheet in enumerate(self.sheets)]), "mrvae-tiles")
 
-    def draw(self, states: list[ExplorerState], chosen: int) -> None:
+    def draw(self, states: list[views.ExplorerState], chosen: int) -> None:
         """Show views, one for each button, and mark one of them."""
         self.states = states
         for i, below in enumerate(self.buttons):
@@ -249,7 +248,7 @@ class Tiles:
             self.drawn = self.states
 
 
-def still_png(model: MRVAE, state: ExplorerState) -> bytes:
+def still_png(model: MRVAE, state: views.ExplorerState) -> bytes:
     """A view as PNG where there are no widgets: the picture and, where they fit, all codes at the same reals."""
     pictures, codes = views.decode_states(model, [state]), views.code_views(state)
     scale = 2 ** max(0, (256 // pictures.shape[2]).bit_length() - 1)

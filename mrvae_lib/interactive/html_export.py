@@ -20,9 +20,7 @@ from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.data import DATASETS
 from mrvae_lib.errors import ExportError
 from mrvae_lib.interactive import explorer_state as views
-from mrvae_lib.interactive.explorer_state import ExplorerContent, ExplorerState
-from mrvae_lib.model import frame as frames
-from mrvae_lib.model import parts
+from mrvae_lib.model import frame, parts
 from mrvae_lib.model.networks import ConvDecoder, ConvEncoder
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.checkpoints import atomic_write
@@ -31,8 +29,8 @@ N_STARTS = 12
 """Starting points with a picture of their own; the others are there for a view that names them."""
 THUMBNAIL_COLUMNS = 4
 MAX_HALF = np.finfo(np.float16).max
-POSE = {"halfWidth": frames.POSE_HALF_WIDTH, "reach": frames.POSE_SHIFT, "size": frames.POSE_SIZE,
-        "stretch": frames.POSE_STRETCH}
+POSE = {"halfWidth": frame.POSE_HALF_WIDTH, "reach": frame.POSE_SHIFT, "size": frame.POSE_SIZE,
+        "stretch": frame.POSE_STRETCH}
 FIT = {"mnist": (20 / 28, "mass"), "digits": (1.0, "box"), "fashion-mnist": (1.0, "box"), "dsprites": (0.33, "free")}
 """For data whose images are fitted, and a visitor's own drawing alike: the longest side of what is shown, as a share of
 the image, and what lies in the middle: its centre of mass, its box, or nothing, and then the side is at most that."""
@@ -45,7 +43,7 @@ POSED = "z0 to z4 place what the other latents draw: across, down, size and two 
 
 
 def export_html(model: MRVAE, path: str | Path, *, title: str = "MR-VAE",
-                state: ExplorerState | None = None) -> Path:
+                state: views.ExplorerState | None = None) -> Path:
     """Write a page that decodes in the browser; it opens from a file, without a network.
 
     The weights travel as fp16, so the page's picture equals the model's to about 2/255.
@@ -82,8 +80,8 @@ def export_gallery(models: Mapping[str, MRVAE], folder: str | Path) -> Path:
     return index
 
 
-def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent | None = None,
-              state: ExplorerState | None = None) -> str:
+def page_html(model: MRVAE, *, title: str = "MR-VAE", content: views.ExplorerContent | None = None,
+              state: views.ExplorerState | None = None) -> str:
     """The page that `export_html` writes, as text."""
     content, data = content or views.explorer_content(model), model.card.get("data", "")
     layers, weights = plain_layers(model.decoder)
@@ -154,7 +152,7 @@ def encoder_part(model: MRVAE) -> dict[str, Any]:
     Where the page cannot hold it, `problem` says why; the page then has no drawing part.
     """
     encoder, networks, weights = model.encoder, [], []
-    framed, of_parts = isinstance(encoder, frames.FramedEncoder), isinstance(encoder, parts.PartsEncoder)
+    framed, of_parts = isinstance(encoder, frame.FramedEncoder), isinstance(encoder, parts.PartsEncoder)
     apart: list[Any] = [encoder.reals, encoder.bits] if framed or of_parts else [encoder]
     try:
         for part in filter(None, apart):
@@ -163,10 +161,10 @@ def encoder_part(model: MRVAE) -> dict[str, Any]:
                 layers.append({"op": "note"})
             elif of_parts:  # the bits see the image where the reals have found the canvas
                 layers.insert(0, {"op": "takeUp", **PARTS})
-            if framed and (part is encoder.bits or isinstance(part, frames.PosedReals)):
-                side = frames.frame_side(*model.image_shape[1:])
-                layers.insert(0, {"op": "frame", "frame": encoder.frame, "side": side, "spread": frames.SPREAD,
-                                  "thinnest": frames.THINNEST})
+            if framed and (part is encoder.bits or isinstance(part, frame.PosedReals)):
+                side = frame.frame_side(*model.image_shape[1:])
+                layers.insert(0, {"op": "frame", "frame": encoder.frame, "side": side, "spread": frame.SPREAD,
+                                  "thinnest": frame.THINNEST})
             networks.append(layers)
             weights += numbers
         return {"networks": networks, "weights": _as_half(weights, "encoder")}
@@ -197,14 +195,14 @@ def plain_layers(network: nn.Module) -> tuple[list[dict[str, Any]], list[np.ndar
             case ConvDecoder():
                 write(nn.Sequential(module.dense, module.maps))
                 add("pad", amounts=[-amount for amount in module.padding])
-            case frames.PosedReals():
+            case frame.PosedReals():
                 write(nn.Sequential(module.body, nn.ReLU()))
                 add("seePose", **POSE)
                 write(module.head)
                 add("addPose", **POSE)
-            case frames.PosedDecoder():
+            case frame.PosedDecoder():
                 channels, *sides = module.image_shape
-                add("skip", n=frames.POSE_REALS)
+                add("skip", n=frame.POSE_REALS)
                 write(module.drawing)
                 add("place", module.around, channels=channels, shape=sides, **POSE)
             case parts.PartsDecoder():
