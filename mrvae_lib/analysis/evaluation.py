@@ -15,7 +15,6 @@ from mrvae_lib.model.vae import MRVAE, Posterior
 
 INFORMATIVE_KL = 0.1
 """Nats per image below which a real counts as unused."""
-N_EXAMPLES = 100
 MAX_SCORED_PIXELS = 15_000 * 64 * 64
 """Larger sets are scored on a part of them. MNIST fits, and of dSprites as many images as its scores ask for."""
 
@@ -89,7 +88,7 @@ def informative_reals(kl_of_real: Sequence[float]) -> list[int]:
     return [i for i in order if kl_of_real[i] >= INFORMATIVE_KL]
 
 
-def encoded_examples(model: MRVAE, images: ImageSet, n: int = N_EXAMPLES) -> dict[str, Tensor]:
+def encoded_examples(model: MRVAE, images: ImageSet, n: int = 100) -> dict[str, Tensor]:
     """The first n images as the model keeps them: `mu` (n, D), `bits` (n, K); if known `label`, `factors` (n, F)."""
     few = images.first(n)
     codes = encode_set(model, few)

@@ -142,19 +142,17 @@ class Runner:
         from mrvae_lib.training.checkpoints import in_use
 
         place = self.folder / run_name(point)
-        if in_use(place):
+        if self.stop.is_set() or in_use(place):
             self.stop.wait(POLL)
             return None
         error = "" if self._scores(point, place) else self._train(point, place)
-        if error is None or (error and in_use(place)):  # another sweep may have come between
+        if self.stop.is_set() or (error and in_use(place)):  # another sweep may have come between
             return None
         print(f"{place.name}: {error or 'done'}", flush=True)
         return {"settings": point, **({"error": error} if error else self._scores(point, place))}
 
-    def _train(self, point: Point, place: Path) -> str | None:
-        """The last line of a run's log if the run has failed, else an empty text; None if it was stopped."""
-        if self.stop.is_set():
-            return None
+    def _train(self, point: Point, place: Path) -> str:
+        """The last line of a run's log if the run has failed, else an empty text."""
         options = [part for item in (*self.overrides, *as_overrides(point)) for part in ("--set", item)]
         options += ["--quick"] if self.quick else []
         command = [sys.executable, "-m", "mrvae_lib", "train", self.source, "--out", str(place), *options]
@@ -166,7 +164,7 @@ class Runner:
             while process.poll() is None:
                 if self.stop.wait(POLL):
                     process.send_signal(signal.SIGINT)  # as Ctrl-C: it writes a checkpoint, for which `with` waits
-                    return None
+                    return ""
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
         return [f"exit code {process.returncode}", *filter(None, lines)][-1] if process.returncode else ""
 

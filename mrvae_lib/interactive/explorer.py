@@ -27,8 +27,6 @@ MAX_TILED_PIXELS = 64 * 64
 """Of larger pictures, tiles are shown only when asked for: they would make the sliders lag."""
 FEW_BITS = 4
 """Up to this many bits, a tile has room for the code's class beside its name."""
-COLUMN_WIDTH = 350
-"""Pixels for each of several models."""
 
 
 class LatentExplorer:
@@ -215,7 +213,7 @@ class CompareExplorer:
         self.explorers = {name: LatentExplorer(model, images, tiles=False) for name, model in models.items()}
         first = next(iter(self.explorers.values()))
         self.walk = parts.ExampleWalk(first.content, self.go_to)
-        layout = widgets.Layout(width=f"{COLUMN_WIDTH}px", margin="0 20px 0 0")
+        layout = widgets.Layout(width="350px", margin="0 20px 0 0")
         columns = [widgets.VBox([parts.heading(name), explorer.decoded.panel, explorer.latents, explorer.tiles,
                                  explorer.message], layout=layout) for name, explorer in self.explorers.items()]
         panel = parts.styled(first.model.image_shape, wrapped(*self.walk.controls), wrapped(*columns))

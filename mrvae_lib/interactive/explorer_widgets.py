@@ -18,8 +18,6 @@ from mrvae_lib.interactive.display import BLUE, DARK_ORANGE, inline_image
 from mrvae_lib.model.vae import MRVAE
 
 PICTURE_WIDTH, START_WIDTH = 280, 84
-PLAY_INTERVAL = 100
-"""Milliseconds between two pictures of a played sweep."""
 TILE_SIDE = 64
 """Pixels: larger pictures are averaged down to about this before they become tiles."""
 
@@ -118,7 +116,7 @@ def player(act: Callable[[float], None]) -> widgets.Play:
         if tick:
             act(high - views.STEP * abs(n_steps - tick % (2 * n_steps)))
 
-    return observed(widgets.Play(value=0, min=0, max=100_000, interval=PLAY_INTERVAL, show_repeat=False,
+    return observed(widgets.Play(value=0, min=0, max=100_000, interval=100, show_repeat=False,
                                  layout=widgets.Layout(width="90px")), on_tick)
 
 

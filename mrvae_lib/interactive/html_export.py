@@ -27,7 +27,6 @@ from mrvae_lib.training.checkpoints import atomic_write
 
 N_STARTS = 12
 """Starting points with a picture of their own; the others are there for a view that names them."""
-THUMBNAIL_COLUMNS = 4
 MAX_HALF = np.finfo(np.float16).max
 POSE = {"halfWidth": frame.POSE_HALF_WIDTH, "reach": frame.POSE_SHIFT, "size": frame.POSE_SIZE,
         "stretch": frame.POSE_STRETCH}
@@ -72,7 +71,7 @@ def export_gallery(models: Mapping[str, MRVAE], folder: str | Path) -> Path:
     for name, model in models.items():
         export_html(model, folder / f"{name}.html", title=f"MR-VAE · {name}")
         drawn = views.decode_states(model, views.explorer_content(model).starts[:N_STARTS])  # no image of the data
-        picture = data_uri(png_bytes(tile(drawn, THUMBNAIL_COLUMNS, gap=0)))
+        picture = data_uri(png_bytes(tile(drawn, columns=4, gap=0)))
         entries.append(f'<a href="{html.escape(quote(name))}.html"><img alt="" src="{picture}">'
                        f"<h2>{html.escape(name)}</h2><p>{html.escape(one_line_summary(model))}</p></a>")
     index = folder / "index.html"

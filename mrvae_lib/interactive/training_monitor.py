@@ -72,11 +72,9 @@ class TrainingMonitor(Callback):
             return "not started"
         state = "finished" if self.run.finished else "stopped" if self.run.stop.is_set() else "training"
         seconds = time.monotonic() - self._started_at
-        text = f"{state}, epoch {self.run.epoch} of {self.run.config.train.epochs}, {seconds:.0f} s"
-        if state != "training":
-            return text
         kept = "; a checkpoint stays" if self.run.folder else ""
-        return f"{text} (interrupt the cell to stop after this step{kept})"
+        how = f" (interrupt the cell to stop after this step{kept})" if state == "training" else ""
+        return f"{state}, epoch {self.run.epoch} of {self.run.config.train.epochs}, {seconds:.0f} s{how}"
 
     def png(self) -> bytes:
         """The status, curves, bars and reconstructions now, as one picture."""
