@@ -54,8 +54,7 @@ def show_pictures(pictures: Tensor, columns: int, ax: Axes | None = None, *, tit
         row, column = divmod(i, columns)
         ax.text((column + 0.5) * (width + 1), (row + 1) * (height + margin + 1) - margin, caption, fontsize=7,
                 color="0.3", ha="center", va="top", linespacing=1)
-    if title:
-        ax.set_title(title, fontsize=9, loc="left")
+    ax.set_title(title, fontsize=9, loc="left")
     return ax
 
 

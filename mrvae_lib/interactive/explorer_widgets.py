@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from html import escape
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
@@ -26,7 +26,7 @@ def styled(image_shape: tuple[int, int, int], *rows: widgets.Widget) -> widgets.
     """Rows of widgets as a panel that looks as `web/explorer.css` says."""
     _, height, width = image_shape
     values = f"--mrvae-how: {BLUE}; --mrvae-what: {DARK_ORANGE}; --mrvae-shape: {width} / {height};"
-    css = (resources.files("mrvae_lib") / "interactive" / "web" / "explorer.css").read_text(encoding="utf-8")
+    css = Path(__file__).with_name("web").joinpath("explorer.css").read_text(encoding="utf-8")
     style = widgets.HTML(f"<style>.mrvae {{ {values} }}\n{css}</style>", layout=widgets.Layout(display="none"))
     return classed(widgets.VBox([style, *rows]), "mrvae")
 

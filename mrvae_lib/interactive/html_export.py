@@ -5,7 +5,6 @@ import html
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib import resources
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -255,7 +254,6 @@ def _as_half(weights: list[np.ndarray], what: str) -> str:
 
 def _filled(template: str, **parts: str) -> str:
     """A template of `web/` with each $name replaced by the part, or by the script or style sheet, of that name."""
-    web = resources.files("mrvae_lib") / "interactive" / "web"
-    scripts = {Path(file.name).stem: file.read_text(encoding="utf-8") for file in web.iterdir()
-               if file.name.endswith((".js", ".css"))}
+    web = Path(__file__).with_name("web")
+    scripts = {file.stem: file.read_text(encoding="utf-8") for file in web.iterdir() if file.suffix in (".js", ".css")}
     return Template((web / template).read_text(encoding="utf-8")).substitute(scripts, **parts)
