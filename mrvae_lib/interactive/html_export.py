@@ -3,8 +3,9 @@
 import base64
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -82,12 +83,12 @@ def page_html(model: MRVAE, *, title: str = "MR-VAE", content: views.ExplorerCon
               state: views.ExplorerState | None = None) -> str:
     """The page that `export_html` writes, as text."""
     content, data = content or views.explorer_content(model), model.card.get("data", "")
-    layers, weights = plain_layers(model.decoder)
+    layers = plain_layers(model.decoder)
     page = {
         "imageShape": model.image_shape,
         "likelihood": model.config.likelihood,
-        "layers": layers,
-        "weights": _as_half(weights, "decoder"),
+        "layers": [operation for operation, _ in layers],
+        "weights": _as_half(layers, "decoder"),
         "encoder": encoder_part(model),
         "own": None if data.startswith(("xys", "faces")) else "picture" if model.image_shape[0] == 3 else "drawing",
         "fit": FIT.get(data),
@@ -149,107 +150,101 @@ def encoder_part(model: MRVAE) -> dict[str, Any]:
 
     Where the page cannot hold it, `problem` says why; the page then has no drawing part.
     """
-    encoder, networks, weights = model.encoder, [], []
+    encoder, networks = model.encoder, []
     framed, of_parts = isinstance(encoder, frame.FramedEncoder), isinstance(encoder, parts.PartsEncoder)
     apart: list[Any] = [encoder.reals, encoder.bits] if framed or of_parts else [encoder]
     try:
         for part in filter(None, apart):
-            layers, numbers = plain_layers(part)
+            layers = plain_layers(part)
             if of_parts and part is encoder.reals:
-                layers.append({"op": "note"})
+                layers.append(_layer("note"))
             elif of_parts:  # the bits see the image where the reals have found the canvas
-                layers.insert(0, {"op": "takeUp", **PARTS})
+                layers.insert(0, _layer("takeUp", **PARTS))
             if framed and (part is encoder.bits or isinstance(part, frame.PosedReals)):
                 side = frame.frame_side(*model.image_shape[1:])
-                layers.insert(0, {"op": "frame", "frame": encoder.frame, "side": side, "spread": frame.SPREAD,
-                                  "thinnest": frame.THINNEST})
+                layers.insert(0, _layer("frame", frame=encoder.frame, side=side, spread=frame.SPREAD,
+                                        thinnest=frame.THINNEST))
             networks.append(layers)
-            weights += numbers
-        return {"networks": networks, "weights": _as_half(weights, "encoder")}
+        return {"networks": [[operation for operation, _ in layers] for layers in networks],
+                "weights": _as_half(chain(*networks), "encoder")}
     except ExportError as error:
         return {"problem": str(error)}
 
 
-def plain_layers(network: nn.Module) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
-    """An encoder or decoder as a list of plain operations, and their numbers in the order the operations use them.
+Layer = tuple[dict[str, Any], tuple[Tensor, ...]]
+"""A plain operation with its sizes, and its numbers in the order in which it uses them."""
+
+
+def plain_layers(network: nn.Module) -> list[Layer]:
+    """An encoder or decoder as plain layers, one after another.
 
     Raises:
         ExportError: a layer that the page does not know.
     """
-    layers: list[dict[str, Any]] = []
-    weights: list[np.ndarray] = []
-
-    def add(op: str, *tensors: Tensor, **sizes: Any) -> None:
-        layers.append({"op": op, **sizes})
-        weights.extend(tensor.detach().cpu().float().numpy().ravel() for tensor in tensors)
-
-    def write(module: nn.Module) -> None:
-        match module:
-            case nn.Sequential():
-                for part in module:
-                    write(part)
-            case ConvEncoder():
-                write(nn.Sequential(nn.ZeroPad2d(module.padding), module.maps, module.dense))
-            case ConvDecoder():
-                write(nn.Sequential(module.dense, module.maps))
-                add("pad", amounts=[-amount for amount in module.padding])
-            case frame.PosedReals():
-                write(nn.Sequential(module.body, nn.ReLU()))
-                add("seePose", **POSE)
-                write(module.head)
-                add("addPose", **POSE)
-            case frame.PosedDecoder():
-                channels, *sides = module.image_shape
-                add("skip", n=frame.POSE_REALS)
-                write(module.drawing)
-                add("place", module.around, channels=channels, shape=sides, **POSE)
-            case parts.PartsDecoder():
-                channels, *sides = module.image_shape
-                add("skip", n=parts.PARTS_REALS)
-                add("linear", parts.GAIN * module.canvas.weight, parts.GAIN * module.canvas.bias,
-                    **{"in": module.canvas.in_features}, out=module.canvas.out_features)
-                add("shape", shape=[channels, parts.CANVAS_SIDE, parts.CANVAS_SIDE])
-                add("layDown", shape=sides, **PARTS)
-            case nn.Linear():
-                add("linear", module.weight, module.bias, **{"in": module.in_features}, out=module.out_features)
-            case nn.Conv2d() | nn.ConvTranspose2d() if all(len(set(size)) == 1 for size in (
-                    module.kernel_size, module.stride, module.padding, module.output_padding)):
-                # The page keeps a pixel's channels together: (out, kernel, kernel, in), or (kernel, kernel, out, in).
-                forward = isinstance(module, nn.Conv2d)
-                weight = module.weight.permute(0, 2, 3, 1) if forward else module.weight.permute(2, 3, 1, 0)
-                add("conv" if forward else "deconv", weight, module.get_parameter("bias"),
-                    **{"in": module.in_channels}, out=module.out_channels, kernel=module.kernel_size[0],
-                    stride=module.stride[0], padding=module.padding[0], extra=module.output_padding[0])
-            case nn.BatchNorm1d() | nn.BatchNorm2d():
-                scale = module.weight / (module.get_buffer("running_var") + module.eps).sqrt()
-                shift = module.bias - module.get_buffer("running_mean") * scale
-                add("scale", scale, shift, channels=module.num_features)
-            case nn.ReLU() | nn.SELU() | nn.Tanh() | nn.Flatten():
-                add(type(module).__name__.lower())
-            case nn.LeakyReLU():
-                add("leakyrelu", slope=module.negative_slope)
-            case nn.Unflatten():
-                add("shape", shape=list(module.unflattened_size))
-            case nn.ZeroPad2d():
-                add("pad", amounts=list(module.padding))
-            case nn.AdaptiveAvgPool2d(output_size=1):
-                add("meanpool")
-            case _:
-                raise ExportError(f"the page cannot hold a {type(module).__name__}; it knows Linear, square Conv2d and "
-                                  "ConvTranspose2d, BatchNorm, ReLU, LeakyReLU, SELU, Tanh, Flatten, Unflatten, "
-                                  "ZeroPad2d and the mean of a map")
-
-    write(network)
-    return layers, weights
+    match network:
+        case nn.Sequential():
+            return [layer for part in network for layer in plain_layers(part)]
+        case ConvEncoder():
+            return plain_layers(nn.Sequential(nn.ZeroPad2d(network.padding), network.maps, network.dense))
+        case ConvDecoder():
+            cropped = _layer("pad", amounts=[-amount for amount in network.padding])
+            return [*plain_layers(nn.Sequential(network.dense, network.maps)), cropped]
+        case frame.PosedReals():
+            seen = plain_layers(nn.Sequential(network.body, nn.ReLU()))
+            return [*seen, _layer("seePose", **POSE), *plain_layers(network.head), _layer("addPose", **POSE)]
+        case frame.PosedDecoder():
+            channels, *sides = network.image_shape
+            placed = _layer("place", network.around, channels=channels, shape=sides, **POSE)
+            return [_layer("skip", n=frame.POSE_REALS), *plain_layers(network.drawing), placed]
+        case parts.PartsDecoder():
+            channels, *sides = network.image_shape
+            return [_layer("skip", n=parts.PARTS_REALS),
+                    _layer("linear", parts.GAIN * network.canvas.weight, parts.GAIN * network.canvas.bias,
+                           **{"in": network.canvas.in_features}, out=network.canvas.out_features),
+                    _layer("shape", shape=[channels, parts.CANVAS_SIDE, parts.CANVAS_SIDE]),
+                    _layer("layDown", shape=sides, **PARTS)]
+        case nn.Linear():
+            return [_layer("linear", network.weight, network.bias, **{"in": network.in_features},
+                           out=network.out_features)]
+        case nn.Conv2d() | nn.ConvTranspose2d() if all(len(set(size)) == 1 for size in (
+                network.kernel_size, network.stride, network.padding, network.output_padding)):
+            # The page keeps a pixel's channels together: (out, kernel, kernel, in), or (kernel, kernel, out, in).
+            forward = isinstance(network, nn.Conv2d)
+            weight = network.weight.permute(0, 2, 3, 1) if forward else network.weight.permute(2, 3, 1, 0)
+            return [_layer("conv" if forward else "deconv", weight, network.get_parameter("bias"),
+                           **{"in": network.in_channels}, out=network.out_channels, kernel=network.kernel_size[0],
+                           stride=network.stride[0], padding=network.padding[0], extra=network.output_padding[0])]
+        case nn.BatchNorm1d() | nn.BatchNorm2d():
+            scale = network.weight / (network.get_buffer("running_var") + network.eps).sqrt()
+            shift = network.bias - network.get_buffer("running_mean") * scale
+            return [_layer("scale", scale, shift, channels=network.num_features)]
+        case nn.ReLU() | nn.SELU() | nn.Tanh() | nn.Flatten():
+            return [_layer(type(network).__name__.lower())]
+        case nn.LeakyReLU():
+            return [_layer("leakyrelu", slope=network.negative_slope)]
+        case nn.Unflatten():
+            return [_layer("shape", shape=list(network.unflattened_size))]
+        case nn.ZeroPad2d():
+            return [_layer("pad", amounts=list(network.padding))]
+        case nn.AdaptiveAvgPool2d(output_size=1):
+            return [_layer("meanpool")]
+    raise ExportError(f"the page cannot hold a {type(network).__name__}; it knows Linear, square Conv2d and "
+                      "ConvTranspose2d, BatchNorm, ReLU, LeakyReLU, SELU, Tanh, Flatten, Unflatten, ZeroPad2d and the "
+                      "mean of a map")
 
 
-def _as_half(weights: list[np.ndarray], what: str) -> str:
-    """The numbers as fp16, in base64."""
-    numbers = np.concatenate(weights)
-    largest = np.abs(numbers).max()
+def _layer(op: str, *numbers: Tensor, **sizes: Any) -> Layer:
+    return {"op": op, **sizes}, numbers
+
+
+def _as_half(layers: Iterable[Layer], what: str) -> str:
+    """The numbers of layers as fp16, in base64."""
+    tensors = [tensor.detach().cpu().float().numpy().ravel() for _, numbers in layers for tensor in numbers]
+    weights = np.concatenate(tensors)
+    largest = np.abs(weights).max()
     if not largest <= MAX_HALF:  # also a NaN
         raise ExportError(f"the page holds weights of at most {MAX_HALF:.0f} (fp16), the {what} has {largest:g}")
-    return base64.b64encode(numbers.astype("<f2").tobytes()).decode()
+    return base64.b64encode(weights.astype("<f2").tobytes()).decode()
 
 
 def _filled(template: str, **parts: str) -> str:
