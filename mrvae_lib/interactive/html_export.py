@@ -150,21 +150,19 @@ def encoder_part(model: MRVAE) -> dict[str, Any]:
 
     Where the page cannot hold it, `problem` says why; the page then has no drawing part.
     """
-    encoder, networks = model.encoder, []
-    framed, of_parts = isinstance(encoder, frame.FramedEncoder), isinstance(encoder, parts.PartsEncoder)
-    apart: list[Any] = [encoder.reals, encoder.bits] if framed or of_parts else [encoder]
+    encoder = model.encoder
     try:
-        for part in filter(None, apart):
-            layers = plain_layers(part)
-            if of_parts and part is encoder.reals:
-                layers.append(_layer("note"))
-            elif of_parts:  # the bits see the image where the reals have found the canvas
-                layers.insert(0, _layer("takeUp", **PARTS))
-            if framed and (part is encoder.bits or isinstance(part, frame.PosedReals)):
+        match encoder:
+            case parts.PartsEncoder():  # the bits see the image where the reals have found the canvas
+                networks = [[*plain_layers(encoder.reals), _layer("note")],
+                            [_layer("takeUp", **PARTS), *plain_layers(encoder.bits)]]
+            case frame.FramedEncoder():
                 side = frame.frame_side(*model.image_shape[1:])
-                layers.insert(0, _layer("frame", frame=encoder.frame, side=side, spread=frame.SPREAD,
-                                        thinnest=frame.THINNEST))
-            networks.append(layers)
+                seen = _layer("frame", frame=encoder.frame, side=side, spread=frame.SPREAD, thinnest=frame.THINNEST)
+                networks = [[seen, *plain_layers(part)] if part is encoder.bits or isinstance(part, frame.PosedReals)
+                            else plain_layers(part) for part in (encoder.reals, encoder.bits) if part]
+            case _:
+                networks = [plain_layers(encoder)]
         return {"networks": [[operation for operation, _ in layers] for layers in networks],
                 "weights": _as_half(chain(*networks), "encoder")}
     except ExportError as error:
