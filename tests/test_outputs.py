@@ -14,10 +14,9 @@ import torch
 from PIL import Image
 
 from mrvae_lib.analysis import run_report
-from mrvae_lib.analysis.epoch_pictures import EpochPictures, picture_epochs, plot_pairs, plot_samples, plot_sweep
 from mrvae_lib.analysis.figures import figure_png, plot_metrics, plot_scatter
 from mrvae_lib.analysis.pictures import tile
-from mrvae_lib.analysis.run_report import write_page
+from mrvae_lib.analysis.run_report import EpochPictures, picture_epochs, plot_pairs, plot_samples, plot_sweep
 from mrvae_lib.config import ConfigError, TrainConfig
 from mrvae_lib.data import ImageSet
 from mrvae_lib.training.callbacks import HeldOut, JsonLines, TensorBoard, read_metrics
@@ -180,7 +179,7 @@ class Page(HTMLParser):
 
 
 def test_the_page_carries_every_picture_and_asks_the_network_for_nothing(run):
-    text = write_page(run[0]).read_text()
+    text = run_report.write_page(run[0]).read_text()
     page = Page(text)
     sources = [attrs["src"] for tag, attrs in page.tags if "src" in attrs]
     assert len(sources) == 1 + 4 * (len(KINDS) - 1) + 2
@@ -222,7 +221,7 @@ def test_a_damaged_line_and_one_of_an_older_run_leave_the_page_whole(run, tmp_pa
     with (folder / "metrics.jsonl").open("a") as file:
         file.write('{"epoch": 5, "step": 20, "kl_z": 1.0, "kl_of_real/0": 0.5, "test/kl_z": 1.5}\n{"epoch": 6, "kl_')
     assert read_metrics(folder / "metrics.jsonl")[-1] == {"epoch": 5, "step": 20, "kl_z": 1.0}
-    assert "5 of 4" in write_page(folder).read_text()
+    assert "5 of 4" in run_report.write_page(folder).read_text()
 
 
 def test_names_from_outside_are_text_on_the_page(tmp_path):
@@ -232,7 +231,7 @@ def test_names_from_outside_are_text_on_the_page(tmp_path):
     config = config.model_copy(update={"about": evil, "data": config.data.model_copy(update={"name": evil})})
     images = ImageSet(evil, tiny_images().images, tiny_images().labels, (evil, "b"))
     run_with_pictures(folder, config, images)
-    page = Page(write_page(folder).read_text())
+    page = Page(run_report.write_page(folder).read_text())
     assert [tag for tag, _ in page.tags].count("script") == 1
     assert evil not in page.text
     assert "&lt;script&gt;alert(1)" in page.text
@@ -241,18 +240,18 @@ def test_names_from_outside_are_text_on_the_page(tmp_path):
 
 def test_a_page_of_many_epochs_shows_the_first_the_last_and_some_between(run, monkeypatch):
     monkeypatch.setattr(run_report, "MAX_EPOCHS", 3)
-    page = Page(write_page(run[0]).read_text())
+    page = Page(run_report.write_page(run[0]).read_text())
     assert [attrs["data-epoch"] for _, attrs in page.tags if "data-epoch" in attrs] == ["1", "3", "4"]
 
 
 def test_a_page_of_a_run_that_only_started_says_so(tmp_path):
     train(tiny_run(epochs=1), tmp_path, images=tiny_images())
-    assert "Not scored" in write_page(tmp_path).read_text()
+    assert "Not scored" in run_report.write_page(tmp_path).read_text()
 
 
 def test_a_page_of_no_run_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"config.toml: no such preset or .toml file"):
-        write_page(tmp_path)
+        run_report.write_page(tmp_path)
 
 
 def test_tensorboard_holds_pictures_terms_capacity_and_the_kl_of_each_latent(tmp_path):

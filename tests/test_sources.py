@@ -7,9 +7,9 @@ import torch
 from torch.optim import SGD
 from torch.optim.lr_scheduler import StepLR
 
-from mrvae_lib.analysis.epoch_pictures import plot_samples, plot_sweep
 from mrvae_lib.analysis.evaluation import encode_set
 from mrvae_lib.analysis.figures import figure_png
+from mrvae_lib.analysis.run_report import plot_samples, plot_sweep
 from mrvae_lib.config import changed, load_config, preset_names, value_at
 from mrvae_lib.data import load_dataset
 from mrvae_lib.data.real_sets import data_folder

@@ -9,14 +9,12 @@ import torch
 from torch import Tensor
 
 from mrvae_lib.config import MAX_TABLE_BITS
-from mrvae_lib.data import ImageSet
-from mrvae_lib.data.image_set import batches_in_order
+from mrvae_lib.data.image_set import ImageSet, batches_in_order
 from mrvae_lib.model.codes import CodeTable, bit_information, code_index
 from mrvae_lib.model.vae import MRVAE, Posterior
 
 INFORMATIVE_KL = 0.1
 """Nats per image below which a real counts as unused."""
-N_EXAMPLES = 100
 MAX_SCORED_PIXELS = 15_000 * 64 * 64
 """Larger sets are scored on a part of them. MNIST fits, and of dSprites as many images as its scores ask for."""
 
@@ -90,7 +88,7 @@ def informative_reals(kl_of_real: Sequence[float]) -> list[int]:
     return [i for i in order if kl_of_real[i] >= INFORMATIVE_KL]
 
 
-def encoded_examples(model: MRVAE, images: ImageSet, n: int = N_EXAMPLES) -> dict[str, Tensor]:
+def encoded_examples(model: MRVAE, images: ImageSet, n: int = 100) -> dict[str, Tensor]:
     """The first n images as the model keeps them: `mu` (n, D), `bits` (n, K); if known `label`, `factors` (n, F)."""
     few = images.first(n)
     codes = encode_set(model, few)
@@ -164,10 +162,8 @@ def labels_of_codes(bits: Tensor, labels: Tensor) -> dict[int, Counter[int]]:
     Args:
         bits: (N, K) of 0 and 1, labels: (N,).
     """
-    counts: dict[int, Counter[int]] = {}
-    for code, label in zip(code_index(bits).tolist(), labels.tolist(), strict=True):
-        counts.setdefault(code, Counter())[label] += 1
-    return counts
+    codes = code_index(bits)
+    return {code: Counter(labels[codes == code].tolist()) for code in dict.fromkeys(codes.tolist())}
 
 
 def bit_swaps(counts: dict[int, Counter[int]], n_bits: int, bit: int) -> list[tuple[int, int]]:
@@ -179,10 +175,9 @@ def bit_swaps(counts: dict[int, Counter[int]], n_bits: int, bit: int) -> list[tu
         counts: of `labels_of_codes`.
     """
     place, swaps = 1 << (n_bits - 1 - bit), Counter[tuple[int, int]]()
-    for code in counts:
-        if not code & place and code | place in counts:
-            off, on = counts[code], counts[code | place]
-            pair = off.most_common(1)[0][0], on.most_common(1)[0][0]
-            if pair[0] != pair[1]:
-                swaps[pair] += min(off.total(), on.total())
+    for code, off in counts.items():
+        on = counts.get(code | place, off)  # the code itself where the bit is on already, or where no image has it on
+        pair = off.most_common(1)[0][0], on.most_common(1)[0][0]
+        if pair[0] != pair[1]:
+            swaps[pair] += min(off.total(), on.total())
     return [pair for pair, _ in swaps.most_common()]

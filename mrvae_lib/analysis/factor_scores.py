@@ -28,8 +28,6 @@ VOTES_AT_ONCE = 128
 """Groups of images looked up together, so that they fit in cache."""
 N_VARIANCE, THRESHOLD = 10_000, 0.05
 """Of the FactorVAE score: images for the variance of a column, and the least standard deviation of one that votes."""
-PENALTY = 0.01
-"""The `C` of the support vector machines of SAP."""
 N_SHUFFLED = 2_500
 """Of DCI: training images whose columns are shuffled."""
 ROUNDS = 20
@@ -275,7 +273,7 @@ def sap_score(codes: Array, factors: Array, *, categorical: Collection[int] = ()
     blocks = np.split(columns, starts[1:], axis=1)
     if len(blocks) == 1:
         blocks.append(np.zeros((len(codes), 1)))
-    machine = LinearSVC(C=PENALTY, class_weight="balanced", dual=False)
+    machine = LinearSVC(C=0.01, class_weight="balanced", dual=False)
     accuracy = np.array([[machine.fit(x[train], y[train]).score(x[test], y[test]) for y in factors.T] for x in blocks])
     second, best = np.sort(accuracy, axis=0)[-2:]
     gaps = best - second

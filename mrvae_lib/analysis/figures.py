@@ -54,8 +54,7 @@ def show_pictures(pictures: Tensor, columns: int, ax: Axes | None = None, *, tit
         row, column = divmod(i, columns)
         ax.text((column + 0.5) * (width + 1), (row + 1) * (height + margin + 1) - margin, caption, fontsize=7,
                 color="0.3", ha="center", va="top", linespacing=1)
-    if title:
-        ax.set_title(title, fontsize=9, loc="left")
+    ax.set_title(title, fontsize=9, loc="left")
     return ax
 
 
@@ -190,8 +189,7 @@ def plot_metrics(rows: Sequence[Mapping[str, Any]], panels: Sequence[str] = tupl
     """
     curves = {panel: found for panel in panels if (found := _curves(rows, PANELS[panel]))}
     columns, n_rows = min(3, max(1, len(curves))), max(1, math.ceil(len(curves) / 3))
-    if figure is None:
-        figure = plt.figure(figsize=(3.6 * columns, 2.6 * n_rows), layout="constrained")
+    figure = figure or plt.figure(figsize=(3.6 * columns, 2.6 * n_rows), layout="constrained")
     axes = list(figure.subplots(n_rows, columns, squeeze=False).flat)
     for ax, (panel, lines) in zip(axes, curves.items(), strict=False):
         twins = list(dict.fromkeys(name.removeprefix("test ") for name in lines))

@@ -8,8 +8,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
 from mrvae_lib.analysis.scoring import Array, MetricResult, numbered, train_and_test
-from mrvae_lib.data import ImageSet
-from mrvae_lib.data.image_set import batches_in_order
+from mrvae_lib.data.image_set import ImageSet, batches_in_order
 
 NEIGHBOURS, N_TRAIN, N_TEST = 5, 10_000, 5_000
 """Images are taken for training and testing in this proportion where there are fewer."""

@@ -1,34 +1,141 @@
-"""What a finished run leaves behind: scores, a model card, traversals, and `report.html`, a page that gathers all."""
+"""What a run leaves in its folder: pictures after chosen epochs; at the end scores and traversals; a page of it all.
+
+    pictures/real.png                    the test images that are shown, once
+    pictures/reconstructions/0001.png    originals, each with its reconstruction on its right
+    pictures/sweep/0001.png              each real over the data's own range, each bit off and on
+    pictures/samples/0001.png            draws from the prior, the same draws every epoch
+    pictures/history/0001.png            one row of reconstructions, pixel by pixel; 0000.png holds the originals
+    pictures/history.png                 these rows below each other
+    pictures/scatter.png                 the means of all test images, after the last epoch
+    traversals.png, traversals.gif       each latent of the finished model
+    model/                               the finished model with its card and examples
+    report.html                          all of this in one file
+"""
 
 import json
 import platform
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jinja2 import Template
+from matplotlib.axes import Axes
+from PIL import Image
 
 from mrvae_lib.analysis import figures
 from mrvae_lib.analysis.evaluation import encode_set, encoded_examples, evaluate, informative_reals, scored_part
-from mrvae_lib.analysis.pictures import data_uri, save_gif
+from mrvae_lib.analysis.pictures import data_uri, png_bytes, save_gif, tile
 from mrvae_lib.analysis.tables import score_rows
 from mrvae_lib.analysis.traversals import MAX_SWEPT, sweep_values, traverse
-from mrvae_lib.config import RunConfig, load_config
+from mrvae_lib.config import RunConfig, TrainConfig, load_config
 from mrvae_lib.data import ImageSet
 from mrvae_lib.errors import ConfigError
 from mrvae_lib.model.parts import PartsDecoder, PartsEncoder, exchange_on_and_off
 from mrvae_lib.model.vae import MRVAE
-from mrvae_lib.training.callbacks import read_metrics
+from mrvae_lib.training.callbacks import TensorBoard, read_metrics
 from mrvae_lib.training.checkpoints import atomic_write, save_model
+from mrvae_lib.training.loop import Callback
+from mrvae_lib.training.run import Run
 
+N_PAIRS, PAIRS_ACROSS = 36, 6
+N_SAMPLES, SAMPLES_ACROSS = 100, 10
+N_HISTORY = 10
+N_MEASURED = 1000
+"""Test images on which the sweep's range is measured."""
+MAX_SCATTERED = 10_000
 MAX_EPOCHS = 12
 """Epochs whose pictures travel with the page, the first and the last among them."""
-KINDS = {"reconstructions": "Test images and their reconstructions", "sweep": "What each latent does",
-         "samples": "Draws from the prior, the same in every epoch"}
-"""The pictures under the slider, and what to write above them."""
-ENDS = {"pictures/history.png": "How reconstructions grew", "pictures/scatter.png": "Where the encoder puts the test "
-        "images", "traversals.png": "Each latent of the finished model"}
+KINDS = ("reconstructions", "sweep", "samples")
+"""The pictures under the page's slider; the page says what they are."""
+ENDS = ("pictures/history.png", "pictures/scatter.png", "traversals.png")
+"""The pictures below it."""
+
+
+def picture_epochs(train: TrainConfig) -> frozenset[int]:
+    """The epochs after which pictures are drawn."""
+    every = range(1, train.epochs + 1)
+    steps = [digit * 10**power for power in range(len(str(train.epochs))) for digit in (1, 2, 5)]
+    few = [train.epochs, *(step for step in steps if step in every)]
+    named: dict[Any, Iterable[Any]] = {"none": (), "all": every, "few": few}
+    return frozenset(named.get(train.pictures, train.pictures))
+
+
+class EpochPictures(Callback):
+    """Draws the pictures of the chosen epochs into `folder`, and hands them to `trackers`, which must come before."""
+
+    def __init__(self, folder: Path, images: ImageSet, trackers: Sequence[TensorBoard] = ()) -> None:
+        self.folder, self.images, self.trackers = folder, images, trackers
+
+    def on_start(self, run: Run) -> None:
+        self.epochs = picture_epochs(run.config.train)
+        if not self.epochs:
+            return
+        self.x = self.images.first(N_PAIRS).floats().to(run.device)
+        self._write("real", figures.show_pictures(self.x, PAIRS_ACROSS, title="test images"), run.step)
+        self._write_row(0, self.x)
+
+    @torch.inference_mode()
+    def on_epoch(self, run: Run, metrics: dict[str, Any]) -> None:
+        if run.epoch not in self.epochs:
+            return
+        when, name, made = f"epoch {run.epoch}", f"{run.epoch:04}", run.model.reconstruct(self.x)
+        self._write(f"reconstructions/{name}", plot_pairs(self.x, made, when), run.step)
+        self._write(f"samples/{name}", plot_samples(run.model, when), run.step)
+        self._write(f"sweep/{name}", plot_sweep(run.model, self.images.first(N_MEASURED), when), run.step)
+        self._write_row(run.epoch, made)
+        self._write("history", self._history(run.epoch), run.step)
+        if run.finished and run.model.n_reals:
+            images = self.images.first(MAX_SCATTERED)
+            mu = encode_set(run.model, images).mu
+            self._write("scatter", figures.plot_scatter(mu, images.labels, images.label_names), run.step)
+
+    def _history(self, last: int) -> Axes:
+        """A row for the originals and for each epoch drawn so far, those before a resumed run's start among them."""
+        paths = sorted(path for path in (self.folder / "history").glob("*.png") if int(path.stem) <= last)
+        strips = [np.asarray(Image.open(path).convert("RGB")) for path in paths]
+        n = min(N_HISTORY, len(self.x))
+        rows = [torch.from_numpy(strip / 255).unflatten(1, (n, -1)).permute(1, 3, 0, 2) for strip in strips]
+        names = [f"epoch {int(path.stem)}" if int(path.stem) else "original" for path in paths]
+        return figures.show_pictures(torch.cat(rows).float(), n, title="reconstructions as the run went on",
+                                     row_names=names)
+
+    def _write_row(self, epoch: int, pictures: torch.Tensor) -> None:
+        row = tile(pictures[:N_HISTORY], N_HISTORY, gap=0)
+        atomic_write(self.folder / "history" / f"{epoch:04}.png", png_bytes(row))
+
+    def _write(self, name: str, figure: Axes, step: int) -> None:
+        path = self.folder / f"{name}.png"
+        atomic_write(path, figures.figure_png(figure))
+        for tracker in self.trackers:
+            tracker.image(name.split("/")[0], np.asarray(Image.open(path).convert("RGB")), step)
+
+
+def plot_pairs(x: torch.Tensor, made: torch.Tensor, when: str) -> Axes:
+    """Each original with its reconstruction on its right, and how far apart they are; both (n, C, H, W)."""
+    error = float((x - made).square().mean())
+    return figures.show_pictures(torch.stack([x, made], dim=1).flatten(0, 1), 2 * PAIRS_ACROSS,
+                                 title=f"original, reconstruction; {when}, squared error per pixel {error:.4f}")
+
+
+def plot_samples(model: MRVAE, when: str) -> Axes:
+    """Draws from the prior, the same whenever they are drawn."""
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(N_SAMPLES, model.n_reals, generator=generator)
+    b = torch.randint(0, 2, (N_SAMPLES, model.n_bits), generator=generator).float()
+    return figures.show_pictures(model.decode(z, b), SAMPLES_ACROSS, title=f"samples from the prior, {when}")
+
+
+def plot_sweep(model: MRVAE, images: ImageSet, when: str) -> Axes:
+    """Each real over the middle 95 % of the images' means, with its values, and each bit off and on."""
+    posterior = encode_set(model, images)
+    kl, mu = posterior.kl_reals().mean(dim=0), posterior.mu
+    ends = mu.quantile(mu.new_tensor([0.025, 0.975]), dim=0).T if model.n_reals else mu.new_zeros(0, 2)
+    values = torch.stack([sweep_values(ends=pair) for pair in ends.tolist()] or [sweep_values()])
+    return figures.plot_traversals(model, mu, posterior.bits, kl.tolist(),
+                                   reals=sorted(kl.topk(min(model.n_reals, MAX_SWEPT)).indices.tolist()),
+                                   values=values, title=f"{when}: reals over the middle 95 % of the test images' means")
 
 
 def write_report(model: MRVAE, config: RunConfig, folder: Path, train: ImageSet, test: ImageSet, *, command: str
@@ -44,26 +151,22 @@ def write_report(model: MRVAE, config: RunConfig, folder: Path, train: ImageSet,
         absent = [int(k) for k, (name, _) in names_of_bits(codes, asked).items() if name.startswith("no ")]
         exchange_on_and_off(model.encoder, model.decoder, absent)  # so that pressing "hat" puts one on
         codes = encode_set(model, few)
-    model.card = model_card(config, evaluate(model, test, train, test_codes=codes), test, command)
-    model.card |= {"names_of_reals": names_of_reals(codes, asked), "names_of_bits": names_of_bits(codes, asked)}
-    model.examples = encoded_examples(model, test)
-    write_traversals(model, folder)
-    save_model(model, folder / "model")
-    write_page(folder)
-
-
-def model_card(config: RunConfig, scores: dict[str, Any], test: ImageSet, command: str) -> dict[str, Any]:
-    """How a model was made and what it scores, as plain values."""
-    return {
+    model.card = {
         "command": command,
         "seed": config.train.seed,
         "data": test.name,
         "label_names": list(test.label_names),
         "factor_names": list(test.factor_names),
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
-        "scores": scores,
+        "scores": evaluate(model, test, train, test_codes=codes),
         "run": config.model_dump(mode="json", exclude_none=True),
+        "names_of_reals": names_of_reals(codes, asked),
+        "names_of_bits": names_of_bits(codes, asked),
     }
+    model.examples = encoded_examples(model, test)
+    write_traversals(model, folder)
+    save_model(model, folder / "model")
+    write_page(folder)
 
 
 def write_traversals(model: MRVAE, folder: Path, *, start: int = 0) -> list[Path]:
@@ -83,8 +186,7 @@ def write_traversals(model: MRVAE, folder: Path, *, start: int = 0) -> list[Path
         columns.append(traverse(model, mu[0], bits[0], bit=k).repeat_interleave(len(values) // 2, dim=0))
     frames = torch.stack(columns, dim=1) if columns else model.decode(mu[:1], bits[:1]).detach()[None]
     drawn = figures.plot_traversals(model, mu, bits, kl_of_real, of_bits)
-    return [figures.save_figure(drawn, folder / "traversals.png"),
-            save_gif(frames, folder / "traversals.gif")]
+    return [figures.save_figure(drawn, folder / "traversals.png"), save_gif(frames, folder / "traversals.gif")]
 
 
 def write_more_traversals(model: MRVAE, folder: Path, *, start: int = 0) -> list[Path]:
@@ -123,8 +225,8 @@ def write_page(folder: Path) -> Path:
         name=folder.resolve().name, config=config, n_epochs=rows[-1]["epoch"] if rows else 0,
         card=card, scores=score_rows(card["scores"]) if "scores" in card else (),
         curves=data_uri(figures.figure_png(figures.plot_metrics(rows), dpi=144)),
-        titles=KINDS, epochs=_epochs(folder / "pictures"),
-        ends={title: data_uri(end.read_bytes()) for name, title in ENDS.items() if (end := folder / name).is_file()},
+        epochs=_epochs(folder / "pictures"),
+        ends={name: data_uri(end.read_bytes()) for name in ENDS if (end := folder / name).is_file()},
         settings=(folder / "config.toml").read_text(encoding="utf-8"),
     ))
     return path

@@ -1,8 +1,8 @@
 """The command line: train, sweep, evaluate, traverse, explore, export, data, presets."""
 
 from mrvae_lib.cli import inspect, sweep, train
-from mrvae_lib.cli.app import app, one_line_errors
+from mrvae_lib.cli.app import app
 
 for command in (train.train, sweep.sweep, inspect.evaluate, inspect.traverse, inspect.explore, inspect.export,
                 inspect.data, inspect.presets):
-    app.command()(one_line_errors(command))
+    app.command()(command)

@@ -1,22 +1,38 @@
 """What the commands share: options, errors in one line, tables, and commands that can be copied into a shell."""
 
-import functools
 import os
 import shlex
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from typer.core import TyperGroup
 
 from mrvae_lib.errors import MRVAEError
 
-app = typer.Typer(help="Train, measure and explore variational autoencoders with bits beside reals.",
+
+class Commands(TyperGroup):
+    """The commands: errors a user can mend are one line and exit code 2, any other error keeps its traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=RuntimeWarning)
+            warnings.filterwarnings("ignore", module="torch|sklearn")
+            warnings.showwarning = lambda message, *_, **__: print(f"mrvae: {message}", file=sys.stderr)
+            try:
+                return super().invoke(ctx)
+            except (MRVAEError, OSError) as error:
+                print(f"mrvae: {error}", file=sys.stderr)
+                raise typer.Exit(2) from None
+
+
+app = typer.Typer(cls=Commands, help="Train, measure and explore variational autoencoders with bits beside reals.",
                   no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
                   rich_markup_mode=None)
 
@@ -38,24 +54,6 @@ Run = Annotated[str, named_argument("RUN", "A run's folder, or the name of a shi
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, for example "
                                                     "train.epochs=3; may be repeated.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Use the preset's quick table: a small run for a first look.")]
-
-
-def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with errors a user can mend as one line and exit code 2; any other error keeps its traceback."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=RuntimeWarning)
-            warnings.filterwarnings("ignore", module="torch|sklearn")
-            warnings.showwarning = lambda message, *_, **__: print(f"mrvae: {message}", file=sys.stderr)
-            try:
-                command(*args, **kwargs)
-            except (MRVAEError, OSError) as error:
-                print(f"mrvae: {error}", file=sys.stderr)
-                raise typer.Exit(2) from None
-
-    return run
 
 
 def print_line(text: str) -> None:

@@ -4,8 +4,6 @@ Each run is an ordinary `mrvae train` in a process of its own, which holds the l
 one machine or on many that share a disk, divide a grid between them: each takes the runs whose folder is free.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import os
@@ -16,10 +14,8 @@ import subprocess
 import sys
 import threading
 import tomllib
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -132,21 +128,11 @@ class Runner:
         Raises:
             KeyboardInterrupt: after every running process has written its checkpoint.
         """
-        waiting, rows = deque(points), dict[str, Row]()
-
-        def work(_: int) -> None:
-            with suppress(IndexError):  # none is waiting any more
-                while not self.stop.is_set():
-                    point = waiting.popleft()
-                    if row := self.run(point):
-                        rows[run_name(point)] = row
-                    else:
-                        waiting.append(point)
-                        self.stop.wait(POLL)
-
+        rows: dict[str, Row] = {}
         with ThreadPoolExecutor(self.workers) as pool:
             try:
-                list(pool.map(work, range(self.workers)))
+                while waiting := [point for point in points if run_name(point) not in rows]:
+                    rows |= {run_name(row["settings"]): row for row in pool.map(self.run, waiting) if row}
             finally:
                 self.stop.set()
         return [rows[run_name(point)] for point in points]
@@ -156,18 +142,17 @@ class Runner:
         from mrvae_lib.training.checkpoints import in_use
 
         place = self.folder / run_name(point)
-        if in_use(place):
+        if self.stop.is_set() or in_use(place):
+            self.stop.wait(POLL)
             return None
         error = "" if self._scores(point, place) else self._train(point, place)
-        if error is None or (error and in_use(place)):  # another sweep may have come between
+        if self.stop.is_set() or (error and in_use(place)):  # another sweep may have come between
             return None
         print(f"{place.name}: {error or 'done'}", flush=True)
         return {"settings": point, **({"error": error} if error else self._scores(point, place))}
 
-    def _train(self, point: Point, place: Path) -> str | None:
-        """The last line of a run's log if the run has failed, else an empty text; None if it was stopped."""
-        if self.stop.is_set():
-            return None
+    def _train(self, point: Point, place: Path) -> str:
+        """The last line of a run's log if the run has failed, else an empty text."""
         options = [part for item in (*self.overrides, *as_overrides(point)) for part in ("--set", item)]
         options += ["--quick"] if self.quick else []
         command = [sys.executable, "-m", "mrvae_lib", "train", self.source, "--out", str(place), *options]
@@ -179,7 +164,7 @@ class Runner:
             while process.poll() is None:
                 if self.stop.wait(POLL):
                     process.send_signal(signal.SIGINT)  # as Ctrl-C: it writes a checkpoint, for which `with` waits
-                    return None
+                    return ""
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
         return [f"exit code {process.returncode}", *filter(None, lines)][-1] if process.returncode else ""
 

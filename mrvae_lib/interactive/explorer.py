@@ -20,7 +20,6 @@ from mrvae_lib.data import ImageSet
 from mrvae_lib.interactive import explorer_state as views
 from mrvae_lib.interactive import explorer_widgets as parts
 from mrvae_lib.interactive.display import BLUE, error_text, widget_or_picture, wrapped
-from mrvae_lib.interactive.explorer_state import ExplorerState
 from mrvae_lib.interactive.html_export import page_html
 from mrvae_lib.model.vae import MRVAE
 
@@ -28,8 +27,6 @@ MAX_TILED_PIXELS = 64 * 64
 """Of larger pictures, tiles are shown only when asked for: they would make the sliders lag."""
 FEW_BITS = 4
 """Up to this many bits, a tile has room for the code's class beside its name."""
-COLUMN_WIDTH = 350
-"""Pixels for each of several models."""
 
 
 class LatentExplorer:
@@ -46,7 +43,7 @@ class LatentExplorer:
         ValueError: the state is not one of this model.
     """
 
-    def __init__(self, model: MRVAE, images: Any = None, state: ExplorerState | None = None, *,
+    def __init__(self, model: MRVAE, images: Any = None, state: views.ExplorerState | None = None, *,
                  tiles: bool | None = None) -> None:
         if images is not None and not isinstance(images, ImageSet):
             images = views.fitted_images(model, images)
@@ -61,9 +58,9 @@ class LatentExplorer:
 
         bits, reals = self.content.bits, self.content.reals
         self.bits = [parts.bit_toggle(label, partial(self._on_bit, k)) for k, label in enumerate(bits)]
-        width = 10 + 7 * max((len(" · ".join(label)) for label in reals.values()), default=0)
-        self.sliders = {i: parts.real_slider(label, partial(self._on_real, i), width, views.explained(self.content, i))
-                        for i, label in reals.items()}
+        width = 10 + 7 * max((len(label) for label, _ in reals.values()), default=0)
+        self.sliders = {i: parts.real_slider(label, partial(self._on_real, i), width, title)
+                        for i, (label, title) in reals.items()}
         self.selected = next(iter(reals), 0)
         rows: list[widgets.Widget] = []
         if bits:
@@ -72,10 +69,9 @@ class LatentExplorer:
             rows += [parts.heading("Reals: how it looks"), *map(parts.with_steps, self.sliders.values())]
         self.latents = widgets.VBox(rows)
 
-        if tiles is None:
-            tiles = math.prod(model.image_shape[1:]) <= MAX_TILED_PIXELS
-        self.sweep = self._sweep_tiles(tiles) if reals else None
-        self.codes = self._code_tiles(tiles) if views.code_views(self.content.starts[0]) else None
+        shown = math.prod(model.image_shape[1:]) <= MAX_TILED_PIXELS if tiles is None else tiles
+        self.sweep = self._sweep_tiles(shown) if reals else None
+        self.codes = self._code_tiles(shown) if views.code_views(self.content.starts[0]) else None
         rows = []
         if self.sweep:
             play = parts.player(lambda value: self._on_real(self.selected, value))
@@ -94,12 +90,12 @@ class LatentExplorer:
         self.state = self.content.starts[0] if state is None else state
 
     @property
-    def state(self) -> ExplorerState:
+    def state(self) -> views.ExplorerState:
         """The view now; assign one to show it."""
         return self._state
 
     @state.setter
-    def state(self, state: ExplorerState) -> None:
+    def state(self, state: views.ExplorerState) -> None:
         self._show(state)
 
     def go_to(self, example: int) -> None:
@@ -109,7 +105,7 @@ class LatentExplorer:
     def randomise(self) -> None:
         """Show a draw from the prior, at values that sliders can show."""
         z, b = torch.randn(self.model.n_reals), torch.randint(2, (self.model.n_bits,))
-        self.state = ExplorerState(tuple(z.tolist()), tuple(b.tolist()))
+        self.state = views.ExplorerState(tuple(z.tolist()), tuple(b.tolist()))
 
     def show_view(self, name: str) -> None:
         """Show a guided view of the example, see `guided_views`, and the sentence it proves; nothing happens for ""."""
@@ -139,7 +135,7 @@ class LatentExplorer:
         text = f"LatentExplorer(code {self.state.code or 'none'}, z {list(self.state.z)})"
         return widget_or_picture(self.panel, parts.still_png(self.model, self.state), text)
 
-    def _show(self, state: ExplorerState, sentence: str = "") -> None:
+    def _show(self, state: views.ExplorerState, sentence: str = "") -> None:
         """Show a view; without the sentence that a guided view proves, none is chosen.
 
         An exception would vanish in a widget's callback, so the panel tells it too. A control that is set here calls
@@ -164,8 +160,9 @@ class LatentExplorer:
                     slider.value = state.z[i]
             if self.sweep:
                 self.sweep.switch.description = f"sweep of z{self.selected}"
-                nearest = int((sweep_values() - state.z[self.selected]).abs().argmin())
-                self.sweep.draw(views.sweep_views(state, self.selected), nearest)
+                values = sweep_values()
+                moved = [state.with_real(self.selected, value) for value in values.tolist()]
+                self.sweep.draw(moved, int((values - state.z[self.selected]).abs().argmin()))
             if self.codes:
                 self.codes.draw(views.code_views(state), int(state.code, 2))
         except Exception as error:
@@ -216,7 +213,7 @@ class CompareExplorer:
         self.explorers = {name: LatentExplorer(model, images, tiles=False) for name, model in models.items()}
         first = next(iter(self.explorers.values()))
         self.walk = parts.ExampleWalk(first.content, self.go_to)
-        layout = widgets.Layout(width=f"{COLUMN_WIDTH}px", margin="0 20px 0 0")
+        layout = widgets.Layout(width="350px", margin="0 20px 0 0")
         columns = [widgets.VBox([parts.heading(name), explorer.decoded.panel, explorer.latents, explorer.tiles,
                                  explorer.message], layout=layout) for name, explorer in self.explorers.items()]
         panel = parts.styled(first.model.image_shape, wrapped(*self.walk.controls), wrapped(*columns))

@@ -13,7 +13,7 @@ import torch
 
 from mrvae_lib.analysis import evaluation
 from mrvae_lib.analysis.pictures import as_picture
-from mrvae_lib.analysis.traversals import SWEEP, sweep_values
+from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.data import ImageSet, load_dataset
 from mrvae_lib.model.codes import bit_information
 from mrvae_lib.model.vae import MRVAE
@@ -81,11 +81,6 @@ class ExplorerState:
         return "".join(map(str, self.b))
 
 
-def sweep_views(state: ExplorerState, real: int) -> list[ExplorerState]:
-    """One real from one end of its sweep to the other, all else as it is."""
-    return [state.with_real(real, value) for value in sweep_values().tolist()]
-
-
 def code_views(state: ExplorerState) -> list[ExplorerState]:
     """Every code at the same reals, in the order of `all_codes`; none where there are no bits, or too many to show."""
     n_bits = len(state.b)
@@ -117,10 +112,8 @@ class ExplorerContent:
     starts: tuple[ExplorerState, ...]
     classes: tuple[str, ...]
     """The class of each start, where known; else empty."""
-    reals: dict[int, Label]
-    """The reals worth a slider, most informative first."""
-    r2: dict[int, float]
-    """R^2 of each real's name, where it has one."""
+    reals: dict[int, tuple[str, str]]
+    """The reals worth a slider, most informative first: what stands beside it, and how well a name fits that real."""
     bits: tuple[Label, ...]
     class_of_code: dict[str, str]
     """The commonest class of each code, as far as the starts tell; by `ExplorerState.code`."""
@@ -143,15 +136,15 @@ def explorer_content(model: MRVAE, images: ImageSet | None = None) -> ExplorerCo
     names = known.get("label_names") or [str(label) for label in range(1 + max(labels.tolist(), default=-1))]
     counts = evaluation.labels_of_codes(bits, labels) if len(labels) else {}
     measured = {int(i): name for i, name in model.card.get("names_of_reals", {}).items()}
+    fits = {i: f"{name} explains {100 * r2:.0f} % of the variance of z{i} (R²)" for i, (name, r2) in measured.items()}
     meant = {int(k): name for k, name in model.card.get("names_of_bits", {}).items()}
     swaps = [evaluation.bit_swaps(counts, model.n_bits, k) for k in range(model.n_bits)]
     kl_of_real, of_bits = scores.get("kl_of_real", ()), scores.get("information_of_bit")
     return ExplorerContent(
         starts=tuple(map(ExplorerState, mu.tolist(), bits.int().tolist(), range(len(mu)))),
         classes=tuple(names[label] for label in labels),
-        reals={i: _label(f"z{i}", kl_of_real, i, measured.get(i, [""])[0])
+        reals={i: (" · ".join(_label(f"z{i}", kl_of_real, i, measured.get(i, [""])[0])), fits.get(i, ""))
                for i in (evaluation.informative_reals(kl_of_real) if kl_of_real else range(model.n_reals))},
-        r2={i: r2 for i, (_, r2) in measured.items()},
         bits=tuple((*meant.get(k, ())[:1], *_label(f"b{k}", of_bits, k, _commonest(pairs, names)))
                    for k, pairs in enumerate(swaps)),
         class_of_code={format(code, f"0{model.n_bits}b"): names[count.most_common(1)[0][0]]
@@ -170,12 +163,6 @@ def fitted_images(model: MRVAE, given: Any) -> ImageSet:
             warnings.warn("light and dark exchanged, as the model knows them", stacklevel=3)
             images = replace(images, images=255 - images.images)
     return images
-
-
-def explained(content: ExplorerContent, i: int) -> str:
-    """How well a real's name fits it; empty where it has none."""
-    name = content.reals[i][-1]
-    return f"{name} explains {100 * content.r2[i]:.0f} % of the variance of z{i} (R²)" if i in content.r2 else ""
 
 
 def _label(name: str, nats: Sequence[float] | None, place: int, meaning: str) -> Label:

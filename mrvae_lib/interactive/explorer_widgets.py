@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from html import escape
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
@@ -15,12 +15,9 @@ from mrvae_lib.analysis.pictures import as_picture, enlarged, png_bytes, tile
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.interactive import explorer_state as views
 from mrvae_lib.interactive.display import BLUE, DARK_ORANGE, inline_image
-from mrvae_lib.interactive.explorer_state import ExplorerContent, ExplorerState, Label
 from mrvae_lib.model.vae import MRVAE
 
 PICTURE_WIDTH, START_WIDTH = 280, 84
-PLAY_INTERVAL = 100
-"""Milliseconds between two pictures of a played sweep."""
 TILE_SIDE = 64
 """Pixels: larger pictures are averaged down to about this before they become tiles."""
 
@@ -29,7 +26,7 @@ def styled(image_shape: tuple[int, int, int], *rows: widgets.Widget) -> widgets.
     """Rows of widgets as a panel that looks as `web/explorer.css` says."""
     _, height, width = image_shape
     values = f"--mrvae-how: {BLUE}; --mrvae-what: {DARK_ORANGE}; --mrvae-shape: {width} / {height};"
-    css = (resources.files("mrvae_lib") / "interactive" / "web" / "explorer.css").read_text(encoding="utf-8")
+    css = Path(__file__).with_name("web").joinpath("explorer.css").read_text(encoding="utf-8")
     style = widgets.HTML(f"<style>.mrvae {{ {values} }}\n{css}</style>", layout=widgets.Layout(display="none"))
     return classed(widgets.VBox([style, *rows]), "mrvae")
 
@@ -77,21 +74,21 @@ def choice(label: str, none: str, names: Sequence[str], act: Callable[[str], Non
                                      layout=widgets.Layout(width=width)), act)
 
 
-def bit_toggle(label: Label, act: Callable[[bool], None]) -> widgets.ToggleButton:
+def bit_toggle(label: views.Label, act: Callable[[bool], None]) -> widgets.ToggleButton:
     """A bit: a button that is up for 0 and down for 1."""
     return classed(toggle(label[0], False, act, " · ".join(label), width="84px"), "mrvae-bit")
 
 
-def above_facts(bit: widgets.ToggleButton, label: Label) -> widgets.VBox:
+def above_facts(bit: widgets.ToggleButton, label: views.Label) -> widgets.VBox:
     """A bit's button above what the bit tells."""
     facts = "<br>".join(map(small_print, label[1:]))
     return widgets.VBox([bit, widgets.HTML(facts, layout=widgets.Layout(width="84px", margin="0 2px"))])
 
 
-def real_slider(label: Label, act: Callable[[float], None], label_width: int, tooltip: str) -> widgets.FloatSlider:
+def real_slider(label: str, act: Callable[[float], None], label_width: int, tooltip: str) -> widgets.FloatSlider:
     """A real's slider."""
     slider = widgets.FloatSlider(
-        value=0.0, min=SWEEP[0], max=SWEEP[1], step=views.STEP, description=" · ".join(label), readout_format="+.1f",
+        value=0.0, min=SWEEP[0], max=SWEEP[1], step=views.STEP, description=label, readout_format="+.1f",
         style={"description_width": f"{label_width}px", "handle_color": BLUE},
         layout=widgets.Layout(width="0", flex="1 1 190px"),
     )
@@ -119,7 +116,7 @@ def player(act: Callable[[float], None]) -> widgets.Play:
         if tick:
             act(high - views.STEP * abs(n_steps - tick % (2 * n_steps)))
 
-    return observed(widgets.Play(value=0, min=0, max=100_000, interval=PLAY_INTERVAL, show_repeat=False,
+    return observed(widgets.Play(value=0, min=0, max=100_000, interval=100, show_repeat=False,
                                  layout=widgets.Layout(width="90px")), on_tick)
 
 
@@ -131,7 +128,7 @@ class ExampleWalk:
         show: called with the number of the starting point to show.
     """
 
-    def __init__(self, content: ExplorerContent, show: Callable[[int], None]) -> None:
+    def __init__(self, content: views.ExplorerContent, show: Callable[[int], None]) -> None:
         self.content, self.show, self.example = content, show, 0
         self.classes = choice("class", "any", sorted(set(content.classes)), self._on_class, width="150px")
         self.controls: list[widgets.Widget] = [
@@ -162,7 +159,7 @@ class DecodedPicture:
             shown as the decoder draws it.
     """
 
-    def __init__(self, model: MRVAE, content: ExplorerContent, originals: torch.Tensor | None) -> None:
+    def __init__(self, model: MRVAE, content: views.ExplorerContent, originals: torch.Tensor | None) -> None:
         self.model, self.content, self.originals = model, content, originals
         _, height, width = model.image_shape
         self.picture = widgets.HTML(layout=widgets.Layout(
@@ -173,7 +170,7 @@ class DecodedPicture:
                                   layout=widgets.Layout(width=f"{PICTURE_WIDTH + 8}px", margin="0 20px 0 0"))
         self.example: int | None = None
 
-    def draw(self, state: ExplorerState, sentence: str) -> None:
+    def draw(self, state: views.ExplorerState, sentence: str) -> None:
         """Show a view, and under it what it proves."""
         alt = "decoded picture" + (f", code {state.code}" if state.b else "")
         self.picture.value = inline_image(views.decode_state(self.model, state), alt=alt, width=f"{PICTURE_WIDTH}px")
@@ -192,7 +189,7 @@ class DecodedPicture:
             name, picture = "original", as_picture(self.originals[example])
         return inline_image(picture, alt=name, width=f"{START_WIDTH}px") + small_print(name)
 
-    def _origin(self, state: ExplorerState) -> str:
+    def _origin(self, state: views.ExplorerState) -> str:
         if state.example is None:
             return "drawn from the prior"
         name = self.content.classes[state.example] if self.content.classes else ""
@@ -213,10 +210,10 @@ class Tiles:
     """
 
     def __init__(self, model: MRVAE, title: str, labels: Sequence[tuple[str, str]], columns: int,
-                 show: Callable[[ExplorerState], None], shown: bool) -> None:
+                 show: Callable[[views.ExplorerState], None], shown: bool) -> None:
         self.model, self.columns, self.show = model, columns, show
-        self.states: list[ExplorerState] = []
-        self.drawn: list[ExplorerState] = []
+        self.states: list[views.ExplorerState] = []
+        self.drawn: list[views.ExplorerState] = []
         self.switch = toggle(title, shown, lambda _: self._draw(), "show or hide these pictures", width="auto")
         self.buttons = [button(label, partial(self._on_press, i), tooltip, width="0", flex="1 1 0")
                         for i, (label, tooltip) in enumerate(labels)]
@@ -228,7 +225,7 @@ class Tiles:
                          layout=widgets.Layout(min_width=f"{columns * narrowest}px"))
             for i, sheet in enumerate(self.sheets)]), "mrvae-tiles")
 
-    def draw(self, states: list[ExplorerState], chosen: int) -> None:
+    def draw(self, states: list[views.ExplorerState], chosen: int) -> None:
         """Show views, one for each button, and mark one of them."""
         self.states = states
         for i, below in enumerate(self.buttons):
@@ -249,7 +246,7 @@ class Tiles:
             self.drawn = self.states
 
 
-def still_png(model: MRVAE, state: ExplorerState) -> bytes:
+def still_png(model: MRVAE, state: views.ExplorerState) -> bytes:
     """A view as PNG where there are no widgets: the picture and, where they fit, all codes at the same reals."""
     pictures, codes = views.decode_states(model, [state]), views.code_views(state)
     scale = 2 ** max(0, (256 // pictures.shape[2]).bit_length() - 1)

@@ -3,9 +3,9 @@
 import base64
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from importlib import resources
+from itertools import chain
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -20,19 +20,16 @@ from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.data import DATASETS
 from mrvae_lib.errors import ExportError
 from mrvae_lib.interactive import explorer_state as views
-from mrvae_lib.interactive.explorer_state import ExplorerContent, ExplorerState
-from mrvae_lib.model import frame as frames
-from mrvae_lib.model import parts
+from mrvae_lib.model import frame, parts
 from mrvae_lib.model.networks import ConvDecoder, ConvEncoder
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.checkpoints import atomic_write
 
 N_STARTS = 12
 """Starting points with a picture of their own; the others are there for a view that names them."""
-THUMBNAIL_COLUMNS = 4
 MAX_HALF = np.finfo(np.float16).max
-POSE = {"halfWidth": frames.POSE_HALF_WIDTH, "reach": frames.POSE_SHIFT, "size": frames.POSE_SIZE,
-        "stretch": frames.POSE_STRETCH}
+POSE = {"halfWidth": frame.POSE_HALF_WIDTH, "reach": frame.POSE_SHIFT, "size": frame.POSE_SIZE,
+        "stretch": frame.POSE_STRETCH}
 FIT = {"mnist": (20 / 28, "mass"), "digits": (1.0, "box"), "fashion-mnist": (1.0, "box"), "dsprites": (0.33, "free")}
 """For data whose images are fitted, and a visitor's own drawing alike: the longest side of what is shown, as a share of
 the image, and what lies in the middle: its centre of mass, its box, or nothing, and then the side is at most that."""
@@ -45,7 +42,7 @@ POSED = "z0 to z4 place what the other latents draw: across, down, size and two 
 
 
 def export_html(model: MRVAE, path: str | Path, *, title: str = "MR-VAE",
-                state: ExplorerState | None = None) -> Path:
+                state: views.ExplorerState | None = None) -> Path:
     """Write a page that decodes in the browser; it opens from a file, without a network.
 
     The weights travel as fp16, so the page's picture equals the model's to about 2/255.
@@ -74,7 +71,7 @@ def export_gallery(models: Mapping[str, MRVAE], folder: str | Path) -> Path:
     for name, model in models.items():
         export_html(model, folder / f"{name}.html", title=f"MR-VAE · {name}")
         drawn = views.decode_states(model, views.explorer_content(model).starts[:N_STARTS])  # no image of the data
-        picture = data_uri(png_bytes(tile(drawn, THUMBNAIL_COLUMNS, gap=0)))
+        picture = data_uri(png_bytes(tile(drawn, columns=4, gap=0)))
         entries.append(f'<a href="{html.escape(quote(name))}.html"><img alt="" src="{picture}">'
                        f"<h2>{html.escape(name)}</h2><p>{html.escape(one_line_summary(model))}</p></a>")
     index = folder / "index.html"
@@ -82,21 +79,20 @@ def export_gallery(models: Mapping[str, MRVAE], folder: str | Path) -> Path:
     return index
 
 
-def page_html(model: MRVAE, *, title: str = "MR-VAE", content: ExplorerContent | None = None,
-              state: ExplorerState | None = None) -> str:
+def page_html(model: MRVAE, *, title: str = "MR-VAE", content: views.ExplorerContent | None = None,
+              state: views.ExplorerState | None = None) -> str:
     """The page that `export_html` writes, as text."""
     content, data = content or views.explorer_content(model), model.card.get("data", "")
-    layers, weights = plain_layers(model.decoder)
+    layers = plain_layers(model.decoder)
     page = {
         "imageShape": model.image_shape,
         "likelihood": model.config.likelihood,
-        "layers": layers,
-        "weights": _as_half(weights, "decoder"),
+        "layers": [operation for operation, _ in layers],
+        "weights": _as_half(layers, "decoder"),
         "encoder": encoder_part(model),
         "own": None if data.startswith(("xys", "faces")) else "picture" if model.image_shape[0] == 3 else "drawing",
         "fit": FIT.get(data),
-        "sliders": [{"index": i, "label": " · ".join(label), "title": views.explained(content, i)}
-                    for i, label in content.reals.items()],
+        "sliders": [{"index": i, "label": label, "title": fit} for i, (label, fit) in content.reals.items()],
         "range": [*SWEEP, views.STEP],
         "bits": [" · ".join(facts) for _, *facts in content.bits],
         "names": [name for name, *_ in content.bits],
@@ -154,116 +150,103 @@ def encoder_part(model: MRVAE) -> dict[str, Any]:
 
     Where the page cannot hold it, `problem` says why; the page then has no drawing part.
     """
-    encoder, networks, weights = model.encoder, [], []
-    framed, of_parts = isinstance(encoder, frames.FramedEncoder), isinstance(encoder, parts.PartsEncoder)
-    apart: list[Any] = [encoder.reals, encoder.bits] if framed or of_parts else [encoder]
+    encoder = model.encoder
     try:
-        for part in filter(None, apart):
-            layers, numbers = plain_layers(part)
-            if of_parts and part is encoder.reals:
-                layers.append({"op": "note"})
-            elif of_parts:  # the bits see the image where the reals have found the canvas
-                layers.insert(0, {"op": "takeUp", **PARTS})
-            if framed and (part is encoder.bits or isinstance(part, frames.PosedReals)):
-                side = frames.frame_side(*model.image_shape[1:])
-                layers.insert(0, {"op": "frame", "frame": encoder.frame, "side": side, "spread": frames.SPREAD,
-                                  "thinnest": frames.THINNEST})
-            networks.append(layers)
-            weights += numbers
-        return {"networks": networks, "weights": _as_half(weights, "encoder")}
+        match encoder:
+            case parts.PartsEncoder():  # the bits see the image where the reals have found the canvas
+                networks = [[*plain_layers(encoder.reals), _layer("note")],
+                            [_layer("takeUp", **PARTS), *plain_layers(encoder.bits)]]
+            case frame.FramedEncoder():
+                side = frame.frame_side(*model.image_shape[1:])
+                seen = _layer("frame", frame=encoder.frame, side=side, spread=frame.SPREAD, thinnest=frame.THINNEST)
+                networks = [[seen, *plain_layers(part)] if part is encoder.bits or isinstance(part, frame.PosedReals)
+                            else plain_layers(part) for part in (encoder.reals, encoder.bits) if part]
+            case _:
+                networks = [plain_layers(encoder)]
+        return {"networks": [[operation for operation, _ in layers] for layers in networks],
+                "weights": _as_half(chain(*networks), "encoder")}
     except ExportError as error:
         return {"problem": str(error)}
 
 
-def plain_layers(network: nn.Module) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
-    """An encoder or decoder as a list of plain operations, and their numbers in the order the operations use them.
+Layer = tuple[dict[str, Any], tuple[Tensor, ...]]
+"""A plain operation with its sizes, and its numbers in the order in which it uses them."""
+
+
+def plain_layers(network: nn.Module) -> list[Layer]:
+    """An encoder or decoder as plain layers, one after another.
 
     Raises:
         ExportError: a layer that the page does not know.
     """
-    layers: list[dict[str, Any]] = []
-    weights: list[np.ndarray] = []
-
-    def add(op: str, *tensors: Tensor, **sizes: Any) -> None:
-        layers.append({"op": op, **sizes})
-        weights.extend(tensor.detach().cpu().float().numpy().ravel() for tensor in tensors)
-
-    def write(*modules: nn.Module) -> None:
-        for module in modules:
-            write_one(module)
-
-    def write_one(module: nn.Module) -> None:
-        match module:
-            case nn.Sequential():
-                write(*module)
-            case ConvEncoder():
-                add("pad", amounts=list(module.padding))
-                write(module.maps, module.dense)
-            case ConvDecoder():
-                write(module.dense, module.maps)
-                add("pad", amounts=[-amount for amount in module.padding])
-            case frames.PosedReals():
-                write(module.body, nn.ReLU())
-                add("seePose", **POSE)
-                write(module.head)
-                add("addPose", **POSE)
-            case frames.PosedDecoder():
-                channels, *sides = module.image_shape
-                add("skip", n=frames.POSE_REALS)
-                write(module.drawing)
-                add("place", module.around, channels=channels, shape=sides, **POSE)
-            case parts.PartsDecoder():
-                channels, *sides = module.image_shape
-                add("skip", n=parts.PARTS_REALS)
-                add("linear", parts.GAIN * module.canvas.weight, parts.GAIN * module.canvas.bias,
-                    **{"in": module.canvas.in_features}, out=module.canvas.out_features)
-                add("shape", shape=[channels, parts.CANVAS_SIDE, parts.CANVAS_SIDE])
-                add("layDown", shape=sides, **PARTS)
-            case nn.Linear():
-                add("linear", module.weight, module.bias, **{"in": module.in_features}, out=module.out_features)
-            case nn.Conv2d() | nn.ConvTranspose2d() if all(len(set(size)) == 1 for size in (
-                    module.kernel_size, module.stride, module.padding, module.output_padding)):
-                # The page keeps a pixel's channels together: (out, kernel, kernel, in), or (kernel, kernel, out, in).
-                forward = isinstance(module, nn.Conv2d)
-                weight = module.weight.permute(0, 2, 3, 1) if forward else module.weight.permute(2, 3, 1, 0)
-                add("conv" if forward else "deconv", weight, module.get_parameter("bias"),
-                    **{"in": module.in_channels}, out=module.out_channels, kernel=module.kernel_size[0],
-                    stride=module.stride[0], padding=module.padding[0], extra=module.output_padding[0])
-            case nn.BatchNorm1d() | nn.BatchNorm2d():
-                scale = module.weight / (module.get_buffer("running_var") + module.eps).sqrt()
-                shift = module.bias - module.get_buffer("running_mean") * scale
-                add("scale", scale, shift, channels=module.num_features)
-            case nn.ReLU() | nn.SELU() | nn.Tanh() | nn.Flatten():
-                add(type(module).__name__.lower())
-            case nn.LeakyReLU():
-                add("leakyrelu", slope=module.negative_slope)
-            case nn.Unflatten():
-                add("shape", shape=list(module.unflattened_size))
-            case nn.ZeroPad2d():
-                add("pad", amounts=list(module.padding))
-            case nn.AdaptiveAvgPool2d(output_size=1):
-                add("meanpool")
-            case _:
-                raise ExportError(f"the page cannot hold a {type(module).__name__}; it knows Linear, square Conv2d and "
-                                  "ConvTranspose2d, BatchNorm, ReLU, LeakyReLU, SELU, Tanh, Flatten, Unflatten, "
-                                  "ZeroPad2d and the mean of a map")
-
-    write(network)
-    return layers, weights
+    match network:
+        case nn.Sequential():
+            return [layer for part in network for layer in plain_layers(part)]
+        case ConvEncoder():
+            return plain_layers(nn.Sequential(nn.ZeroPad2d(network.padding), network.maps, network.dense))
+        case ConvDecoder():
+            cropped = _layer("pad", amounts=[-amount for amount in network.padding])
+            return [*plain_layers(nn.Sequential(network.dense, network.maps)), cropped]
+        case frame.PosedReals():
+            seen = plain_layers(nn.Sequential(network.body, nn.ReLU()))
+            return [*seen, _layer("seePose", **POSE), *plain_layers(network.head), _layer("addPose", **POSE)]
+        case frame.PosedDecoder():
+            channels, *sides = network.image_shape
+            placed = _layer("place", network.around, channels=channels, shape=sides, **POSE)
+            return [_layer("skip", n=frame.POSE_REALS), *plain_layers(network.drawing), placed]
+        case parts.PartsDecoder():
+            channels, *sides = network.image_shape
+            return [_layer("skip", n=parts.PARTS_REALS),
+                    _layer("linear", parts.GAIN * network.canvas.weight, parts.GAIN * network.canvas.bias,
+                           **{"in": network.canvas.in_features}, out=network.canvas.out_features),
+                    _layer("shape", shape=[channels, parts.CANVAS_SIDE, parts.CANVAS_SIDE]),
+                    _layer("layDown", shape=sides, **PARTS)]
+        case nn.Linear():
+            return [_layer("linear", network.weight, network.bias, **{"in": network.in_features},
+                           out=network.out_features)]
+        case nn.Conv2d() | nn.ConvTranspose2d() if all(len(set(size)) == 1 for size in (
+                network.kernel_size, network.stride, network.padding, network.output_padding)):
+            # The page keeps a pixel's channels together: (out, kernel, kernel, in), or (kernel, kernel, out, in).
+            forward = isinstance(network, nn.Conv2d)
+            weight = network.weight.permute(0, 2, 3, 1) if forward else network.weight.permute(2, 3, 1, 0)
+            return [_layer("conv" if forward else "deconv", weight, network.get_parameter("bias"),
+                           **{"in": network.in_channels}, out=network.out_channels, kernel=network.kernel_size[0],
+                           stride=network.stride[0], padding=network.padding[0], extra=network.output_padding[0])]
+        case nn.BatchNorm1d() | nn.BatchNorm2d():
+            scale = network.weight / (network.get_buffer("running_var") + network.eps).sqrt()
+            shift = network.bias - network.get_buffer("running_mean") * scale
+            return [_layer("scale", scale, shift, channels=network.num_features)]
+        case nn.ReLU() | nn.SELU() | nn.Tanh() | nn.Flatten():
+            return [_layer(type(network).__name__.lower())]
+        case nn.LeakyReLU():
+            return [_layer("leakyrelu", slope=network.negative_slope)]
+        case nn.Unflatten():
+            return [_layer("shape", shape=list(network.unflattened_size))]
+        case nn.ZeroPad2d():
+            return [_layer("pad", amounts=list(network.padding))]
+        case nn.AdaptiveAvgPool2d(output_size=1):
+            return [_layer("meanpool")]
+    raise ExportError(f"the page cannot hold a {type(network).__name__}; it knows Linear, square Conv2d and "
+                      "ConvTranspose2d, BatchNorm, ReLU, LeakyReLU, SELU, Tanh, Flatten, Unflatten, ZeroPad2d and the "
+                      "mean of a map")
 
 
-def _as_half(weights: list[np.ndarray], what: str) -> str:
-    """The numbers as fp16, in base64."""
-    numbers = np.concatenate(weights)
-    largest = np.abs(numbers).max()
+def _layer(op: str, *numbers: Tensor, **sizes: Any) -> Layer:
+    return {"op": op, **sizes}, numbers
+
+
+def _as_half(layers: Iterable[Layer], what: str) -> str:
+    """The numbers of layers as fp16, in base64."""
+    tensors = [tensor.detach().cpu().float().numpy().ravel() for _, numbers in layers for tensor in numbers]
+    weights = np.concatenate(tensors)
+    largest = np.abs(weights).max()
     if not largest <= MAX_HALF:  # also a NaN
         raise ExportError(f"the page holds weights of at most {MAX_HALF:.0f} (fp16), the {what} has {largest:g}")
-    return base64.b64encode(numbers.astype("<f2").tobytes()).decode()
+    return base64.b64encode(weights.astype("<f2").tobytes()).decode()
 
 
 def _filled(template: str, **parts: str) -> str:
     """A template of `web/` with each $name replaced by the part, or by the script or style sheet, of that name."""
-    web = resources.files("mrvae_lib") / "interactive" / "web"
-    scripts = {Path(file.name).stem: file.read_text(encoding="utf-8") for file in web.iterdir()
-               if file.name.endswith((".js", ".css"))}
+    web = Path(__file__).with_name("web")
+    scripts = {file.stem: file.read_text(encoding="utf-8") for file in web.iterdir() if file.suffix in (".js", ".css")}
     return Template((web / template).read_text(encoding="utf-8")).substitute(scripts, **parts)

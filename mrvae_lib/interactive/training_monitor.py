@@ -53,8 +53,7 @@ class TrainingMonitor(Callback):
             self._sums[name] = self._sums.get(name, 0) + value.detach().mean()
         self._n_summed += 1
         if time.monotonic() > self._next_at:
-            self._add_row(run)
-            self._redraw()
+            self._redraw(run)
 
     def on_epoch(self, run: Run, metrics: dict[str, Any]) -> None:
         self.metrics = metrics
@@ -65,8 +64,7 @@ class TrainingMonitor(Callback):
             print(f"epoch {run.epoch}/{run.config.train.epochs}: {told}")
 
     def on_end(self, run: Run) -> None:
-        self._add_row(run)
-        self._redraw()  # this picture stays in the saved notebook
+        self._redraw(run)  # this picture stays in the saved notebook
 
     def status(self) -> str:
         """Where the run is, and how to stop it."""
@@ -74,11 +72,9 @@ class TrainingMonitor(Callback):
             return "not started"
         state = "finished" if self.run.finished else "stopped" if self.run.stop.is_set() else "training"
         seconds = time.monotonic() - self._started_at
-        text = f"{state}, epoch {self.run.epoch} of {self.run.config.train.epochs}, {seconds:.0f} s"
-        if state != "training":
-            return text
         kept = "; a checkpoint stays" if self.run.folder else ""
-        return f"{text} (interrupt the cell to stop after this step{kept})"
+        how = f" (interrupt the cell to stop after this step{kept})" if state == "training" else ""
+        return f"{state}, epoch {self.run.epoch} of {self.run.config.train.epochs}, {seconds:.0f} s{how}"
 
     def png(self) -> bytes:
         """The status, curves, bars and reconstructions now, as one picture."""
@@ -101,8 +97,9 @@ class TrainingMonitor(Callback):
 
     _repr_png_ = png
 
-    def _redraw(self) -> None:
-        """Draw, where there is a notebook, and decide when to draw next."""
+    def _redraw(self, run: Run) -> None:
+        """Draw up to the last step, where there is a notebook, and decide when to draw next."""
+        self._add_row(run)
         began = time.monotonic()
         if self._display is not None:
             self._display.update(self)
