@@ -23,7 +23,6 @@ from mrvae_lib.interactive import explorer_state as views
 from mrvae_lib.interactive.explorer_state import ExplorerContent, ExplorerState
 from mrvae_lib.model import frame as frames
 from mrvae_lib.model import parts
-from mrvae_lib.model.networks import ConvDecoder, ConvEncoder
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.checkpoints import atomic_write
 
@@ -196,12 +195,6 @@ def plain_layers(network: nn.Module) -> tuple[list[dict[str, Any]], list[np.ndar
         match module:
             case nn.Sequential():
                 write(*module)
-            case ConvEncoder():
-                add("pad", amounts=list(module.padding))
-                write(module.maps, module.dense)
-            case ConvDecoder():
-                write(module.dense, module.maps)
-                add("pad", amounts=[-amount for amount in module.padding])
             case frames.PosedReals():
                 write(module.body, nn.ReLU())
                 add("seePose", **POSE)
