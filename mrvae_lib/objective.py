@@ -68,16 +68,9 @@ class Batch:
     own: Posterior
     own_z: Tensor
     """The posterior of `x`, and a draw of its reals, (B, D)."""
-
-    @cached_property
-    def posterior(self) -> Posterior:
-        """The posterior of the whole batch."""
-        return Posterior(gather(self.own.mu), gather(self.own.logvar), gather(self.own.bit_logits))
-
-    @cached_property
-    def z(self) -> Tensor:
-        """The draw of the whole batch that was decoded."""
-        return gather(self.own_z)
+    posterior: Posterior
+    z: Tensor
+    """The same of the whole batch."""
 
     @cached_property
     def code_kl(self) -> tuple[Tensor, Tensor]:
@@ -190,16 +183,18 @@ def loss_terms(model: MRVAE, x: Tensor, config: ObjectiveConfig | None = None, w
         ConfigError: a weight that no term has.
     """
     _check_weights(weights)
-    posterior = model.encode(x)
-    batch = Batch(model, x, config or ObjectiveConfig(), generator, pool, n_images, discriminator,
-                  own=posterior, own_z=sample_normal(posterior.mu, posterior.logvar, generator))
+    own = model.encode(x)
+    own_z = sample_normal(own.mu, own.logvar, generator)
+    posterior = Posterior(gather(own.mu), gather(own.logvar), gather(own.bit_logits))
+    batch = Batch(model, x, config or ObjectiveConfig(), generator, pool, n_images, discriminator, own, own_z,
+                  posterior, gather(own_z))
     values: dict[str, Tensor] = {}
     for term in TERMS:
         wanted = (term.name in ("reconstruction", "kl_z", "kl_b") or weights.get(term.weight_key, 0)
                   or weights.get(term.computed_with, 0))
         if wanted and term.name not in values and (model.n_bits or not term.needs_bits):
             values[term.name] = term.value(batch)
-    return Terms(values, batch.posterior, batch.z)
+    return Terms(values, posterior, batch.z)
 
 
 def total_loss(terms: Terms, weights: Mapping[str, float] = ELBO) -> Tensor:
