@@ -71,9 +71,8 @@ def restore_noise(generator: torch.Generator, states: Tensor) -> None:
     A process that the checkpoint does not know keeps its seed; so does a generator on another kind of device.
 
     Args:
-        states: (n, bytes) uint8, of every process then, or (bytes,) of a single one.
+        states: (n, bytes) uint8, of every process then.
     """
-    states = states.reshape(-1, states.shape[-1])
     if rank() < len(states) and states.shape[1:] == generator.get_state().shape:
         generator.set_state(states[rank()].cpu())
 
