@@ -21,6 +21,8 @@ from mrvae_lib.model.vae import MRVAE
 
 PARTIAL = ".partial-"
 """How the names of files and folders begin while they are being written."""
+SHIPPED = Path(__file__).parents[1] / "weights"
+"""The folder of the shipped models, one model folder each."""
 
 
 @contextmanager
@@ -134,7 +136,7 @@ def load_model(source: str | os.PathLike[str]) -> MRVAE:
     """
     folder, names = Path(source).expanduser(), pretrained_names()
     if str(source) in names and not folder.is_dir():
-        return read_model(pretrained_folder() / str(source))
+        return read_model(SHIPPED / str(source))
     for candidate in (folder / "model", folder, *reversed(checkpoints(folder / "checkpoints"))):
         if (candidate / "config.json").is_file():
             return read_model(candidate)
@@ -146,12 +148,7 @@ def load_model(source: str | os.PathLike[str]) -> MRVAE:
 
 def pretrained_names() -> list[str]:
     """The shipped models, in alphabetical order."""
-    return sorted(path.parent.name for path in pretrained_folder().glob("*/config.json"))
-
-
-def pretrained_folder() -> Path:
-    """The folder of the shipped models, one model folder each."""
-    return Path(__file__).parents[1] / "weights"
+    return sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
 
 
 def read_model(folder: Path) -> MRVAE:
