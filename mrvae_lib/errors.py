@@ -75,7 +75,9 @@ def _complaint(first: Any, root: type[BaseModel]) -> str:
         if not (field := model and model.model_fields.get(part)):
             break
         names.append(part)
-        model, description = _table_in(field.annotation), field.description
+        held = [field.annotation, *get_args(field.annotation)]  # a table may also be declared as `Table | None`
+        model = next((kind for kind in held if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        description = field.description
     if first["type"] == "extra_forbidden":
         key, accepted = str(first["loc"][-1]), list(model.model_fields) if model else []
         return (f"unknown key {'.'.join([*names, key])}{suggestion(key, accepted)}; "
@@ -84,9 +86,3 @@ def _complaint(first: Any, root: type[BaseModel]) -> str:
         return f"{'.'.join(names)} is missing"
     accepted_text = description or ACCEPTED.get(first["type"], first["msg"]).format(**first.get("ctx", {}))
     return f"{'.'.join(names)} must be {accepted_text}, got {first['input']!r}".strip()
-
-
-def _table_in(annotation: Any) -> type[BaseModel] | None:
-    """The table that a field holds, which may also be declared as `Table | None`."""
-    parts = [annotation, *get_args(annotation)]
-    return next((part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)), None)

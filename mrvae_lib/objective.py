@@ -68,16 +68,9 @@ class Batch:
     own: Posterior
     own_z: Tensor
     """The posterior of `x`, and a draw of its reals, (B, D)."""
-
-    @cached_property
-    def posterior(self) -> Posterior:
-        """The posterior of the whole batch."""
-        return Posterior(gather(self.own.mu), gather(self.own.logvar), gather(self.own.bit_logits))
-
-    @cached_property
-    def z(self) -> Tensor:
-        """The draw of the whole batch that was decoded."""
-        return gather(self.own_z)
+    posterior: Posterior
+    z: Tensor
+    """The same of the whole batch."""
 
     @cached_property
     def code_kl(self) -> tuple[Tensor, Tensor]:
@@ -105,8 +98,6 @@ class Term:
     """The key of its weight in the configuration; empty for the reconstruction, whose weight is 1."""
     value: Callable[[Batch], Tensor]
     """The term of each image, (B,) nats."""
-    formula: str
-    source: str
     sign: int = 1
     capacity_key: str = ""
     """The key of the capacity C(t), for the capacity form."""
@@ -154,22 +145,25 @@ def reading(batch: Batch) -> Tensor:
 
 
 TERMS = (
-    Term("reconstruction", "", reconstruction, "-E log p(x | z, b)", "Kingma and Welling (2014)"),
-    Term("kl_z", "beta_z", kl_z, "KL(q(z | x) || p(z))", "Higgins et al. (2017)"),
-    Term("kl_b", "beta_b", kl_b, "KL(q(b | x) || p(b))", "this project"),
-    Term("kl_z", "gamma_z", kl_z, "|KL_z - C_z(t)|", "Burgess et al. (2018)", capacity_key="capacity_z"),
-    Term("kl_b", "gamma_b", kl_b, "|KL_b - C_b(t)|", "Dupont (2018)", capacity_key="capacity_b"),
-    Term("tc", "lambda_tc", total_correlation, "TC(z)", "Chen et al. (2018), Kim and Mnih (2018)"),
-    Term("information", "lambda_information", lambda batch: batch.code_kl[0], "I(x; b)",
-         "Hoffman and Johnson (2016)", sign=-1, needs_bits=True, computed_with="lambda_aggregate"),
-    Term("aggregate", "lambda_aggregate", lambda batch: batch.code_kl[1], "KL(q(b) || p(b))",
-         "Hoffman and Johnson (2016)", needs_bits=True, computed_with="lambda_information"),
-    Term("consistency", "lambda_consistency", consistency, "KL(q(b|x) || q(b|Tx)) + KL(q(b|Tx) || q(b|x))",
-         "this project", needs_bits=True),
-    Term("reading", "lambda_reading", reading, "-E_p(b') log q(b' | T f(z, b'))", "Chen et al., InfoGAN (2016)",
-         needs_bits=True),
+    Term("reconstruction", "", reconstruction),
+    Term("kl_z", "beta_z", kl_z),
+    Term("kl_b", "beta_b", kl_b),
+    Term("kl_z", "gamma_z", kl_z, capacity_key="capacity_z"),
+    Term("kl_b", "gamma_b", kl_b, capacity_key="capacity_b"),
+    Term("tc", "lambda_tc", total_correlation),
+    Term("information", "lambda_information", lambda batch: batch.code_kl[0], sign=-1, needs_bits=True,
+         computed_with="lambda_aggregate"),
+    Term("aggregate", "lambda_aggregate", lambda batch: batch.code_kl[1], needs_bits=True,
+         computed_with="lambda_information"),
+    Term("consistency", "lambda_consistency", consistency, needs_bits=True),
+    Term("reading", "lambda_reading", reading, needs_bits=True),
 )
-"""The objective, in the order in which the terms draw their random numbers."""
+"""The objective, in the order in which the terms draw their random numbers.
+
+Sources: the ELBO, Kingma and Welling (2014); `beta_z`, Higgins et al. (2017); `gamma_z`, Burgess et al. (2018);
+`gamma_b`, Dupont (2018); `tc`, Chen et al. (2018), Kim and Mnih (2018); `information` and `aggregate`, Hoffman and
+Johnson (2016); `reading`, Chen et al., InfoGAN (2016); `beta_b` and `consistency`, this project.
+"""
 WEIGHT_KEYS = [key for term in TERMS for key in (term.weight_key, term.capacity_key) if key]
 
 
@@ -189,16 +183,18 @@ def loss_terms(model: MRVAE, x: Tensor, config: ObjectiveConfig | None = None, w
         ConfigError: a weight that no term has.
     """
     _check_weights(weights)
-    posterior = model.encode(x)
-    batch = Batch(model, x, config or ObjectiveConfig(), generator, pool, n_images, discriminator,
-                  own=posterior, own_z=sample_normal(posterior.mu, posterior.logvar, generator))
+    own = model.encode(x)
+    own_z = sample_normal(own.mu, own.logvar, generator)
+    posterior = Posterior(gather(own.mu), gather(own.logvar), gather(own.bit_logits))
+    batch = Batch(model, x, config or ObjectiveConfig(), generator, pool, n_images, discriminator, own, own_z,
+                  posterior, gather(own_z))
     values: dict[str, Tensor] = {}
     for term in TERMS:
         wanted = (term.name in ("reconstruction", "kl_z", "kl_b") or weights.get(term.weight_key, 0)
                   or weights.get(term.computed_with, 0))
         if wanted and term.name not in values and (model.n_bits or not term.needs_bits):
             values[term.name] = term.value(batch)
-    return Terms(values, batch.posterior, batch.z)
+    return Terms(values, posterior, batch.z)
 
 
 def total_loss(terms: Terms, weights: Mapping[str, float] = ELBO) -> Tensor:

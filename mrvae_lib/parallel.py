@@ -9,7 +9,6 @@ can go on with another number of processes. The first process alone writes and r
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -72,9 +71,8 @@ def restore_noise(generator: torch.Generator, states: Tensor) -> None:
     A process that the checkpoint does not know keeps its seed; so does a generator on another kind of device.
 
     Args:
-        states: (n, bytes) uint8, of every process then, or (bytes,) of a single one.
+        states: (n, bytes) uint8, of every process then.
     """
-    states = states.reshape(-1, states.shape[-1])
     if rank() < len(states) and states.shape[1:] == generator.get_state().shape:
         generator.set_state(states[rank()].cpu())
 
@@ -91,19 +89,12 @@ def gather(part: Tensor) -> Tensor:
     the weights add up over processes to the gradient that one process would have from the same noise. Batch norm is the
     exception: its statistics are each process's own.
     """
-    return _Gather.apply(part) if n_processes() > 1 else part
-
-
-class _Gather(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, part: Tensor) -> Tensor:
-        parts = [torch.empty_like(part, memory_format=torch.contiguous_format) for _ in range(n_processes())]
-        dist.all_gather(parts, part.contiguous())
-        return torch.cat(parts)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        return gradients[0].chunk(n_processes())[rank()]
+    if n_processes() == 1:
+        return part
+    parts = [torch.empty_like(part, memory_format=torch.contiguous_format) for _ in range(n_processes())]
+    dist.all_gather(parts, part.detach().contiguous())
+    parts[rank()] = part  # the others came over the wire, where no gradient flows
+    return torch.cat(parts)
 
 
 def add_gradients(model: nn.Module) -> None:

@@ -14,7 +14,7 @@ from mrvae_lib.analysis.evaluation import encode_set, encoded_examples, evaluate
 from mrvae_lib.analysis.latent_report import names_of_bits, names_of_reals
 from mrvae_lib.analysis.probes import targets
 from mrvae_lib.data import load_dataset
-from mrvae_lib.training.checkpoints import load_model, pretrained_folder, save_model
+from mrvae_lib.training.checkpoints import SHIPPED, load_model, save_model
 
 RECORDED = ("code_accuracy", "kl_z", "neg_elbo", "reconstruction")
 
@@ -32,7 +32,7 @@ def ship(name: str, runs: list[Path]) -> None:
         scores = {key: round(card["scores"][key], 4) for key in RECORDED if card["scores"][key] is not None}
         candidates.append({"seed": card["seed"], "last_epoch_loss": round(last_loss(run), 4), **scores})
     best = min(runs, key=last_loss)
-    folder = pretrained_folder() / name
+    folder = SHIPPED / name
     save_model(load_model(best), folder, half=True)
     model = load_model(folder)
     data = model.card["run"]["data"]["name"]

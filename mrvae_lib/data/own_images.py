@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,18 +36,8 @@ MEND = "np.savez('own.npz', images=images, labels=labels) writes one, images of 
 
 Files = Sequence[tuple[Path, tuple[str, ...]]]
 """Files that begin like images, each with the folders to it, from the one that was named, and its name."""
-
-
-class _Found(NamedTuple):
-    """All that a folder or a file holds, before its pictures are of one kind."""
-
-    pictures: list[Pictures]
-    splits: list[str]
-    """`train` or `test` for each picture; none where the source does not say."""
-    columns: Mapping[str, Sequence[np.ndarray]]
-    """`labels` and `factors`, in parts to be joined, and their names."""
-    notes: list[str]
-    left_out: list[str]
+Whole = tuple[ImageSet, Sequence[str], str]
+"""All images of a source; `train` or `test` for each, none where the source does not say; and what is said of them."""
 
 
 def load_own(look: DataConfig, split: str) -> ImageSet:
@@ -86,12 +76,9 @@ def _shuffled(n: int) -> torch.Tensor:
 
 
 @lru_cache(maxsize=1)
-def _whole(look: DataConfig, stamp: int) -> tuple[ImageSet, list[str], str]:
-    """All images, the split of each, and what is said of them.
-
-    They are read once for both splits, so that both are stretched alike; `stamp` changes when a file does.
-    """
-    return _finished(look, _arrays(look) if look.name.lower().endswith(ARRAYS) else _folder(look))
+def _whole(look: DataConfig, stamp: int) -> Whole:
+    """Read once for both splits, so that both are stretched alike; `stamp` changes when a file does."""
+    return _arrays(look) if look.name.lower().endswith(ARRAYS) else _folder(look)
 
 
 def load_given(given: Any, look: DataConfig) -> ImageSet:
@@ -114,14 +101,11 @@ def load_given(given: Any, look: DataConfig) -> ImageSet:
                         f"(picture, label) pairs, at least one; got {shortened(repr(given))}")
     pairs = [item if isinstance(item, (tuple, list)) else (item,) for item in (given[i] for i in range(len(given)))]
     raws = [_picture(f"{look.name}: item {place}", pair[0]) for place, pair in enumerate(pairs)]
-    columns, left_out = {}, []
-    try:
-        columns = {"labels": [np.stack([np.asarray(pair[1]) for pair in pairs])]} if len(pairs[0]) > 1 else {}
-    except (IndexError, ValueError) as error:
-        left_out.append(f"labels ({error})")
-    side = side_of([(raw.shape[2], raw.shape[1]) for raw in raws], look.size)
-    found = _Found([fitted(raw, look.fit, side) for raw in raws], [], columns, [], left_out)
-    whole, _, about = _finished(look, found)
+    columns: dict[str, list[np.ndarray]] = {}
+    left_out: list[str] = []
+    with _its_fault_alone("labels", left_out):
+        columns["labels"] = [np.stack([np.asarray(pair[1]) for pair in pairs])] if len(pairs[0]) > 1 else []
+    whole, _, about = _finished(look, _squares(raws, look), columns, left_out)
     if about:
         warnings.warn(f"{look.name}: {len(whole)} images: {about}", stacklevel=3)
     return whole
@@ -134,29 +118,33 @@ def _picture(name: str, given: Any) -> np.ndarray:
     return each_picture(name, np.asarray(given.detach().cpu() if isinstance(given, torch.Tensor) else given)[None])
 
 
-def _finished(look: DataConfig, found: _Found) -> tuple[ImageSet, list[str], str]:
-    """The set of what was found, the split of each image, and what is said of them."""
-    images, notes = as_images(look.name, found.pictures, look)
-    columns: list[tuple[torch.Tensor | None, tuple[str, ...]]] = []
+def _squares(raws: Sequence[np.ndarray], look: DataConfig) -> list[Pictures]:
+    """Arrays (n, H, W, C) of images as squares of one side, a part after the other."""
+    side = side_of([(raw.shape[2], raw.shape[1]) for raw in raws], look.size)
+    return [fitted(part, look.fit, side) for raw in raws for part in np.array_split(raw, -(-len(raw) // AT_ONCE))]
+
+
+def _finished(look: DataConfig, pictures: Sequence[Pictures], columns: Mapping[str, Sequence[np.ndarray]],
+              left_out: list[str], splits: Sequence[str] = (), notes: Sequence[str] = ()) -> Whole:
+    """The set of these pictures; `columns` are `labels` and `factors`, in parts to be joined, and their names."""
+    images, done = as_images(pictures, look)
+    known: list[tuple[torch.Tensor | None, tuple[str, ...]]] = []
     for role in ("labels", "factors"):
-        columns.append((None, ()))
-        try:
-            if parts := found.columns.get(role):
-                names = tuple(map(str, np.ravel(found.columns.get(role[:-1] + "_names", ()))))
+        known.append((None, ()))
+        with _its_fault_alone(role, left_out):
+            if parts := columns.get(role):
+                names = tuple(map(str, np.ravel(columns.get(role[:-1] + "_names", ()))))
                 values = np.concatenate(parts)
                 if len(values) != len(images) or values.ndim > 2:
                     raise ValueError(f"{values.dtype} of shape {values.shape} for {len(images)} images")
-                columns[-1] = classes_of(values, names) if role == "labels" else (
+                known[-1] = classes_of(values, names) if role == "labels" else (
                     torch.stack([classes_of(factor)[0] for factor in np.atleast_2d(values.T)], dim=1), names)
-        except (ValueError, TypeError) as error:
-            found.left_out.append(f"{role} ({error})")
-    notes = [*found.notes, *notes]
-    if found.left_out:
-        notes.append(f"{len(found.left_out)} left out: {'; '.join(found.left_out)}")
-    return ImageSet(look.name, images, *columns[0], *columns[1]), found.splits, shortened(", ".join(notes))
+    omitted = [f"{len(left_out)} left out: {'; '.join(left_out)}"] if left_out else []
+    said = shortened(", ".join([*notes, *done, *omitted]))
+    return ImageSet(look.name, images, *known[0], *known[1]), splits, said
 
 
-def _folder(look: DataConfig) -> _Found:
+def _folder(look: DataConfig) -> Whole:
     root = Path(look.name)
     files: list[tuple[Path, tuple[str, ...]]] = []
     sizes: list[tuple[int, int]] = []
@@ -164,25 +152,23 @@ def _folder(look: DataConfig) -> _Found:
     for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
         parts = path.relative_to(root).parts or (path.name,)
         if path.is_file() and not any(part.startswith((".", "__")) for part in parts):
-            with _its_fault_alone(path, left_out), Image.open(path) as image:
+            with _its_fault_alone(f"{path.parent.name}/{path.name}", left_out), Image.open(path) as image:
                 files.append((path, parts))
                 sizes.append(image.size)
-    pictures: list[Pictures] = []
-    splits, labels, clips = [], [], 0
-    side = side_of(sizes, look.size) if sizes else 0
+    rows: list[tuple[Pictures, str, str]] = []
+    side, clips = side_of(sizes, look.size) if sizes else 0, 0
     for path, split, label in list(_arranged(files, left_out)):
-        with _its_fault_alone(path, left_out):
-            frames = [fitted(raw[None], look.fit, side) for raw in _decoded(path)]
-            pictures += frames
-            splits += [split] * len(frames)
-            labels += [label] * len(frames)
+        with _its_fault_alone(f"{path.parent.name}/{path.name}", left_out):
+            frames = [(fitted(raw[None], look.fit, side), split, label) for raw in _decoded(path)]
+            rows += frames
             clips += len(frames) > 1
-    if not pictures:
+    if not rows:
         raise DataError(shortened(f"{look.name}: no file here is an image; give a folder of pictures (PNG, JPEG, ...), "
                                   f"one sub-folder per class or none; {len(left_out)} left out: {'; '.join(left_out)}"))
+    pictures, splits, labels = zip(*rows, strict=True)
     columns = {"labels": [np.array(labels)] if any(labels) else []}
     notes = [f"all frames of {clips} files"] if clips else []
-    return _Found(pictures, splits if any(splits) else [], columns, notes, left_out)
+    return _finished(look, pictures, columns, left_out, splits if any(splits) else [], notes)
 
 
 def _arranged(files: Files, left_out: list[str], split: str = "") -> Iterator[tuple[Path, str, str]]:
@@ -207,13 +193,13 @@ def _arranged(files: Files, left_out: list[str], split: str = "") -> Iterator[tu
 
 
 @contextmanager
-def _its_fault_alone(path: Path, left_out: list[str]) -> Iterator[None]:
-    """Whatever one of Pillow's readers raises leaves out the file it read and no other."""
+def _its_fault_alone(name: str, left_out: list[str]) -> Iterator[None]:
+    """Whatever is raised inside, by one of Pillow's readers for example, leaves out what has this name and no more."""
     try:
         yield
     except Exception as error:
         reason = "not an image" if isinstance(error, UnidentifiedImageError) else shortened(str(error))
-        left_out.append(f"{path.parent.name}/{path.name} ({reason})")
+        left_out.append(f"{name} ({reason})")
 
 
 def _decoded(path: Path) -> list[np.ndarray]:
@@ -235,7 +221,7 @@ def _raw(image: Image.Image, *, has_palette: bool) -> np.ndarray:
     return raw[..., 2:] if of_no_colour else raw
 
 
-def _arrays(look: DataConfig) -> _Found:
+def _arrays(look: DataConfig) -> Whole:
     arrays, left_out = _read_arrays(look.name)
     named = {(role, split): array for key, array in arrays.items() for role, split in [_role(key)] if role}
     within = [split for split in ("train", "test", "val") if ("images", split) in named]
@@ -249,12 +235,10 @@ def _arrays(look: DataConfig) -> _Found:
     raws = [each_picture(look.name, named["images", split]) for split in taken]
     if len(within) > 2:
         left_out.append(f"{len(named['images', 'val'])} images of val")
-    side = side_of([(raw.shape[2], raw.shape[1]) for raw in raws], look.size)
     columns = {role: [named[role, split] for split in ([""] if role.endswith("_names") else taken)
                       if (role, split) in named] for role in ROLES}
     splits = [name for name, raw in zip(("train", "test"), raws, strict=False) for _ in raw] if len(raws) > 1 else []
-    parts = [fitted(part, look.fit, side) for raw in raws for part in np.array_split(raw, -(-len(raw) // AT_ONCE))]
-    return _Found(parts, splits, columns, [], left_out)
+    return _finished(look, _squares(raws, look), columns, left_out, splits)
 
 
 def _role(key: str) -> tuple[str, str]:
@@ -267,19 +251,18 @@ def _role(key: str) -> tuple[str, str]:
 
 def _read_arrays(name: str) -> tuple[dict[str, np.ndarray], list[str]]:
     """Every array in the file by its name, and the names of those that cannot be read."""
-    arrays, left_out = {}, []
+    arrays: dict[str, np.ndarray] = {}
+    left_out: list[str] = []
     try:
         if name.lower().endswith(".npy"):
             return {"images": np.load(name, allow_pickle=False, mmap_mode="r")}, []
         with open(name, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             for key in file:
-                try:
+                with _its_fault_alone(key, left_out):
                     array = np.asarray(file[key])  # what is no array in it comes as bytes
                     if not array.itemsize and array.size > MAX_CLASSES:
                         raise ValueError(f"{array.size} empty texts")
                     arrays[key] = array
-                except Exception as error:
-                    left_out.append(f"{key} ({shortened(str(error))})")
     except Exception as error:  # a damaged archive can fail in any of its layers, with any error
         raise DataError(f"{name}: not an .npz or .npy file of plain arrays, or damaged ({shortened(str(error))}); "
                         f"{MEND}; Python objects are never unpickled") from None

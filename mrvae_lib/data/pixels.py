@@ -65,7 +65,7 @@ def fitted(raw: np.ndarray, fit: str, side: int) -> Pictures:
     return Pictures(scaled, (width, height), low, high, deep, n_wrong)
 
 
-def as_images(name: str, parts: Sequence[Pictures], look: DataConfig) -> tuple[torch.Tensor, list[str]]:
+def as_images(parts: Sequence[Pictures], look: DataConfig) -> tuple[torch.Tensor, list[str]]:
     """Pictures as (N, C, side, side) uint8, and what was done to them.
 
     Raises:
@@ -91,8 +91,8 @@ def as_images(name: str, parts: Sequence[Pictures], look: DataConfig) -> tuple[t
     images = torch.from_numpy(opaque).permute(0, 3, 1, 2).contiguous()
     low, high = int(images.min()), int(images.max())
     if low == high:
-        raise DataError(f"{name}: every pixel of all {n} images is {low} of 255 ({', '.join(notes) or 'as read'}): "
-                        f"nothing to learn; data.fit 'pad' crops nothing")
+        raise DataError(f"{look.name}: every pixel of all {n} images is {low} of 255 "
+                        f"({', '.join(notes) or 'as read'}): nothing to learn; data.fit 'pad' crops nothing")
     if high - low < FEW_LEVELS:
         notes.append(f"only {low}..{high} of 0..255 in use")
     if n > 1 and bool((images == images[:1]).all()):

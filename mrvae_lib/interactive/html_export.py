@@ -21,7 +21,6 @@ from mrvae_lib.data import DATASETS
 from mrvae_lib.errors import ExportError
 from mrvae_lib.interactive import explorer_state as views
 from mrvae_lib.model import frame, parts
-from mrvae_lib.model.networks import ConvDecoder, ConvEncoder
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.checkpoints import atomic_write
 
@@ -182,11 +181,6 @@ def plain_layers(network: nn.Module) -> list[Layer]:
     match network:
         case nn.Sequential():
             return [layer for part in network for layer in plain_layers(part)]
-        case ConvEncoder():
-            return plain_layers(nn.Sequential(nn.ZeroPad2d(network.padding), network.maps, network.dense))
-        case ConvDecoder():
-            cropped = _layer("pad", amounts=[-amount for amount in network.padding])
-            return [*plain_layers(nn.Sequential(network.dense, network.maps)), cropped]
         case frame.PosedReals():
             seen = plain_layers(nn.Sequential(network.body, nn.ReLU()))
             return [*seen, _layer("seePose", **POSE), *plain_layers(network.head), _layer("addPose", **POSE)]

@@ -120,8 +120,7 @@ def _layer(text: str, shape: Shape) -> tuple[list[nn.Module], Shape]:
                 raise ValueError(f"needs {math.prod(new)} numbers, got {math.prod(shape)} ({as_text(shape)})")
             return [*flatten, nn.Unflatten(1, new)], new
         case "fit":
-            height, width = _pair(rest)
-            return [nn.ZeroPad2d(centred_padding(shape, height, width))], (shape[0], height, width)
+            return [nn.ZeroPad2d(centred_padding(shape, *_pair(rest)))], (shape[0], *_pair(rest))
         case "resize":
             return [Resize(_pair(rest))], (shape[0], *_pair(rest))
         case "meanpool":

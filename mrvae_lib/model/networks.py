@@ -1,10 +1,11 @@
 """Encoder and decoder for images of side 8 to 256: two networks that fit themselves to the size, or layers by list."""
 
 import math
+from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import pairwise
 
-from torch import Tensor, nn
+from torch import nn
 
 from mrvae_lib.config import ModelConfig
 from mrvae_lib.errors import ConfigError
@@ -42,7 +43,7 @@ def build_networks(config: ModelConfig, image_shape: ImageShape) -> tuple[nn.Mod
     if config.network == "parts":
         return (PartsEncoder(mlp_encoder(image_shape, 2 * PARTS_REALS, hidden),
                              mlp_encoder(image_shape, config.n_bits, hidden)), PartsDecoder(config.n_bits, image_shape))
-    encoder, decoder = (mlp_encoder, mlp_decoder) if dense else (ConvEncoder, ConvDecoder)
+    encoder, decoder = (mlp_encoder, mlp_decoder) if dense else (conv_encoder, conv_decoder)
     side = frame_side(height, width)
     in_frame = (channels, side, side)
     if config.frame == "image" or not (config.n_bits or config.posed):
@@ -70,35 +71,25 @@ def mlp_decoder(image_shape: ImageShape, n_latents: int, hidden: tuple[int, ...]
     return nn.Sequential(*_dense(widths), nn.Unflatten(1, image_shape))
 
 
-class ConvEncoder(nn.Module):
+def conv_encoder(image_shape: ImageShape, n_stats: int, hidden: tuple[int, ...]) -> nn.Sequential:
     """4x4 convolutions of stride 2 down to a map of side 4 or less, then one dense layer."""
-
-    def __init__(self, image_shape: ImageShape, n_stats: int, hidden: tuple[int, ...]) -> None:
-        super().__init__()
-        channels, self.padding, smallest, width = _conv_plan(image_shape, hidden)
-        maps = [layer for a, b in pairwise(channels)
-                for layer in (nn.Conv2d(a, b, kernel_size=4, stride=2, padding=1), nn.ReLU())]
-        self.maps = nn.Sequential(*maps, nn.Flatten())
-        self.dense = nn.Sequential(*_dense((math.prod(smallest), width, n_stats)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.dense(self.maps(nn.functional.pad(x, self.padding)))
+    channels, padding, smallest, width = _conv_plan(image_shape, hidden)
+    maps = [layer for a, b in pairwise(channels)
+            for layer in (nn.Conv2d(a, b, kernel_size=4, stride=2, padding=1), nn.ReLU())]
+    dense = _dense((math.prod(smallest), width, n_stats))
+    return nn.Sequential(OrderedDict(
+        pad=nn.ZeroPad2d(padding), maps=nn.Sequential(*maps, nn.Flatten()), dense=nn.Sequential(*dense)))
 
 
-class ConvDecoder(nn.Module):
+def conv_decoder(image_shape: ImageShape, n_latents: int, hidden: tuple[int, ...]) -> nn.Sequential:
     """The encoder's mirror: dense layers, then 4x4 transposed convolutions of stride 2, cropped to the image."""
-
-    def __init__(self, image_shape: ImageShape, n_latents: int, hidden: tuple[int, ...]) -> None:
-        super().__init__()
-        channels, self.padding, smallest, width = _conv_plan(image_shape, hidden)
-        dense = _dense((n_latents, width, math.prod(smallest)))
-        self.dense = nn.Sequential(*dense, nn.ReLU(), nn.Unflatten(1, smallest))
-        maps = [layer for a, b in pairwise(reversed(channels))
-                for layer in (nn.ConvTranspose2d(a, b, kernel_size=4, stride=2, padding=1), nn.ReLU())]
-        self.maps = nn.Sequential(*maps[:-1])
-
-    def forward(self, latents: Tensor) -> Tensor:
-        return nn.functional.pad(self.maps(self.dense(latents)), [-amount for amount in self.padding])
+    channels, (left, right, top, bottom), smallest, width = _conv_plan(image_shape, hidden)
+    dense = _dense((n_latents, width, math.prod(smallest)))
+    maps = [layer for a, b in pairwise(reversed(channels))
+            for layer in (nn.ConvTranspose2d(a, b, kernel_size=4, stride=2, padding=1), nn.ReLU())]
+    return nn.Sequential(OrderedDict(
+        dense=nn.Sequential(*dense, nn.ReLU(), nn.Unflatten(1, smallest)), maps=nn.Sequential(*maps[:-1]),
+        crop=nn.ZeroPad2d((-left, -right, -top, -bottom))))
 
 
 def _conv_plan(image_shape: ImageShape, hidden: tuple[int, ...]

@@ -21,6 +21,8 @@ from mrvae_lib.model.vae import MRVAE
 
 PARTIAL = ".partial-"
 """How the names of files and folders begin while they are being written."""
+SHIPPED = Path(__file__).parents[1] / "weights"
+"""The folder of the shipped models, one model folder each."""
 
 
 @contextmanager
@@ -69,17 +71,14 @@ def in_use(folder: Path) -> bool:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A new folder that appears under its name only when it is complete, in place of an older one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=path.parent))
-    old = partial.with_name(partial.name + "-old")
-    try:
+    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=path.parent, ignore_cleanup_errors=True) as room:
+        partial = Path(room) / "new"
+        partial.mkdir()
         partial.chmod(0o755)
         yield partial
         if path.exists():
-            path.rename(old)
+            path.rename(Path(room) / "old")
         partial.rename(path)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def atomic_write(path: Path, content: str | bytes) -> None:
@@ -137,7 +136,7 @@ def load_model(source: str | os.PathLike[str]) -> MRVAE:
     """
     folder, names = Path(source).expanduser(), pretrained_names()
     if str(source) in names and not folder.is_dir():
-        return read_model(pretrained_folder() / str(source))
+        return read_model(SHIPPED / str(source))
     for candidate in (folder / "model", folder, *reversed(checkpoints(folder / "checkpoints"))):
         if (candidate / "config.json").is_file():
             return read_model(candidate)
@@ -149,12 +148,7 @@ def load_model(source: str | os.PathLike[str]) -> MRVAE:
 
 def pretrained_names() -> list[str]:
     """The shipped models, in alphabetical order."""
-    return sorted(path.parent.name for path in pretrained_folder().glob("*/config.json"))
-
-
-def pretrained_folder() -> Path:
-    """The folder of the shipped models, one model folder each."""
-    return Path(__file__).parents[1] / "weights"
+    return sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
 
 
 def read_model(folder: Path) -> MRVAE:
@@ -207,19 +201,16 @@ def _tensors(path: Path) -> dict[str, torch.Tensor]:
         raise CheckpointError(f"{path}: does not hold this model's weights ({shortened(error)})") from None
 
 
-def save_checkpoint(folder: Path, model: MRVAE, state: dict[str, Any], step: int) -> Path:
+def save_checkpoint(folder: Path, model: MRVAE, state: dict[str, Any], step: int) -> None:
     """Write `folder/step-N` whole, then drop the older checkpoints.
 
     Raises:
         FileNotFoundError: the run's folder was taken away; it is not made anew.
     """
-    if not folder.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder.parent))
-    path = folder / f"step-{step:08d}"
-    save_model(model, path, state=state)
+    folder.mkdir(exist_ok=True)
+    save_model(model, folder / f"step-{step:08d}", state=state)
     for older in checkpoints(folder)[:-1]:
         shutil.rmtree(older)
-    return path
 
 
 def checkpoints(folder: Path) -> list[Path]:

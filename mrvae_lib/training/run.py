@@ -238,8 +238,6 @@ def _claim(folder: Path, config: RunConfig) -> None:
         saved = settled(load_config(path))
         if _changes(saved.model_dump(mode="json"), config.model_dump(mode="json")):
             raise ConfigError(f"{folder} holds a run with other settings (see {path}); choose another with --out")
-    else:
-        checkpoints.atomic_write(path, dump_config(config))
     checkpoints.remove_partial(folder)
 
 
