@@ -68,17 +68,22 @@ def _draw(shape: int, scale: int, orientation: int) -> np.ndarray:
     x = _on_grid(x[:, None] + centres[None, :])  # (E, X)
     y_next, x_next = np.roll(y, -1, axis=1), np.roll(x, -1, axis=0)
 
-    middle = SUB * np.arange(SIDE, dtype=np.int32) + SUB // 2  # of each row
-    crosses = (np.minimum(y, y_next)[:, None] < middle[:, None]) & (middle[:, None] <= np.maximum(y, y_next)[:, None])
-    place, row, edge = np.nonzero(crosses)  # (Y, 64, E): one entry per crossing, those of a row together
+    # An edge crosses row r if top < centre of r <= bottom, the centre lying at SUB r + SUB / 2.
+    first = (np.minimum(y, y_next) - SUB // 2) // SUB + 1
+    n_rows = (np.maximum(y, y_next) - SUB // 2) // SUB + 1 - first
+    place = np.repeat(np.arange(y.size), n_rows.reshape(-1))  # one entry per crossing: which posY, which edge
+    row = np.arange(len(place)) - np.repeat(np.cumsum(n_rows) - n_rows.reshape(-1) - first.reshape(-1),
+                                            n_rows.reshape(-1))
+    target, edge = place // y.shape[1] * SIDE + row, place % y.shape[1]
+    order = np.argsort(target, kind="stable")
+    target, edge, place, row = target[order], edge[order], place[order], row[order]
 
-    rise = (y_next - y)[place, edge]
-    down = (middle[row] - y[place, edge]) * np.sign(rise)
+    rise = (y_next - y).reshape(-1)[place]
+    down = (SUB * row + SUB // 2 - y.reshape(-1)[place]) * np.sign(rise)
     rise = np.abs(rise)[:, None]
     start, run = x[edge], (x_next - x)[edge]  # (crossings, X)
-    column = -(-((start - SUB // 2) * rise + down[:, None] * run) // (SUB * rise))  # rounded up
+    column = -(-((start - SUB // 2) * rise + down.astype(np.int32)[:, None] * run) // (SUB * rise))  # rounded up
 
-    target = place * SIDE + row
     begins = np.flatnonzero(np.diff(target, prepend=-1))
     rows = np.zeros((x.shape[1], y.shape[0] * SIDE), dtype=np.uint64)
     rows[:, target[begins]] = np.bitwise_xor.reduceat(FROM_COLUMN.view(np.uint64)[column], begins, axis=0).T
