@@ -98,6 +98,8 @@ class Term:
     """The key of its weight in the configuration; empty for the reconstruction, whose weight is 1."""
     value: Callable[[Batch], Tensor]
     """The term of each image, (B,) nats."""
+    formula: str
+    source: str
     sign: int = 1
     capacity_key: str = ""
     """The key of the capacity C(t), for the capacity form."""
@@ -145,25 +147,22 @@ def reading(batch: Batch) -> Tensor:
 
 
 TERMS = (
-    Term("reconstruction", "", reconstruction),
-    Term("kl_z", "beta_z", kl_z),
-    Term("kl_b", "beta_b", kl_b),
-    Term("kl_z", "gamma_z", kl_z, capacity_key="capacity_z"),
-    Term("kl_b", "gamma_b", kl_b, capacity_key="capacity_b"),
-    Term("tc", "lambda_tc", total_correlation),
-    Term("information", "lambda_information", lambda batch: batch.code_kl[0], sign=-1, needs_bits=True,
-         computed_with="lambda_aggregate"),
-    Term("aggregate", "lambda_aggregate", lambda batch: batch.code_kl[1], needs_bits=True,
-         computed_with="lambda_information"),
-    Term("consistency", "lambda_consistency", consistency, needs_bits=True),
-    Term("reading", "lambda_reading", reading, needs_bits=True),
+    Term("reconstruction", "", reconstruction, "-E log p(x | z, b)", "Kingma and Welling (2014)"),
+    Term("kl_z", "beta_z", kl_z, "KL(q(z | x) || p(z))", "Higgins et al. (2017)"),
+    Term("kl_b", "beta_b", kl_b, "KL(q(b | x) || p(b))", "this project"),
+    Term("kl_z", "gamma_z", kl_z, "|KL_z - C_z(t)|", "Burgess et al. (2018)", capacity_key="capacity_z"),
+    Term("kl_b", "gamma_b", kl_b, "|KL_b - C_b(t)|", "Dupont (2018)", capacity_key="capacity_b"),
+    Term("tc", "lambda_tc", total_correlation, "TC(z)", "Chen et al. (2018), Kim and Mnih (2018)"),
+    Term("information", "lambda_information", lambda batch: batch.code_kl[0], "I(x; b)",
+         "Hoffman and Johnson (2016)", sign=-1, needs_bits=True, computed_with="lambda_aggregate"),
+    Term("aggregate", "lambda_aggregate", lambda batch: batch.code_kl[1], "KL(q(b) || p(b))",
+         "Hoffman and Johnson (2016)", needs_bits=True, computed_with="lambda_information"),
+    Term("consistency", "lambda_consistency", consistency, "KL(q(b|x) || q(b|Tx)) + KL(q(b|Tx) || q(b|x))",
+         "this project", needs_bits=True),
+    Term("reading", "lambda_reading", reading, "-E_p(b') log q(b' | T f(z, b'))", "Chen et al., InfoGAN (2016)",
+         needs_bits=True),
 )
-"""The objective, in the order in which the terms draw their random numbers.
-
-Sources: the ELBO, Kingma and Welling (2014); `beta_z`, Higgins et al. (2017); `gamma_z`, Burgess et al. (2018);
-`gamma_b`, Dupont (2018); `tc`, Chen et al. (2018), Kim and Mnih (2018); `information` and `aggregate`, Hoffman and
-Johnson (2016); `reading`, Chen et al., InfoGAN (2016); `beta_b` and `consistency`, this project.
-"""
+"""The objective, in the order in which the terms draw their random numbers."""
 WEIGHT_KEYS = [key for term in TERMS for key in (term.weight_key, term.capacity_key) if key]
 
 
