@@ -4,8 +4,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 SITE_READY := .venv/.site-ready
 DATA ?= digits
-# Tests run side by side, one core each: small networks gain nothing from a second one.
-SIDE_BY_SIDE := -n auto --maxprocesses 4
+# Tests run side by side on one core each, as small networks gain nothing from a second one; and one more than there are
+# cores, because many tests wait for a browser or for another process.
+SIDE_BY_SIDE := -n $(shell $(PYTHON) -c 'import os; print(min(4, 1 + os.cpu_count()))')
 RUN := runs/quickstart$(if $(filter-out digits,$(DATA)),-$(DATA))
 
 .PHONY: run lab test check notebooks-test pair render links site ui bench faults

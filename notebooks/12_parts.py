@@ -239,7 +239,8 @@ print("the three largest parts are better known than the three smallest:", large
 # %% [markdown]
 # The rule is not strict, but large parts come first: to leave out a small part makes the reconstruction only a little worse, so
 # its bit learns slowly. The settings of `mrvae train faces` help small parts. In the middle of the run the weight of the KL of
-# the bits, `beta_b`, falls to a sixth, and then even a small part is worth its bit. At the end it is what it was.
+# the bits, `beta_b`, falls to a tenth, and then even a small part is worth its bit. Then it rises to 1.5, so that bits that
+# are left over fall silent, and at the end it is 0.4.
 #
 # ## What may not be concluded
 #
