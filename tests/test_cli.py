@@ -241,8 +241,9 @@ def blobs():
 @pytest.mark.parametrize(("n", "columns"), [(1, []), (2, []), (9, ["labels"]), (12, ["labels", "factors"]), (24, ["labels", "factors", "ids"])])
 def test_small_sets_of_every_kind_are_trained_scored_and_shown_without_a_traceback(tmp_path, monkeypatch, blobs, n, columns):
     """Also from another folder than the one where the path of the images was given, in a folder with brackets."""
-    known = {"labels": np.arange(n) % 3 + 1, "factors": np.stack([np.arange(n) % 2, np.arange(n) / 7], 1), "ids": np.arange(n) + 10**6}
-    np.savez(tmp_path / "own[1].npz", images=blobs[:n], **{"labels" if name == "ids" else name: known[name] for name in columns})
+    factors = np.stack([np.arange(n) % 2, np.arange(n) // 2 % 2, np.arange(n) / 7], 1)
+    known = {"labels": np.arange(n) % 3 + 1, "factors": factors, "ids": np.arange(n) + 10**6}
+    np.savez(tmp_path / "own[1].npz", images=blobs[:n], factor_names=list("abcd"), **{"labels" if name == "ids" else name: known[name] for name in columns})
     monkeypatch.chdir(tmp_path)
     run = tmp_path / "run [raw][/]"
     assert mrvae("data", "own[1].npz").exit_code == 0

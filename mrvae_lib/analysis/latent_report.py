@@ -114,7 +114,8 @@ def measure(model: MRVAE, test: ImageSet, train: ImageSet) -> Measurement:
     part = scored_part(test)
     train = part if train is test else scored_part(train)
     asked, codes, control = targets(part), encode_set(model, part), untrained(model)
-    reader = factor_reader(train) if 2 <= len(yes_or_no(train)) <= model.n_bits else None
+    readable = 2 <= len(yes_or_no(part)) <= model.n_bits and yes_or_no(part) == yes_or_no(train)
+    reader = factor_reader(train) if readable else None
     return Measurement(
         data=test.name, factor_names=test.factor_names, label_names=test.label_names, targets=tuple(asked),
         trained=_measured(model, part, train, codes, asked, reader),

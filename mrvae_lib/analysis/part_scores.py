@@ -1,6 +1,7 @@
 """Scores of single bits against yes-or-no factors, such as the parts of a face: has each part a bit of its own?"""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,7 +35,7 @@ def part_scores(model: MRVAE, codes: Posterior, test: ImageSet, reader: nn.Modul
 
     Args:
         codes: of `test`.
-        reader: see `factor_reader`; None leaves the flips out.
+        reader: see `factor_reader`, of images with the same yes-or-no factors; None leaves the flips out.
     Returns:
         *Parts found*: the share of images on which a factor and its bit agree, mean over factors (`matched_bits`).
         Then `info_mec` of the bits. Then what a flip of a factor's bit does on 1,000 images, as the reader sees the
@@ -49,7 +50,7 @@ def part_scores(model: MRVAE, codes: Posterior, test: ImageSet, reader: nn.Modul
     settings = {"n": len(test), "factors": [test.factor_names[f] for f in parts]}
     return [
         MetricResult("parts found, a bit each", float(agreement.mean()), settings, None, agreement.tolist()),
-        *info_mec(codes, columns),
+        *info_mec(codes, columns, settings),
         *(flips(model, codes, own, parts, settings, reader) if reader else ()),
     ]
 
@@ -66,7 +67,7 @@ def matched_bits(bits: Array, parts: Array) -> tuple[Array, Array]:
     return matched[1], agreement[matched]
 
 
-def info_mec(codes: Posterior, parts: Array) -> list[MetricResult]:
+def info_mec(codes: Posterior, parts: Array, settings: dict[str, Any]) -> list[MetricResult]:
     """InfoM, InfoC and InfoE of bits, shares of what there is to tell.
 
     InfoM is 1 where each bit tells of one part alone, InfoC where each part is told by one bit alone, both 0 where it
@@ -78,7 +79,7 @@ def info_mec(codes: Posterior, parts: Array) -> list[MetricResult]:
 
     Source: Hsu et al., Disentanglement via Latent Quantization (2023), section 4.
     """
-    bits, settings = codes.bits.numpy(), {"n": len(parts), "factors": parts.shape[1]}
+    bits = codes.bits.numpy()
     told, entropies = information_matrix(bits, parts)
     shares = (told / entropies)[(bit_information(codes.bit_logits) >= CARRIED).numpy()]
     results = []
@@ -125,7 +126,7 @@ def factor_reader(images: ImageSet) -> nn.Module:
 
 
 @torch.inference_mode()
-def flips(model: MRVAE, codes: Posterior, own: Array, parts: list[int], settings: dict[str, object], reader: nn.Module
+def flips(model: MRVAE, codes: Posterior, own: Array, parts: list[int], settings: dict[str, Any], reader: nn.Module
           ) -> list[MetricResult]:
     """What the reader sees change when the bit of each part is flipped; see `part_scores`.
 

@@ -139,14 +139,14 @@ class Runner:
 
     def run(self, point: Point) -> Row | None:
         """Train and score a point, unless its folder holds the finished run; None if it is another's or was stopped."""
-        from mrvae_lib.training.checkpoints import in_use
+        from mrvae_lib.training.checkpoints import TAKEN, in_use
 
         place = self.folder / run_name(point)
         if self.stop.is_set() or in_use(place):
             self.stop.wait(POLL)
             return None
         error = "" if self._scores(point, place) else self._train(point, place)
-        if self.stop.is_set() or (error and in_use(place)):  # another sweep may have come between
+        if self.stop.is_set() or TAKEN in error:  # another sweep may have come between
             return None
         print(f"{place.name}: {error or 'done'}", flush=True)
         return {"settings": point, **({"error": error} if error else self._scores(point, place))}

@@ -94,6 +94,8 @@ def load_given(given: Any, look: DataConfig) -> ImageSet:
     if is_ready and look == DataConfig(name=look.name):
         return ImageSet(look.name, given)
     if isinstance(given, tuple) and len(given) == 2 and getattr(given[0], "ndim", 0) > 2:
+        if len(given[0]) != len(given[1]):
+            raise DataError(f"images: {len(given[0])} pictures but {len(given[1])} labels")
         given = list(zip(*given, strict=True))
     has_items = hasattr(given, "__getitem__") and hasattr(given, "__len__") and not isinstance(given, Mapping)
     if not has_items or not len(given):
@@ -137,8 +139,9 @@ def _finished(look: DataConfig, pictures: Sequence[Pictures], columns: Mapping[s
                 values = np.concatenate(parts)
                 if len(values) != len(images) or values.ndim > 2:
                     raise ValueError(f"{values.dtype} of shape {values.shape} for {len(images)} images")
+                each = np.atleast_2d(values.T)
                 known[-1] = classes_of(values, names) if role == "labels" else (
-                    torch.stack([classes_of(factor)[0] for factor in np.atleast_2d(values.T)], dim=1), names)
+                    torch.stack([classes_of(factor)[0] for factor in each], dim=1), names[:len(each)])
     omitted = [f"{len(left_out)} left out: {'; '.join(left_out)}"] if left_out else []
     said = shortened(", ".join([*notes, *done, *omitted]))
     return ImageSet(look.name, images, *known[0], *known[1]), splits, said

@@ -21,6 +21,7 @@ from mrvae_lib.model.vae import MRVAE
 
 PARTIAL = ".partial-"
 """How the names of files and folders begin while they are being written."""
+TAKEN = "another process is training here"
 SHIPPED = Path(__file__).parents[1] / "weights"
 """The folder of the shipped models, one model folder each."""
 
@@ -37,7 +38,7 @@ def only_process(folder: Path) -> Iterator[None]:
         with FileLock(folder / ".lock", timeout=0.3):  # `in_use` of another process may hold it for a moment
             yield
     except Timeout:
-        raise CheckpointError(f"{folder}: another process is training here; wait for it or stop it, or choose another "
+        raise CheckpointError(f"{folder}: {TAKEN}; wait for it or stop it, or choose another "
                               f"folder with --out") from None
 
 
@@ -85,8 +86,11 @@ def atomic_write(path: Path, content: str | bytes) -> None:
     """Replace a file whole: a reader sees the old content or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
-    partial.write_bytes(content.encode() if isinstance(content, str) else content)
-    os.replace(partial, path)
+    try:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def remove_partial(folder: Path) -> None:
