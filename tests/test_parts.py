@@ -96,10 +96,9 @@ FIRST, THIRD = (lambda f: f[:, 0]), (lambda f: 1 - f[:, 2])
 NOISE, SILENT = (lambda f: torch.randint(2, (N,))), (lambda f: torch.zeros(N, dtype=torch.long))
 
 
-def scores(columns, factors=None):
-    planted, codes = factors_and_codes(columns)
-    factors = planted if factors is None else planted[:, factors]
-    images = ImageSet("planted", torch.zeros(N, 1, 8, 8, dtype=torch.uint8), factors=factors, factor_names=("hat", "size", "tie")[:factors.shape[1]])
+def scores(columns, chosen=(0, 1, 2)):
+    factors, codes = factors_and_codes(columns)
+    images = ImageSet("planted", torch.zeros(N, 1, 8, 8, dtype=torch.uint8), factors=factors[:, chosen], factor_names=("hat", "size", "tie")[:len(chosen)])
     return part_scores(SimpleNamespace(n_bits=len(columns)), codes, images, None)
 
 
