@@ -112,8 +112,8 @@ ax.set_xticks(range(model.n_bits), [f"b{k}" for k in range(model.n_bits)])
 ax.set_title("share of the test images on which a bit tells whether a part is worn", fontsize=9, loc="left")
 
 # %% [markdown]
-# Every row has a dark field, and no column has two: eight bits stand for a part each. (The earrings have a second, paler bit.)
-# How good is the best bit of every part?
+# Every row has a dark field, and no column has two: eight bits stand for a part each. (Paler fields are bits that are left over
+# and go with a part a little.) How good is the best bit of every part?
 
 # %% tags=["nbval-check-output"]
 best = table.max(dim=1).values
@@ -239,8 +239,7 @@ print("the three largest parts are better known than the three smallest:", large
 # %% [markdown]
 # The rule is not strict, but large parts come first: to leave out a small part makes the reconstruction only a little worse, so
 # its bit learns slowly. The settings of `mrvae train faces` help small parts. In the middle of the run the weight of the KL of
-# the bits, `beta_b`, falls to a tenth, and then even a small part is worth its bit. Then it rises to 1.5, so that bits that
-# are left over fall silent, and at the end it is 0.4.
+# the bits, `beta_b`, falls to a sixth, and then even a small part is worth its bit. At the end it is what it was.
 #
 # ## What may not be concluded
 #
@@ -250,7 +249,8 @@ print("the three largest parts are better known than the three smallest:", large
 # Two bits that are always equal cost twice the nats of one, and draw nothing that one bit could not draw. So $-$ELBO is lowest
 # when one bit draws both. That is an argument and not yet an experiment, because the half minute from above does not suffice.
 # The experiment is a good project: with `hat, beard = images.factors[:, 0], images.factors[:, 2]`, train on
-# `images.subset((hat == beard).nonzero()[:, 0])` with the full settings.
+# `images.subset((hat == beard).nonzero()[:, 0])` with the full settings. Where hat and glasses came together in 80 of 100
+# faces only, each still got a bit of its own ([docs/parts.md](../docs/parts.md)).
 #
 # Two parts that always come together are one part for this model, as for anybody who has seen no other faces. So a bit that
 # means one thing says something about the data too. Remember also what we have built in:
