@@ -49,7 +49,7 @@ CAPACITY_Z, CAPACITY_B = 18.0, 8 * math.log(2)
 OURS: dict[str, tuple[str, ...]] = {
     "parts": (),
     "parts-relaxed": RELAXED,
-    "parts-together": (),
+    "parts-together": RELAXED,
     "parts-colour": ("data.name=faces-colour",),
     "mlp": (*MLP, *RELAXED),
     "joint-vae, 8 choices of two": (
