@@ -277,16 +277,17 @@ class TooSlow(BaseException):
 
 @contextmanager
 def time_limit(seconds: float):
+    """Of processor time, which other programs on the machine do not use up."""
     def ring(*_: object) -> None:
         raise TooSlow(f"longer than {seconds:g} s")
 
-    previous = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    previous = signal.signal(signal.SIGPROF, ring)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, previous)
 
 
 @contextmanager

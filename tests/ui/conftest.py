@@ -28,6 +28,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.ui)
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason="Chromium is not installed"))
+    items.sort(key=lambda item: item.get_closest_marker("ui") is None)  # the long ones first: none is left for the end
 
 
 def pytest_terminal_summary(terminalreporter):
