@@ -28,8 +28,9 @@ from shipped import markdown
 from sklearn.linear_model import LinearRegression
 
 from mrvae_lib.analysis.evaluation import encode_set, evaluate, scored_part
-from mrvae_lib.analysis.latent_report import NAMED, BitRow, RealRow, bit_rows, real_rows
+from mrvae_lib.analysis.latent_report import BitRow, RealRow, bit_rows, real_rows
 from mrvae_lib.analysis.probes import knn_accuracy, targets
+from mrvae_lib.analysis.scoring import NAMED
 from mrvae_lib.analysis.tables import bit_table, real_table
 from mrvae_lib.config import load_config
 from mrvae_lib.data import ImageSet, load_dataset

@@ -162,8 +162,10 @@ def labels_of_codes(bits: Tensor, labels: Tensor) -> dict[int, Counter[int]]:
     Args:
         bits: (N, K) of 0 and 1, labels: (N,).
     """
-    codes = code_index(bits)
-    return {code: Counter(labels[codes == code].tolist()) for code in dict.fromkeys(codes.tolist())}
+    counts: dict[int, Counter[int]] = {}
+    for code, label in zip(code_index(bits).tolist(), labels.tolist(), strict=True):
+        counts.setdefault(code, Counter())[label] += 1
+    return counts
 
 
 def bit_swaps(counts: dict[int, Counter[int]], n_bits: int, bit: int) -> list[tuple[int, int]]:

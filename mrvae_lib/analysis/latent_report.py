@@ -14,7 +14,7 @@ from mrvae_lib.analysis.evaluation import encode_set, evaluate, scored_part
 from mrvae_lib.analysis.factor_scores import factor_scores
 from mrvae_lib.analysis.part_scores import factor_reader, part_scores, yes_or_no
 from mrvae_lib.analysis.probes import information_told, knn_accuracy, targets
-from mrvae_lib.analysis.scoring import Array, MetricResult, equal_width_bins, information_matrix, numbered
+from mrvae_lib.analysis.scoring import NAMED, Array, MetricResult, equal_width_bins, information_matrix, numbered
 from mrvae_lib.data import ImageSet
 from mrvae_lib.model.codes import bit_information
 from mrvae_lib.model.vae import MRVAE, Posterior
@@ -23,8 +23,6 @@ N_FLIPPED = 500
 """Images at which a bit is flipped."""
 ACTIVE = 0.01
 """The least variance over images of the posterior mean of an active unit."""
-NAMED = 0.1
-"""Nats that a latent must carry, and tell of a target beyond chance, to be named after it."""
 MAX_CATEGORIES = 255
 """Codes that are scored as the categories of one column, which is as many as the trees of DCI take."""
 
@@ -114,8 +112,8 @@ def measure(model: MRVAE, test: ImageSet, train: ImageSet) -> Measurement:
     part = scored_part(test)
     train = part if train is test else scored_part(train)
     asked, codes, control = targets(part), encode_set(model, part), untrained(model)
-    readable = 2 <= len(yes_or_no(part)) <= model.n_bits and yes_or_no(part) == yes_or_no(train)
-    reader = factor_reader(train) if readable else None
+    parts = yes_or_no(part)
+    reader = factor_reader(train) if 2 <= len(parts) <= model.n_bits and yes_or_no(train) == parts else None
     return Measurement(
         data=test.name, factor_names=test.factor_names, label_names=test.label_names, targets=tuple(asked),
         trained=_measured(model, part, train, codes, asked, reader),

@@ -11,16 +11,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from torch import nn
 
-from mrvae_lib.analysis.scoring import Array, MetricResult, information_matrix, numbered
+from mrvae_lib.analysis.scoring import NAMED, Array, MetricResult, information_matrix, numbered
 from mrvae_lib.data import ImageSet
 from mrvae_lib.data.image_set import shuffled_batches
 from mrvae_lib.model.codes import bit_information
 from mrvae_lib.model.vae import MRVAE, Posterior
 
-CARRIED = 0.1
-"""Nats that a bit must carry to take part in InfoM and InfoC."""
-N_FLIPPED = 1000
-"""Images at which the bits are flipped."""
+N_READ = 1000
+"""Images at which the bits are flipped and the pictures read."""
 READER_EPOCHS, READER_BATCH = 4, 128
 
 
@@ -71,7 +69,7 @@ def info_mec(codes: Posterior, parts: Array, settings: dict[str, Any]) -> list[M
     """InfoM, InfoC and InfoE of bits, shares of what there is to tell.
 
     InfoM is 1 where each bit tells of one part alone, InfoC where each part is told by one bit alone, both 0 where it
-    is spread evenly; they are over the bits that carry `CARRIED` or more. InfoE is the share of a part's entropy that
+    is spread evenly; they are over the bits that carry `NAMED` or more. InfoE is the share of a part's entropy that
     a logistic regression on all bits tells.
 
     Args:
@@ -81,7 +79,7 @@ def info_mec(codes: Posterior, parts: Array, settings: dict[str, Any]) -> list[M
     """
     bits = codes.bits.numpy()
     told, entropies = information_matrix(bits, parts)
-    shares = (told / entropies)[(bit_information(codes.bit_logits) >= CARRIED).numpy()]
+    shares = (told / entropies)[(bit_information(codes.bit_logits) >= NAMED).numpy()]
     results = []
     for name, rows in (("InfoM of the bits", shares), ("InfoC of the bits", shares.T)):
         n = max(2, rows.shape[1])
@@ -115,11 +113,10 @@ def factor_reader(images: ImageSet) -> nn.Module:
         pace = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1e-2, total_steps=len(batches))
         for batch in batches:
             said, asked = reader(images.floats(batch)), known[batch]
-            of_each = torch.where(yes, F.binary_cross_entropy_with_logits(said, asked, reduction="none"),
-                                  (said - asked).square())
-            loss = of_each.mean()
+            loss = torch.where(yes, F.binary_cross_entropy_with_logits(said, asked, reduction="none"),
+                               (said - asked).square())
             optimizer.zero_grad()
-            loss.backward()
+            loss.mean().backward()
             optimizer.step()
             pace.step()
     return reader.eval()
@@ -133,7 +130,7 @@ def flips(model: MRVAE, codes: Posterior, own: Array, parts: list[int], settings
     Args:
         own: (F,) the bit of each part, parts: (F,) the factor that it is.
     """
-    mu, bits = codes.mu[:N_FLIPPED], codes.bits[:N_FLIPPED]
+    mu, bits = codes.mu[:N_READ], codes.bits[:N_READ]
     before = reader(model.decode(mu, bits))
     after = torch.stack([reader(model.decode(mu, (bits - flip).abs())) for flip in torch.eye(bits.shape[1])[own]])
     changed = ((after > 0) != (before > 0))[..., parts].double().mean(dim=1)  # (bit of a part, part that changed)

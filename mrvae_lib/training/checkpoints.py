@@ -22,6 +22,7 @@ from mrvae_lib.model.vae import MRVAE
 PARTIAL = ".partial-"
 """How the names of files and folders begin while they are being written."""
 TAKEN = "another process is training here"
+"""By these words of its error a sweep knows a run that another process has."""
 SHIPPED = Path(__file__).parents[1] / "weights"
 """The folder of the shipped models, one model folder each."""
 
