@@ -141,7 +141,7 @@ def test_ctrl_c_lets_the_runs_write_their_checkpoints(tmp_path):
 
 
 def test_sweeps_in_one_folder_share_its_runs_and_the_run_of_a_killed_machine_goes_to_another(tmp_path):
-    options, settings = ["--seeds", "2"], [*SMALL, "train.epochs=100"]
+    options, settings = ["--seeds", "3"], [*SMALL, "train.epochs=100"]
     killed = start(tmp_path, *options, settings=settings)
     wait_for("train.seed=0/checkpoints/step-*", tmp_path, killed)
     other = start(tmp_path, *options, settings=settings)
@@ -152,5 +152,5 @@ def test_sweeps_in_one_folder_share_its_runs_and_the_run_of_a_killed_machine_goe
     killed.wait()
     output, _ = other.communicate(timeout=120)
     assert other.returncode == 0, output
-    assert [row["settings"]["train.seed"] for row in rows_of(tmp_path)] == [0, 1]
+    assert [row["settings"]["train.seed"] for row in rows_of(tmp_path)] == [0, 1, 2]
     assert {len((run / "metrics.jsonl").read_text().splitlines()) for run in tmp_path.glob("train.seed*")} == {100}
