@@ -158,6 +158,14 @@ figure = figures.plot_code_lattice(clothes, torch.zeros(clothes.n_reals))
 
 # %%
 explorer = widgets.LatentExplorer(model)
+explorer.as_page()
+
+# %% [markdown]
+# In this page the decoder runs in your browser, so a picture follows its slider at once. The same explorer is also made
+# of notebook widgets. There the kernel draws every picture, which takes a little longer, and a notebook can read and set
+# what the widgets show.
+
+# %%
 explorer
 
 # %% [markdown]

@@ -101,7 +101,8 @@ def load_given(given: Any, look: DataConfig) -> ImageSet:
     if not has_items or not len(given):
         raise DataError(f"images: expected a name, a path, a DataConfig, or a list or Dataset of pictures or of "
                         f"(picture, label) pairs, at least one; got {shortened(repr(given))}")
-    pairs = [item if isinstance(item, (tuple, list)) else (item,) for item in (given[i] for i in range(len(given)))]
+    items = (given[i] for i in range(len(given)))
+    pairs = [item if isinstance(item, (tuple, list)) and item else (item,) for item in items]
     raws = [_picture(f"{look.name}: item {place}", pair[0]) for place, pair in enumerate(pairs)]
     columns: dict[str, list[np.ndarray]] = {}
     left_out: list[str] = []
@@ -117,7 +118,9 @@ def _picture(name: str, given: Any) -> np.ndarray:
     """One picture as (1, H, W, C) in its own numbers."""
     if isinstance(given, Image.Image):
         return _raw(given, has_palette=given.mode == "P")[None]
-    return each_picture(name, np.asarray(given.detach().cpu() if isinstance(given, torch.Tensor) else given)[None])
+    if isinstance(given, torch.Tensor):
+        given = (given.float() if given.is_floating_point() else given).detach().cpu()  # numpy knows no bfloat16
+    return each_picture(name, np.asarray(given)[None])
 
 
 def _squares(raws: Sequence[np.ndarray], look: DataConfig) -> list[Pictures]:
@@ -167,7 +170,7 @@ def _folder(look: DataConfig) -> Whole:
             clips += len(frames) > 1
     if not rows:
         raise DataError(shortened(f"{look.name}: no file here is an image; give a folder of pictures (PNG, JPEG, ...), "
-                                  f"one sub-folder per class or none; {len(left_out)} left out: {'; '.join(left_out)}"))
+                                  f"one sub-folder per class or none; left out: {'; '.join(left_out) or 'no file'}"))
     pictures, splits, labels = zip(*rows, strict=True)
     columns = {"labels": [np.array(labels)] if any(labels) else []}
     notes = [f"all frames of {clips} files"] if clips else []

@@ -211,11 +211,11 @@ class Tiles:
 
     def __init__(self, model: MRVAE, title: str, labels: Sequence[tuple[str, str]], columns: int,
                  show: Callable[[views.ExplorerState], None], shown: bool) -> None:
-        self.model, self.columns, self.show = model, columns, show
+        self.model, self.columns = model, columns
         self.states: list[views.ExplorerState] = []
         self.drawn: list[views.ExplorerState] = []
         self.switch = toggle(title, shown, lambda _: self._draw(), "show or hide these pictures", width="auto")
-        self.buttons = [button(label, partial(self._on_press, i), tooltip, width="0", flex="1 1 0")
+        self.buttons = [button(label, partial(lambda i: show(self.states[i]), i), tooltip, width="0", flex="1 1 0")
                         for i, (label, tooltip) in enumerate(labels)]
         narrowest = max(31, *(2 + 5 * len(label) for label, _ in labels))  # px: room for it; narrower cells scroll
         self.sheets = [widgets.HTML(layout=widgets.Layout(width="100%", margin="0"))
@@ -231,9 +231,6 @@ class Tiles:
         for i, below in enumerate(self.buttons):
             (below.add_class if i == chosen else below.remove_class)("mrvae-chosen")
         self._draw()
-
-    def _on_press(self, place: int) -> None:
-        self.show(self.states[place])
 
     def _draw(self) -> None:
         self.panel.layout.display = "flex" if self.switch.value else "none"

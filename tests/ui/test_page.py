@@ -348,20 +348,31 @@ def test_bits_and_reals_jump_to_what_the_model_finds_in_a_drawing_and_can_be_cha
     assert offline.locator("#hint").is_visible()
 
 
-@pytest.mark.parametrize("way", ["chosen", "dropped", "pasted"])
-def test_a_picture_of_dark_on_light_is_turned_round_fitted_to_20_pixels_and_centred(way, offline, mnist_page, tmp_path):
-    picture = Image.new("RGB", (300, 200), (230, 225, 210))
-    ImageDraw.Draw(picture).line([(60, 40), (120, 40), (90, 150)], fill=(40, 30, 90), width=14)
-    picture.save(tmp_path / "seven.png")
+SEVEN = [(60, 40), (120, 40), (90, 150)]
+SVG = f"""<svg xmlns="http://www.w3.org/2000/svg" width="300" height="200">
+<polyline points="{' '.join(f'{x},{y}' for x, y in SEVEN)}" fill="none" stroke="navy" stroke-width="14"/></svg>"""
+
+
+@pytest.mark.parametrize(("way", "name"), [("chosen", "paper.png"), ("dropped", "paper.png"), ("pasted", "paper.png"),
+                                           ("chosen", "white ink.png"), ("chosen", "drawing.svg")])
+def test_a_picture_whatever_its_paper_is_fitted_to_20_pixels_and_centred(way, name, offline, mnist_page, tmp_path):
+    colours = {"paper.png": ((230, 225, 210, 255), (40, 30, 90)), "white ink.png": ((0, 0, 0, 0), "white")}
+    file = tmp_path / name
+    if name in colours:
+        picture = Image.new("RGBA", (300, 200), colours[name][0])
+        ImageDraw.Draw(picture).line(SEVEN, fill=colours[name][1], width=14)
+        picture.save(file)
+    else:
+        file.write_text(SVG)
     offline.goto(mnist_page)
     if way == "chosen":
-        offline.locator("#file").set_input_files(tmp_path / "seven.png")
+        offline.locator("#file").set_input_files(file)
     else:
         offline.evaluate("""([text, name, kind, given]) => {
             const data = new DataTransfer(), bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0));
             data.items.add(new File([bytes], "seven.png", { type: "image/png" }));
             document.body.dispatchEvent(new globalThis[kind](name, { bubbles: true, cancelable: true, [given]: data }));
-        }""", [base64.b64encode((tmp_path / "seven.png").read_bytes()).decode(),
+        }""", [base64.b64encode(file.read_bytes()).decode(),
                *(("drop", "DragEvent", "dataTransfer") if way == "dropped" else ("paste", "ClipboardEvent", "clipboardData"))])
     offline.wait_for_function("() => reading")
     seen = np.array(offline.evaluate("reading.pixels")).reshape(28, 28)
@@ -384,6 +395,9 @@ def test_a_page_without_the_encoder_says_so_in_one_line_and_decodes(offline, tmp
 
 def test_the_map_opens_a_test_image_and_moves_both_its_reals(offline, mnist_page):
     offline.goto(mnist_page)
+    offline.locator("#map-up").select_option("5")
+    assert offline.locator("#map-across").input_value() != "5", "the two axes change places"
+    offline.locator("#map-across").select_option("5")
     offline.locator("#map-up").select_option("8")
     x, y, side, height = offline.evaluate("[...placeOf(page.starts[9].z), map.clientWidth, map.clientHeight]")
     offline.locator("#map").hover(position={"x": x, "y": y})

@@ -71,10 +71,14 @@ function moveTo([x, y]) {
 }
 
 function makeMap() {
-  for (const axis of ["across", "up"]) {
+  for (const [axis, other] of [["across", "up"], ["up", "across"]]) {
     for (const { index, label } of page.sliders)
       $("map-" + axis).append(element("option", { value: index, textContent: label, selected: index === axes[axis] }));
-    $("map-" + axis).addEventListener("change", event => { axes[axis] = +event.target.value; render(false); });
+    $("map-" + axis).addEventListener("change", event => {
+      if (+event.target.value === axes[other]) $("map-" + other).value = axes[other] = axes[axis];  // they change places
+      axes[axis] = +event.target.value;
+      render(false);
+    });
   }
   $("lattice").classList.add("mapped");
   Object.assign($("tip-picture"), { width, height });

@@ -1,21 +1,30 @@
 // A picture that the visitor opens, pastes or drops: made ink on paper, or kept as a photograph, for draw.js to fit.
 
+const FAINT = 16;  // of 255: ink that differs less from its paper is none
 const smaller = (a, b) => Math.min(a, b), larger = (a, b) => Math.max(a, b);
+
+// How much darker or lighter than its border each pixel is, 0 to 255; `ground` lies under what is transparent.
+function contrast(bitmap, context, w, h, ground) {
+  context.fillStyle = ground;
+  context.fillRect(0, 0, w, h);
+  context.drawImage(bitmap, 0, 0, w, h);
+  const { data } = context.getImageData(0, 0, w, h);
+  const grey = Float32Array.from({ length: w * h }, (_, i) =>
+    0.3 * data[4 * i] + 0.59 * data[4 * i + 1] + 0.11 * data[4 * i + 2]);
+  const border = grey.filter((_, i) => i < w || i >= w * (h - 1) || i % w === 0 || i % w === w - 1).sort();
+  const paper = border[border.length >> 1];
+  return grey.map(v => paper > 128 ? paper - v : v - paper);
+}
 
 // Ink on paper, whatever their colours: the border is paper, and what differs most from it is ink.
 function asInk(bitmap, canvas) {
   const scale = Math.min(canvas.width / bitmap.width, canvas.height / bitmap.height), context = reader(canvas);
   const [w, h] = [bitmap.width, bitmap.height].map(side => Math.max(1, Math.round(side * scale)));
-  context.fillStyle = "#fff";  // what is transparent is paper
-  context.fillRect(0, 0, w, h);
-  context.drawImage(bitmap, 0, 0, w, h);
-  const image = context.getImageData(0, 0, w, h), { data } = image;
-  const grey = Float32Array.from({ length: w * h }, (_, i) =>
-    0.3 * data[4 * i] + 0.59 * data[4 * i + 1] + 0.11 * data[4 * i + 2]);
-  const border = grey.filter((_, i) => i < w || i >= w * (h - 1) || i % w === 0 || i % w === w - 1).sort();
-  const paper = border[border.length >> 1], ink = grey.map(v => paper > 128 ? paper - v : v - paper);
-  const strongest = ink.reduce((a, b) => Math.max(a, b));
-  if (strongest < 16) throw new Error("there is nothing to see on this picture");
+  const onGround = ground => contrast(bitmap, context, w, h, ground), most = list => list.reduce(larger);
+  let ink = onGround("#fff");
+  if (most(ink) < FAINT) ink = onGround("#000");  // white ink without any paper
+  const strongest = most(ink), image = context.createImageData(w, h), data = image.data.fill(255);
+  if (strongest < FAINT) throw new Error("there is nothing to see on this picture");
   const at = [(canvas.width - w) / 2, (canvas.height - h) / 2].map(Math.round), x = [], y = [];
   ink.forEach((v, i) => {
     const share = Math.min(Math.max((v / strongest - 0.15) / 0.7, 0), 1);  // the grain of paper goes, ink is full
@@ -37,8 +46,10 @@ function asPhotograph(bitmap, canvas) {
 }
 
 async function openPicture(file) {
+  const bitmap = Object.assign(new Image(), { src: URL.createObjectURL(file) });  // takes SVG as well
   try {
-    const bitmap = await createImageBitmap(file), canvas = makeCanvas({ width: width * sharp, height: height * sharp });
+    await bitmap.decode();
+    const canvas = makeCanvas({ width: width * sharp, height: height * sharp });
     picture = { canvas, bounds: (page.own === "picture" ? asPhotograph : asInk)(bitmap, canvas) };
     strokes.length = 0;
     nStrokes++;
@@ -46,6 +57,8 @@ async function openPicture(file) {
   } catch (error) {
     $("seen-text").textContent = error instanceof DOMException ? "The browser cannot read this file as a picture."
       : "Not used: " + error.message + ".";
+  } finally {
+    URL.revokeObjectURL(bitmap.src);
   }
 }
 
