@@ -128,9 +128,13 @@ def test_a_notebook_opened_again_shows_its_last_view_and_says_that_no_kernel_is_
     page.goto(f"{address}/00_start_here.ipynb?reset")
     page.wait_for_selector(".mrvae.jupyter-widgets-disconnected", state="attached")
     page.locator(".mrvae").first.evaluate("panel => panel.scrollIntoView()")
-    page.wait_for_timeout(3000)  # its parts are drawn one after another
+    page.wait_for_function("""() => {
+        const names = [...document.querySelectorAll('.widget-slider .widget-label')];
+        return names.length && names.every(name => name.textContent);
+    }""")  # its parts are drawn one after another
     assert readout(page)[1].code == code
     assert picture_is_of_the_readout(page)
     said = page.evaluate("() => getComputedStyle(document.querySelector('.mrvae'), '::before').content")
     assert "No kernel is behind these controls" in said
+    page.locator(".mrvae").first.evaluate("panel => panel.scrollIntoView()")  # the page above has grown meanwhile
     screenshot(page, f"reopened-{name.split()[0].lower()}.png")

@@ -88,7 +88,7 @@ function originText() {
   const start = reading?.view ?? page.starts[state.example], label = page.labels[state.example];
   if (!start) return "drawn from the prior";
   return (same(state, start) ? "" : "changed from ")
-    + (reading ? "your drawing" : `test image ${state.example}${label ? ", a " + label : ""}`);
+    + (reading ? "your drawing" : `test image ${state.example}${label ? ", a\u00a0" + label : ""}`);
 }
 
 function render(aloud) {
