@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,13 @@ def browser():
 
 @pytest.fixture
 def page(browser):
+    with new_page(browser) as page:
+        yield page
+
+
+@contextmanager
+def new_page(browser):
+    """A page in a context of its own."""
     context = browser.new_context(viewport={"width": 1180, "height": 860}, device_scale_factor=1)
     page = context.new_page()
     page.set_default_timeout(60_000)

@@ -5,12 +5,13 @@ import io
 import re
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from mrvae_lib import load_model
 from mrvae_lib.interactive.explorer_state import ExplorerState, decode_state, explorer_content
 from tests.ui import latency
-from tests.ui.conftest import KERNEL_IS_READY, run_all_cells
+from tests.ui.conftest import KERNEL_IS_READY, new_page, run_all_cells
 
 PICTURE = "img[alt^='decoded picture']"
 
@@ -24,11 +25,11 @@ def readout(page):
     """The view that sliders and buttons say they show."""
     model = load_model("mnist-mrvae")
     state = explorer_content(model).starts[0]
-    names = page.locator(".widget-slider .widget-label").all_inner_texts()
-    values = page.locator(".widget-slider .widget-readout").all_inner_texts()
+    names = page.locator(".widget-slider .widget-label").all_text_contents()
+    values = page.locator(".widget-slider .widget-readout").all_text_contents()
     for name, value in zip(names, values, strict=True):
         state = state.with_real(int(re.match(r"z(\d+)", name)[1]), float(value.replace("−", "-")))
-    bits = page.locator("button.mrvae-bit").all_inner_texts()
+    bits = page.locator("button.mrvae-bit").all_text_contents()
     return model, ExplorerState(state.z, tuple(int(re.match(r"b\d+ = (\d)", text)[1]) for text in bits))
 
 
@@ -58,16 +59,19 @@ def picture_changes_and_is_of_the_readout(page, act):
     return picture_is_of_the_readout(page)
 
 
-def open_explorer(page, address):
-    """Run the first notebook; gives the handle of its first slider."""
-    run_all_cells(page, f"{address}/00_start_here.ipynb?reset")
-    handle = page.locator(".widget-slider .noUi-handle").first
-    handle.wait_for(state="attached", timeout=180_000)
-    page.wait_for_function(KERNEL_IS_READY, timeout=180_000)
-    page.locator(PICTURE).first.scroll_into_view_if_needed()
-    handle.scroll_into_view_if_needed()
-    page.wait_for_timeout(2000)
-    return handle
+@pytest.fixture(scope="module")
+def explorer(front_end, browser):
+    """The first notebook, run: the front end's name, the notebook's address, its page and the handle of its first slider."""
+    name, address = front_end
+    with new_page(browser) as page:
+        run_all_cells(page, f"{address}/00_start_here.ipynb?reset")
+        handle = page.locator(".widget-slider .noUi-handle").first
+        handle.wait_for(state="attached", timeout=180_000)
+        page.wait_for_function(KERNEL_IS_READY, timeout=180_000)
+        page.locator(PICTURE).first.scroll_into_view_if_needed()
+        handle.scroll_into_view_if_needed()
+        page.wait_for_timeout(2000)
+        yield name, f"{address}/00_start_here.ipynb?reset", page, handle
 
 
 def middle(locator):
@@ -75,9 +79,8 @@ def middle(locator):
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
-def test_slider_bit_and_keyboard_each_show_the_picture_of_the_readout(front_end, page, screenshot, measured):
-    name, address = front_end
-    handle = open_explorer(page, address)
+def test_slider_bit_and_keyboard_each_show_the_picture_of_the_readout(explorer, screenshot, measured):
+    name, _, page, handle = explorer
     assert picture_is_of_the_readout(page)
 
     x, y = middle(handle)
@@ -117,24 +120,23 @@ def test_slider_bit_and_keyboard_each_show_the_picture_of_the_readout(front_end,
     assert picture_is_of_the_readout(page)
 
 
-def test_a_notebook_opened_again_shows_its_last_view_and_says_that_no_kernel_is_behind_it(front_end, page, screenshot):
+def test_a_notebook_opened_again_shows_its_last_view_and_says_that_no_kernel_is_behind_it(explorer, screenshot):
     """As set up by `make`: Lab saves the state of widgets with the notebook (tools/lab-settings.json)."""
-    name, address = front_end
-    open_explorer(page, address)
+    name, address, page, _ = explorer
     assert picture_changes_and_is_of_the_readout(page, page.locator("button.mrvae-bit").nth(1).click)
     code = readout(page)[1].code
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-    page.goto(f"{address}/00_start_here.ipynb?reset")
+    page.goto(address)
     page.wait_for_selector(".mrvae.jupyter-widgets-disconnected", state="attached")
-    page.locator(".mrvae").first.evaluate("panel => panel.scrollIntoView()")
     page.wait_for_function("""() => {
         const names = [...document.querySelectorAll('.widget-slider .widget-label')];
         return names.length && names.every(name => name.textContent);
-    }""")  # its parts are drawn one after another
+    }""")
+    page.wait_for_timeout(2000)  # its parts are drawn one after another, and the notebook moves until all are
+    page.locator(".mrvae").first.evaluate("panel => panel.scrollIntoView()")
     assert readout(page)[1].code == code
     assert picture_is_of_the_readout(page)
     said = page.evaluate("() => getComputedStyle(document.querySelector('.mrvae'), '::before').content")
     assert "No kernel is behind these controls" in said
-    page.locator(".mrvae").first.evaluate("panel => panel.scrollIntoView()")  # the page above has grown meanwhile
     screenshot(page, f"reopened-{name.split()[0].lower()}.png")
