@@ -5,7 +5,6 @@ import json
 import resource
 import shutil
 import subprocess
-import sys
 
 import pytest
 import torch
@@ -14,7 +13,7 @@ from benchmarks import fuzz
 from mrvae_lib.config import load_config
 from mrvae_lib.errors import CheckpointError, ConfigError
 from mrvae_lib.training.callbacks import JsonLines
-from mrvae_lib.training.checkpoints import checkpoints, load_model, only_process
+from mrvae_lib.training.checkpoints import checkpoints, load_model
 from mrvae_lib.training.loop import train
 from mrvae_lib.training.run import start
 from tests.conftest import At, History, tiny_images, tiny_run
@@ -102,19 +101,6 @@ def test_a_second_process_is_kept_out_of_a_run_and_the_first_is_not_disturbed(tm
 
     disturbed = train(tiny_run(), tmp_path, images=tiny_images(), callbacks=[At(5, intrude)])
     assert torch.equal(weights_of(disturbed), weights_of(train(tiny_run(), images=tiny_images())))
-
-
-def test_the_lock_of_a_killed_process_does_not_outlive_it(tmp_path):
-    code = ("import sys, time\nfrom pathlib import Path\nfrom mrvae_lib.training.checkpoints import only_process\n"
-            "with only_process(Path(sys.argv[1])):\n    print('locked', flush=True)\n    time.sleep(60)\n")
-    process = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE)
-    assert process.stdout.readline() == b"locked\n"
-    with pytest.raises(CheckpointError, match="another process"), only_process(tmp_path):
-        pass
-    process.kill()
-    process.wait()
-    with only_process(tmp_path):
-        pass
 
 
 @pytest.mark.parametrize("name", fuzz.formats())

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from mrvae_lib import parallel
-from mrvae_lib.config import load_config
 from mrvae_lib.errors import ConfigError
 from mrvae_lib.training.checkpoints import load_model, load_state
 from mrvae_lib.training.loop import train
@@ -78,11 +77,3 @@ def test_a_batch_that_cannot_be_divided_evenly_is_refused(monkeypatch):
     monkeypatch.setattr(parallel, "n_processes", lambda: 3)
     with pytest.raises(ConfigError, match="must be a multiple of the 3 processes, got 8"):
         start(shared_config(), images=tiny_images())
-
-
-def test_one_process_needs_no_group():
-    assert load_config("digits").train.batch_size % parallel.n_processes() == 0
-    assert parallel.is_first()
-    assert parallel.any_process(True)
-    assert not parallel.any_process(False)
-    assert torch.equal(parallel.own_part(torch.arange(5)), torch.arange(5))
