@@ -45,7 +45,7 @@ RELAXED = (LATER, "objective.beta_z=[[0, 1], [0.15, 1], [0.35, 0.17], [0.85, 0.1
            "[1, 0.4]]")
 REALS_ONLY = (*MLP, LATER, "model.n_bits=0", "model.n_reals=13", "objective.beta_b=0")
 INFORMED = (*MLP, LATER, "model.n_bits=8", "objective.beta_z=1", "objective.beta_b=0",
-            "objective.lambda_aggregate=[[0, 60], [0.1, 0], [1, 0]]",
+            "objective.lambda_aggregate=[[0, 60], [0.4, 0], [1, 0]]",
             "objective.lambda_information=[[0, 5], [0.3, 60], [1, 60]]")
 SURVIVING = (*INFORMED, "objective.lambda_consistency=[[0, 5], [0.3, 30], [1, 30]]",
              "objective.lambda_reading=[[0, 0], [0.15, 0], [0.3, 5], [1, 5]]")

@@ -64,8 +64,10 @@ def button(explorer, label):
 def test_sliders_are_the_informative_reals_most_first_and_every_latent_says_what_it_tells(explorer):
     assert list(explorer.sliders) == [1, 2]
     assert explorer.sliders[1].description == "z1 · 2.00 nats"
-    assert [bit.description for bit in explorer.bits] == ["b0 = 1", "b1 = 0"]
-    assert [bit.tooltip for bit in explorer.bits] == ["b0 · 0.60 nats · cat ↔ dog", "b1 · 0.20 nats"]
+    assert [bit.description for bit in explorer.bits.values()] == ["b0 = 1", "b1 = 0"]
+    assert [bit.tooltip for bit in explorer.bits.values()] == ["b0 · 0.60 nats · cat ↔ dog", "b1 · 0.20 nats"]
+    explorer.model.card["scores"]["information_of_bit"] = [0.02, 0.6]
+    assert list(LatentExplorer(explorer.model).bits) == [1], "a silent bit gets no button"
 
 
 def test_moving_a_slider_shows_the_picture_of_the_readout(explorer):
@@ -225,7 +227,7 @@ def test_the_lattice_shows_every_code_and_its_tiles_set_the_bits(explorer):
         expected = decode_state(explorer.model, ExplorerState(explorer.state.z, tuple(code.int().tolist())))
         np.testing.assert_allclose(tile.astype(int), expected, atol=1)
     lattice.buttons[1].click()
-    assert (explorer.state.code, [bit.value for bit in explorer.bits]) == ("01", [False, True])
+    assert (explorer.state.code, [bit.value for bit in explorer.bits.values()]) == ("01", [False, True])
     assert "mrvae-chosen" in lattice.buttons[1]._dom_classes
 
 

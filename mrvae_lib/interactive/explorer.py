@@ -57,14 +57,15 @@ class LatentExplorer:
         self.views = parts.choice("show", "what changes what?", list(self._guided), self.show_view, width="230px")
 
         bits, reals = self.content.bits, self.content.reals
-        self.bits = [parts.bit_toggle(label, partial(self._on_bit, k)) for k, label in enumerate(bits)]
+        self.bits = {k: parts.bit_toggle(label, partial(self._on_bit, k)) for k, label in bits.items()}
         width = 10 + 7 * max((len(label) for label, _ in reals.values()), default=0)
         self.sliders = {i: parts.real_slider(label, partial(self._on_real, i), width, title)
                         for i, (label, title) in reals.items()}
         self.selected = next(iter(reals), 0)
         rows: list[widgets.Widget] = []
         if bits:
-            rows += [parts.heading("Bits: what it is"), wrapped(*map(parts.above_facts, self.bits, bits))]
+            buttons = map(parts.above_facts, self.bits.values(), bits.values())
+            rows += [parts.heading("Bits: what it is"), wrapped(*buttons)]
         if reals:
             rows += [parts.heading("Reals: how it looks"), *map(parts.with_steps, self.sliders.values())]
         self.latents = widgets.VBox(rows)
@@ -152,7 +153,7 @@ class LatentExplorer:
             self.views.value = ""
         try:
             self.decoded.draw(state, sentence)
-            for k, bit in enumerate(self.bits):
+            for k, bit in self.bits.items():
                 name = self.content.bits[k][0]
                 bit.value, bit.description = bool(state.b[k]), f"b{k} = {state.b[k]}" if name == f"b{k}" else name
             for i, slider in self.sliders.items():

@@ -114,7 +114,8 @@ class ExplorerContent:
     """The class of each start, where known; else empty."""
     reals: dict[int, tuple[str, str]]
     """The reals worth a slider, most informative first: what stands beside it, and how well a name fits that real."""
-    bits: tuple[Label, ...]
+    bits: dict[int, Label]
+    """The bits worth a button: those that carry something, or all if none does."""
     class_of_code: dict[str, str]
     """The commonest class of each code, as far as the starts tell; by `ExplorerState.code`."""
 
@@ -138,15 +139,16 @@ def explorer_content(model: MRVAE, images: ImageSet | None = None) -> ExplorerCo
     measured = {int(i): name for i, name in model.card.get("names_of_reals", {}).items()}
     fits = {i: f"{name} explains {100 * r2:.0f} % of the variance of z{i} (R²)" for i, (name, r2) in measured.items()}
     meant = {int(k): name for k, name in model.card.get("names_of_bits", {}).items()}
-    swaps = [evaluation.bit_swaps(counts, model.n_bits, k) for k in range(model.n_bits)]
     kl_of_real, of_bits = scores.get("kl_of_real", ()), scores.get("information_of_bit")
+    telling = [k for k, nats in enumerate(of_bits or ()) if nats >= evaluation.INFORMATIVE_KL]
     return ExplorerContent(
         starts=tuple(map(ExplorerState, mu.tolist(), bits.int().tolist(), range(len(mu)))),
         classes=tuple(names[label] for label in labels),
         reals={i: (" · ".join(_label(f"z{i}", kl_of_real, i, measured.get(i, [""])[0])), fits.get(i, ""))
                for i in (evaluation.informative_reals(kl_of_real) if kl_of_real else range(model.n_reals))},
-        bits=tuple((*meant.get(k, ())[:1], *_label(f"b{k}", of_bits, k, _commonest(pairs, names)))
-                   for k, pairs in enumerate(swaps)),
+        bits={k: (*meant.get(k, ())[:1],
+                  *_label(f"b{k}", of_bits, k, _commonest(evaluation.bit_swaps(counts, model.n_bits, k), names)))
+              for k in telling or range(model.n_bits)},
         class_of_code={format(code, f"0{model.n_bits}b"): names[count.most_common(1)[0][0]]
                        for code, count in counts.items() if model.n_bits},
     )

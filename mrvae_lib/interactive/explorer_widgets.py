@@ -212,8 +212,7 @@ class Tiles:
     def __init__(self, model: MRVAE, title: str, labels: Sequence[tuple[str, str]], columns: int,
                  show: Callable[[views.ExplorerState], None], shown: bool) -> None:
         self.model, self.columns = model, columns
-        self.states: list[views.ExplorerState] = []
-        self.drawn: list[views.ExplorerState] = []
+        self.states = self.drawn = list[views.ExplorerState]()
         self.switch = toggle(title, shown, lambda _: self._draw(), "show or hide these pictures", width="auto")
         self.buttons = [button(label, partial(lambda i: show(self.states[i]), i), tooltip, width="0", flex="1 1 0")
                         for i, (label, tooltip) in enumerate(labels)]

@@ -155,16 +155,16 @@ function sureness(k) {
     textContent: `${Math.floor(100 * Math.max(chance, 1 - chance))} % sure of ${found}` })];
 }
 
-state.b.forEach((_, k) => {
+for (const { index: k, name, facts } of page.bits) {
   const button = element("button", { type: "button", className: "bit" });
   button.addEventListener("click", () => show({ ...state, b: state.b.with(k, 1 - state.b[k]) }));
   $("bits").append(button);
   updates.push(() => {
-    const name = page.names[k] === `b${k}` ? `b${k} = ${state.b[k]}` : page.names[k];  // after what it means, or its value
-    button.replaceChildren(name, element("small", { textContent: page.bits[k] }), ...sureness(k));
+    const says = name === `b${k}` ? `${name} = ${state.b[k]}` : name;  // its value, or after what it means
+    button.replaceChildren(says, element("small", { textContent: facts }), ...sureness(k));
     button.setAttribute("aria-pressed", String(state.b[k] === 1));
   });
-});
+}
 
 for (const { index, label, title } of page.sliders) {
   const input = element("input", { type: "range", min: low, max: high, step }), value = element("output", {});
@@ -270,8 +270,8 @@ addEventListener("hashchange", () => { if (location.hash !== opened) openAddress
 function start() {
   $("bits-block").hidden = $("bits-say").hidden = !state.b.length;
   $("reals-block").hidden = $("reals-say").hidden = $("strip-block").hidden = !page.sliders.length;
-  $("nats-say").hidden = ![...page.bits, ...page.sliders.map(slider => slider.label)].join().includes("nats");
-  $("swaps-say").hidden = !page.bits.join().includes("↔");
+  $("nats-say").hidden = ![...page.bits.map(bit => bit.facts), ...page.sliders.map(slider => slider.label)].join().includes("nats");
+  $("swaps-say").hidden = !page.bits.some(bit => bit.facts.includes("↔"));
   $("codes-block").hidden = !page.lattice;
   $("starts-block").hidden = page.starts.length < 2;
   document.querySelector("main").classList.toggle("no-side", !page.lattice || state.b.length > 4);

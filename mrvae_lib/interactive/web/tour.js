@@ -42,7 +42,7 @@ function leanOrMove() {
 // `act` is what "Show me" does.
 const ALL_STEPS = [
   {
-    at: "bits-block", title: "Press a bit", act: () => show({ ...state, b: state.b.with(0, 1 - state.b[0]) }),
+    at: "bits-block", title: "Press a bit", act: () => $("bits").firstElementChild.click(),
     text: "A bit is 0 or 1. Press one, and the picture becomes something else, in the same handwriting: bits say what it is.",
   }, {
     at: "reals-block", title: "Drag a real", act: () => pushFurthest(page.sliders[0].index),
