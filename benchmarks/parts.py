@@ -37,7 +37,8 @@ from mrvae_lib.model.networks import mlp_decoder, mlp_encoder
 from mrvae_lib.model.vae import MRVAE, Posterior
 
 LINES = Lines(DOCS / "parts.jsonl")
-MLP = ("model.network=mlp", "model.hidden=[512,256]")
+SIXTEEN = ("model.n_bits=16",)
+MLP = (*SIXTEEN, "model.network=mlp", "model.hidden=[512,256]")
 LATER = "train.lr=[[0, 1e-3], [0.8, 1e-3], [1, 2e-5]]"
 """The rates of all rivals, which fall a little later than the preset's."""
 RELAXED = (LATER, "objective.beta_z=[[0, 1], [0.15, 1], [0.35, 0.17], [0.85, 0.17], [0.97, 1], [1, 1]]",
@@ -45,18 +46,17 @@ RELAXED = (LATER, "objective.beta_z=[[0, 1], [0.15, 1], [0.35, 0.17], [0.85, 0.1
            "[1, 0.4]]")
 REALS_ONLY = (*MLP, LATER, "model.n_bits=0", "model.n_reals=13", "objective.beta_b=0")
 INFORMED = (*MLP, LATER, "model.n_bits=8", "objective.beta_z=1", "objective.beta_b=0",
-            "objective.lambda_aggregate=[[0, 60], [0.4, 0], [1, 0]]",
-            "objective.lambda_information=[[0, 5], [0.3, 60], [1, 60]]")
-SURVIVING = (*INFORMED, "objective.lambda_consistency=[[0, 5], [0.3, 30], [1, 30]]",
-             "objective.lambda_reading=[[0, 0], [0.15, 0], [0.3, 5], [1, 5]]")
+            "objective.lambda_aggregate=[[0, 60], [0.3, 0], [1, 0]]", "objective.lambda_information=60")
+SURVIVING = (*INFORMED, "objective.lambda_consistency=30", "objective.lambda_reading=5")
 """The objective of the other presets: information rewarded, and what survives T."""
 CAPACITY_Z, CAPACITY_B = 18.0, 8 * math.log(2)
 """Nats: what five reals of a face need, and eight parts."""
 OURS: dict[str, tuple[str, ...]] = {
     "parts": (),
-    "parts-relaxed": RELAXED,
-    "parts-together": RELAXED,
-    "parts-colour": ("data.name=faces-colour",),
+    "parts, together": (),
+    "parts, colour": ("data.name=faces-colour",),
+    "parts, 16 bits": SIXTEEN,
+    "parts, 16 bits, relaxed": (*SIXTEEN, *RELAXED),
     "mlp": (*MLP, *RELAXED),
     "mlp, information and T": (
         *SURVIVING, "objective.pose={rotation=15, shear=0, shift=0.12, scale=0.2, contrast=0.3}"),
@@ -70,8 +70,8 @@ OURS: dict[str, tuple[str, ...]] = {
     "beta-VAE, 13 reals": (*REALS_ONLY, "objective.beta_z=4"),
     "beta-TCVAE, 13 reals": (*REALS_ONLY, "objective.beta_z=1", "objective.lambda_tc=5"),
 }
-"""What each changes in the preset. In `parts-relaxed` bits are cheaper for longer, then dearer, then cheap again;
-`parts-together` sees faces of which 80 % have both hat and glasses or neither."""
+"""What each changes in the preset. Where it says *relaxed*, bits are cheaper for longer, then dearer, then cheap again;
+*together* sees faces of which 80 % have both hat and glasses or neither."""
 N_BITS, N_REALS, N_LEVELS = 16, 5, 16
 """Of the rivals that are written here."""
 
@@ -237,10 +237,10 @@ class Bench:
         key = {"method": method, "seed": seed}
         if LINES.find(key):
             return
-        images, test, reader = self.of("faces-colour" if method == "parts-colour" else "faces")
+        images, test, reader = self.of("faces-colour" if method == "parts, colour" else "faces")
         if method in OURS:
             settings = [*OURS[method], f"train.seed={seed}", "train.pictures=none"]
-            if method == "parts-together":
+            if method == "parts, together":
                 images = together(images)
                 settings.append("train.epochs=22")  # as many steps on fewer images
 

@@ -69,7 +69,8 @@ widgets.LatentExplorer(model)
 # %% [markdown]
 # Run the notebook to get the buttons. Press "hat", then "glasses". Walk to another face and press them again. The names were
 # given after training: on the test images we look for the bit that goes together with a part, and call it after the part. A
-# bit that goes with no part, or less well than another one, keeps its number.
+# bit that goes with no part, or less well than another one, keeps its number. The model has 24 bits; those that tell next to
+# nothing of an image have no button.
 #
 # ## Is it so on every face?
 #
@@ -105,10 +106,10 @@ def share_right(bit, part):
 parts = dict(zip(test.factor_names[:8], test.factors[:, :8].T, strict=True))
 bits = encode_set(model, test).bits
 table = torch.tensor([[share_right(bit, part) for bit in bits.T] for part in parts.values()])
-ax = figures.plt.subplots(figsize=(8, 3.2))[1]
+ax = figures.plt.subplots(figsize=(9, 3))[1]
 figures.plt.colorbar(ax.imshow(table, cmap="Oranges", vmin=0.5, vmax=1))
 ax.set_yticks(range(8), parts)
-ax.set_xticks(range(model.n_bits), [f"b{k}" for k in range(model.n_bits)])
+ax.set_xticks(range(model.n_bits), [f"b{k}" for k in range(model.n_bits)], fontsize=7)
 ax.set_title("share of the test images on which a bit tells whether a part is worn", fontsize=9, loc="left")
 
 # %% [markdown]
@@ -130,7 +131,8 @@ print("each part has another best bit:", len(set(table.argmax(dim=1).tolist())) 
 #
 # $$ c = \sigma\Bigl(g + \sum_k b_k\, p_k\Bigr) $$
 #
-# The function $\sigma(x) = 1 / (1 + e^{-x})$ keeps the brightness between 0 and 1. Then the five reals place the canvas in the
+# The function $\sigma(x) = 1 / (1 + e^{-x})$ keeps the brightness between 0 and 1. (It is stretched by 2 % at both ends and cut
+# there, so that pure black and pure white can be drawn.) Then the five reals place the canvas in the
 # image: two move it, one sizes it, one turns it, and one sets its light. If a bit meant "exactly one of hat and glasses", then
 # no sum of parts would draw all four faces with and without hat and glasses. So the reconstruction is better, and $-$ELBO lower,
 # when each bit means one part.

@@ -36,7 +36,7 @@ UNITS = {"rotation": "°", "shear": ""}
 """Of the amounts in T; the others are shares, shown in per cent."""
 FRAMES = {"upright": "the bits do not see place, size and slant",
           "round": "the bits do not see place, size and stretch"}
-PARTS = {"perReal": parts.PER_REAL, "dim": parts.DIM, "margin": parts.MARGIN}
+PARTS = {"perReal": parts.PER_REAL, "dim": parts.DIM, "margin": parts.MARGIN, "beyond": parts.BEYOND}
 POSED = "z0 to z4 place what the other latents draw: across, down, size and two ways to stretch"
 
 

@@ -17,8 +17,9 @@ DIM = 0.2
 CANVAS_SIDE = 48
 GAIN = 10
 """On the canvas' weights, so that at one learning rate they move ten times as fast as those of the encoder."""
-MARGIN = 1e-4
-"""How near to 0 and 1 a pixel may come."""
+MARGIN, BEYOND = 1e-4, 0.02
+"""How near to 0 and 1 a pixel may come; how far the canvas' tones reach beyond black and white, where they are cut. If
+they only came near to black, a bit that is left over would join another one's part to make its black blacker."""
 
 
 class PartsEncoder(nn.Module):
@@ -68,7 +69,8 @@ class PartsDecoder(nn.Module):
     def forward(self, latents: Tensor) -> Tensor:
         channels, height, width = self.image_shape
         z, b = latents.split([PARTS_REALS, latents.shape[1] - PARTS_REALS], dim=1)
-        drawn = (GAIN * self.canvas(b)).sigmoid().unflatten(1, (channels, CANVAS_SIDE, CANVAS_SIDE))
+        tones = ((1 + 2 * BEYOND) * (GAIN * self.canvas(b)).sigmoid() - BEYOND).clamp(0, 1)
+        drawn = tones.unflatten(1, (channels, CANVAS_SIDE, CANVAS_SIDE))
         across, down, size, turn, light = _placed(z)
         cos, sin = turn.cos() / size, turn.sin() / size
         to_canvas = torch.stack([cos, sin, -cos * across - sin * down, -sin, cos, sin * across - cos * down], dim=1)
@@ -82,9 +84,8 @@ def exchange_on_and_off(encoder: PartsEncoder, decoder: PartsDecoder, bits: list
     """Let 1 stand for what 0 stood for, and 0 for 1, in these bits; every picture stays as it is."""
     last: Any = encoder.bits[-1]
     last.weight[bits], last.bias[bits] = -last.weight[bits], -last.bias[bits]
-    moved = decoder.canvas.weight[:, bits]
-    decoder.canvas.bias.add_(moved.sum(dim=1))
-    decoder.canvas.weight[:, bits] = -moved
+    decoder.canvas.bias.add_(decoder.canvas.weight[:, bits].sum(dim=1))
+    decoder.canvas.weight[:, bits] *= -1
 
 
 def _placed(z: Tensor) -> tuple[Tensor, ...]:

@@ -125,9 +125,10 @@ const LAYERS = {
   skip: ({ n }) => ({ values }) => ({ values: values.subarray(n), shape: [values.length - n] }),
 
   // What was drawn on a canvas of parts, laid into the image and lit by the first five latents; as model/parts.py has it
-  layDown: ({ shape: sides, perReal, dim, margin }) => ({ values, shape }, { latents }) => {
+  layDown: ({ shape: sides, perReal, dim, margin, beyond }) => ({ values, shape }, { latents }) => {
     const { across, down, size, turn, light } = laid(latents, perReal, dim);
-    const [cos, sin] = [Math.cos(turn) / size, Math.sin(turn) / size], chances = values.map(v => 1 / (1 + Math.exp(-v)));
+    const [cos, sin] = [Math.cos(turn) / size, Math.sin(turn) / size];
+    const chances = values.map(v => Math.min(Math.max((1 + 2 * beyond) / (1 + Math.exp(-v)) - beyond, 0), 1));
     const affine = [cos, sin, -cos * across - sin * down, -sin, cos, sin * across - cos * down];
     const seen = resampled({ values: chances, shape }, affine, sides, new Float64Array(shape[2]));
     return each(v => {
