@@ -16,6 +16,7 @@ import argparse
 import math
 import statistics
 import time
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -37,8 +38,7 @@ from mrvae_lib.model.networks import mlp_decoder, mlp_encoder
 from mrvae_lib.model.vae import MRVAE, Posterior
 
 LINES = Lines(DOCS / "parts.jsonl")
-SIXTEEN = ("model.n_bits=16",)
-MLP = (*SIXTEEN, "model.network=mlp", "model.hidden=[512,256]")
+MLP = ("model.n_bits=16", "model.network=mlp", "model.hidden=[512,256]")
 LATER = "train.lr=[[0, 1e-3], [0.8, 1e-3], [1, 2e-5]]"
 """The rates of all rivals, which fall a little later than the preset's."""
 RELAXED = (LATER, "objective.beta_z=[[0, 1], [0.15, 1], [0.35, 0.17], [0.85, 0.17], [0.97, 1], [1, 1]]",
@@ -55,8 +55,6 @@ OURS: dict[str, tuple[str, ...]] = {
     "parts": (),
     "parts, together": (),
     "parts, colour": ("data.name=faces-colour",),
-    "parts, 16 bits": SIXTEEN,
-    "parts, 16 bits, relaxed": (*SIXTEEN, *RELAXED),
     "mlp": (*MLP, *RELAXED),
     "mlp, information and T": (
         *SURVIVING, "objective.pose={rotation=15, shear=0, shift=0.12, scale=0.2, contrast=0.3}"),
@@ -70,8 +68,7 @@ OURS: dict[str, tuple[str, ...]] = {
     "beta-VAE, 13 reals": (*REALS_ONLY, "objective.beta_z=4"),
     "beta-TCVAE, 13 reals": (*REALS_ONLY, "objective.beta_z=1", "objective.lambda_tc=5"),
 }
-"""What each changes in the preset. Where it says *relaxed*, bits are cheaper for longer, then dearer, then cheap again;
-*together* sees faces of which 80 % have both hat and glasses or neither."""
+"""What each changes in the preset; *together* sees faces of which 80 % have both hat and glasses or neither."""
 N_BITS, N_REALS, N_LEVELS = 16, 5, 16
 """Of the rivals that are written here."""
 
@@ -107,20 +104,20 @@ class Thresholded:
 
 
 class Quantised(nn.Module):
-    """QLAE: 16 latents of two learned values and 5 of sixteen, no price but on the distance to the nearest value.
+    """QLAE: latents of two learned values and 5 of sixteen, no price but on the distance to the nearest value.
 
     Source: Hsu et al., Disentanglement via Latent Quantization (2023): weights 0.01 on both distances, beside the mean
     over pixels of the cross entropy, and a weight decay of 0.1.
     """
 
-    n_bits = N_BITS
     weight_decay = 0.1
 
-    def __init__(self, shape: tuple[int, int, int]) -> None:
+    def __init__(self, shape: tuple[int, int, int], n_bits: int = N_BITS) -> None:
         super().__init__()
-        self.encoder = mlp_encoder(shape, N_BITS + N_REALS, (512, 256))
-        self.decoder = mlp_decoder(shape, N_BITS + N_REALS, (512, 256))
-        self.values = nn.ParameterList([*(torch.linspace(-0.5, 0.5, 2) for _ in range(N_BITS)),
+        self.n_bits = n_bits
+        self.encoder = mlp_encoder(shape, n_bits + N_REALS, (512, 256))
+        self.decoder = mlp_decoder(shape, n_bits + N_REALS, (512, 256))
+        self.values = nn.ParameterList([*(torch.linspace(-0.5, 0.5, 2) for _ in range(n_bits)),
                                         *(torch.linspace(-0.5, 0.5, N_LEVELS) for _ in range(N_REALS))])
 
     def places(self, h: Tensor) -> Tensor:
@@ -140,7 +137,7 @@ class Quantised(nn.Module):
 
     def codes(self, x: Tensor) -> Posterior:
         places = self.places(self.encoder(x)).float()
-        return sure(places[:, :N_BITS], places[:, N_BITS:])
+        return sure(places[:, :self.n_bits], places[:, self.n_bits:])
 
     def decode(self, mu: Tensor, bits: Tensor) -> Tensor:
         return self.decoder(self.look_up(torch.cat([bits, mu], dim=1).long())).sigmoid()
@@ -267,7 +264,8 @@ class Bench:
         LINES.add({**key, **found, "cpu_seconds": seconds, "threads": torch.get_num_threads()})
 
 
-RIVALS = {"joint-vae, 1 choice of sixteen": OneChoice, "QLAE": Quantised}
+RIVALS = {"joint-vae, 1 choice of sixteen": OneChoice, "QLAE": Quantised,
+          "QLAE, 24 of two values": partial(Quantised, n_bits=24)}
 METHODS = (*OURS, *RIVALS, "ICA", "k-means")
 COLUMNS = {"mean": "parts found, a bit each", "worst": "worst",
            "InfoM": "InfoM of the bits", "InfoC": "InfoC of the bits", "InfoE": "InfoE of the bits",

@@ -197,8 +197,8 @@ def cells_for_the_exercises(cells):
 
 @pytest.mark.parametrize("script", WITH_EXERCISES, ids=lambda path: path.stem)
 def test_each_stub_and_near_miss_fails_its_check_and_each_solution_passes(script, monkeypatch):
-    train = loop.train  # for two epochs: no check may hang on how well the notebook's model is trained
-    monkeypatch.setattr(loop, "train", lambda config, *args, **rest: train(changed(config, ["train.epochs=2"]), *args, **rest))
+    # For two epochs: no check may hang on how well the notebook's model is trained.
+    monkeypatch.setattr(loop, "train", lambda config, train=loop.train, **rest: train(changed(config, ["train.epochs=2"]), **rest))
     cells = cells_for_the_exercises([(cell.metadata.get("tags", []), cell.source) for cell in jupytext.read(script).cells
                                      if cell.cell_type == "code"])
     scope = {"__name__": "notebook", "display": lambda *_: None, "math": math}

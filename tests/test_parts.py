@@ -12,7 +12,7 @@ from mrvae_lib.analysis.part_scores import factor_reader, part_scores
 from mrvae_lib.config import ModelConfig, load_config
 from mrvae_lib.data import ImageSet
 from mrvae_lib.errors import ConfigError
-from mrvae_lib.model.parts import PER_REAL, PartsEncoder, exchange_on_and_off
+from mrvae_lib.model.parts import MARGIN, PER_REAL, PartsEncoder, exchange_on_and_off
 from mrvae_lib.model.vae import MRVAE, Posterior
 
 N = 4000
@@ -56,6 +56,8 @@ def test_a_bit_adds_the_same_part_whatever_the_other_bit_is(model):
     off, first, second, both = (drawn(model, b=b) for b in ((0, 0), (1, 0), (0, 1), (1, 1)))
     assert (first - off).max() > 0.5
     assert torch.allclose(both - second, first - off, atol=0.01)
+    nn.init.constant_(model.decoder.canvas.bias, -0.5)
+    assert drawn(model, b=(0, 0)).max() <= 1.01 * MARGIN, "log-odds of -5 are black enough"
 
 
 def test_the_bits_see_the_image_where_the_reals_have_found_the_canvas_in_even_light(model):

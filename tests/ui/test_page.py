@@ -349,8 +349,7 @@ def test_bits_and_reals_jump_to_what_the_model_finds_in_a_drawing_and_can_be_cha
 
 
 INK, PAPER = [(60, 40), (120, 40), (90, 150)], (230, 225, 210, 255)
-SVG = ('<svg xmlns="http://www.w3.org/2000/svg" width="300" height="200">'
-       '<path d="M60 40H120L90 150" fill="none" stroke="navy" stroke-width="14"/></svg>')
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="300" height="200"><path d="M60 40H120L90 150" fill="none" stroke="navy" stroke-width="14"/></svg>'
 
 
 @pytest.mark.parametrize(("way", "paper", "ink"), [("chosen", PAPER, "navy"), ("dropped", PAPER, "navy"), ("pasted", PAPER, "navy"),
