@@ -24,7 +24,7 @@ N_FLIPPED = 500
 ACTIVE = 0.01
 """The least variance over images of the posterior mean of an active unit."""
 MAX_CATEGORIES = 255
-"""Codes that are scored as the categories of one column, which is as many as the trees of DCI take."""
+"""Codes that count as categories of one column, as many as the trees of DCI take; of more, each bit is a column."""
 
 EXPLAINED = 0.5
 """The least R^2 at which a slider is named after a target."""
@@ -180,10 +180,10 @@ def told_of(codes: Posterior, asked: Mapping[str, Tensor]) -> dict[str, dict[str
     Returns:
         Without the kind of latent that the model does not have.
     """
-    z = codes.sample(torch.Generator().manual_seed(0))[0]
-    known = {"b": codes.code_index} if codes.bits.shape[1] else {}
+    z, index = codes.sample(torch.Generator().manual_seed(0))[0], codes.code_index
+    known = {"b": codes.bits if len(index.unique()) > MAX_CATEGORIES else index} if codes.bits.shape[1] else {}
     known |= {"z": z} if z.shape[1] else {}
-    return {kind: {name: information_told(code.numpy(), target.numpy(), categorical=kind == "b")
+    return {kind: {name: information_told(code.numpy(), target.numpy(), categorical=code is index)
                    for name, target in asked.items()} for kind, code in known.items()}
 
 
