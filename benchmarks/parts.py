@@ -47,7 +47,8 @@ RELAXED = (LATER, "objective.beta_z=[[0, 1], [0.15, 1], [0.35, 0.17], [0.85, 0.1
 REALS_ONLY = (*MLP, LATER, "model.n_bits=0", "model.n_reals=13", "objective.beta_b=0")
 INFORMED = (*MLP, LATER, "model.n_bits=8", "objective.beta_z=1", "objective.beta_b=0",
             "objective.lambda_aggregate=[[0, 60], [0.3, 0], [1, 0]]", "objective.lambda_information=60")
-SURVIVING = (*INFORMED, "objective.lambda_consistency=30", "objective.lambda_reading=5")
+SURVIVING = (*INFORMED, "objective.lambda_consistency=[[0, 0], [0.1, 0], [0.4, 30], [1, 30]]",
+             "objective.lambda_reading=[[0, 0], [0.3, 0], [0.4, 5], [1, 5]]")
 """The objective of the other presets: information rewarded, and what survives T."""
 CAPACITY_Z, CAPACITY_B = 18.0, 8 * math.log(2)
 """Nats: what five reals of a face need, and eight parts."""
