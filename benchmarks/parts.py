@@ -1,13 +1,13 @@
 """Can each part of a face get a bit of its own? Ours and its rivals, seed by seed: one JSON line a run.
 
-    python benchmarks/parts.py                        every method that is not in docs/parts.jsonl yet, then the table
-    python benchmarks/parts.py parts mlp --seeds 2    some methods only
-    python benchmarks/parts.py --table                trains nothing
+    python benchmarks/parts.py                          every run that is not in docs/parts.jsonl yet, then the table
+    python benchmarks/parts.py parts mlp --seeds 0 1    some methods and seeds only
+    python benchmarks/parts.py --table                  trains nothing
 
-All see the 40,000 faces of `mrvae train faces` in batches of 64 for 14 epochs, 8,750 steps.
+All but *together*, ICA and k-means see 40,000 faces in batches of 64 for 14 epochs, 8,750 steps.
 Every rival's encoder has layers of 512 and 256, its decoder mirrors them. A real that stands in place of a bit becomes
 one by a threshold at its median. Labels are used to score only. A run takes two to five minutes on one core; one that
-is done is skipped. docs/parts.md says what was found.
+has a line is skipped. docs/parts.md says what was found.
 """
 
 from __future__ import annotations

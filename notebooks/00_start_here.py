@@ -146,7 +146,7 @@ figure = figures.plot_code_lattice(clothes, torch.zeros(clothes.n_reals))
 # %% [markdown]
 # ## Your turn
 #
-# Press a bit. Drag a slider. *next* starts from another test digit, *random* from nothing but chance.
+# Press a bit. Drag a slider. *Start from a test image* has other digits, *Random* is nothing but chance.
 #
 # Three things to try:
 #
@@ -163,13 +163,13 @@ explorer.as_page()
 # %% [markdown]
 # In this page the decoder runs in your browser, so a picture follows its slider at once. The same explorer is also made
 # of notebook widgets. There the kernel draws every picture, which takes a little longer, and a notebook can read and set
-# what the widgets show.
+# what the widgets show. The two do not follow each other.
 
 # %%
 explorer
 
 # %% [markdown]
-# The buttons and sliders set plain numbers, so you can set them from code as well, and share a view as text.
+# The widgets set plain numbers, so you can set them from code as well, and share a view as text.
 
 # %% tags=["nbval-check-output"]
 explorer.bits[0].value = not explorer.bits[0].value

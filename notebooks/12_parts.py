@@ -113,8 +113,9 @@ ax.set_xticks(range(model.n_bits), [f"b{k}" for k in range(model.n_bits)], fonts
 ax.set_title("share of the test images on which a bit tells whether a part is worn", fontsize=9, loc="left")
 
 # %% [markdown]
-# Every row has a dark field, and no column has two: eight bits stand for a part each. (Paler fields are bits that are left over
-# and go with a part a little.) How good is the best bit of every part?
+# Every row has a dark field, and no column has two: eight bits stand for a part each. (Paler fields are silent bits. On every
+# image such a bit is near one half, and the side on which it lies goes with a part a little.) How good is the best bit of
+# every part?
 
 # %% tags=["nbval-check-output"]
 best = table.max(dim=1).values
@@ -131,11 +132,11 @@ print("each part has another best bit:", len(set(table.argmax(dim=1).tolist())) 
 #
 # $$ c = \sigma\Bigl(g + \sum_k b_k\, p_k\Bigr) $$
 #
-# The function $\sigma(x) = 1 / (1 + e^{-x})$ keeps the brightness between 0 and 1. (It is stretched by 2 % at both ends and cut
-# there, so that pure black and pure white can be drawn.) Then the five reals place the canvas in the
-# image: two move it, one sizes it, one turns it, and one sets its light. If a bit meant "exactly one of hat and glasses", then
-# no sum of parts would draw all four faces with and without hat and glasses. So the reconstruction is better, and $-$ELBO lower,
-# when each bit means one part.
+# The function $\sigma(x) = 1 / (1 + e^{-x})$ keeps the brightness between 0 and 1. (It is stretched by 2 % at both ends and
+# cut there, so that pure black and pure white can be drawn.) Then the five reals place the canvas in the image: two move it,
+# one sizes it, one turns it, and one sets its light. If a bit meant "exactly one of hat and glasses", then no sum of parts
+# would draw all four faces with and without hat and glasses. So the reconstruction is better, and $-$ELBO lower, when each
+# bit means one part.
 #
 # **Predict:** what will the part $p_k$ of the bit "hat" look like? And that of a bit without a name?
 
@@ -252,7 +253,7 @@ print("the three largest parts are better known than the three smallest:", large
 # when one bit draws both. That is an argument and not yet an experiment, because the half minute from above does not suffice.
 # The experiment is a good project: with `hat, beard = images.factors[:, 0], images.factors[:, 2]`, train on
 # `images.subset((hat == beard).nonzero()[:, 0])` with the full settings. Where hat and glasses came together in 80 of 100
-# faces only, each still got a bit of its own ([docs/parts.md](../docs/parts.md)).
+# faces only, each still got a bit, but a flip of it changed other parts more often ([docs/parts.md](../docs/parts.md)).
 #
 # Two parts that always come together are one part for this model, as for anybody who has seen no other faces. So a bit that
 # means one thing says something about the data too. Remember also what we have built in:

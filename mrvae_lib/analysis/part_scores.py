@@ -37,8 +37,8 @@ def part_scores(model: MRVAE, codes: Posterior, test: ImageSet, reader: nn.Modul
     Returns:
         *Parts found*: the share of images on which a factor and its bit agree, mean over factors (`matched_bits`).
         Then `info_mec` of the bits. Then what a flip of a factor's bit does on 1,000 images, as the reader sees the
-        pictures: how often its own factor changes, how often any one of the others does, means over factors, and by how
-        much all other factors move, as a share of their range.
+        pictures: how often its own factor changes; how often another one does, mean over the others; and by how much
+        all other factors move, as a share of their range.
     """
     parts = yes_or_no(test)
     if len(parts) < 2 or model.n_bits < len(parts) or test.factors is None:

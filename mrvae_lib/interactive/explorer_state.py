@@ -115,7 +115,7 @@ class ExplorerContent:
     reals: dict[int, tuple[str, str]]
     """The reals worth a slider, most informative first: what stands beside it, and how well a name fits that real."""
     bits: dict[int, Label]
-    """The bits worth a button: those that carry something, or all if none does."""
+    """The bits worth a button: those that carry something or have a name, or all if none does."""
     class_of_code: dict[str, str]
     """The commonest class of each code, as far as the starts tell; by `ExplorerState.code`."""
 
@@ -140,7 +140,7 @@ def explorer_content(model: MRVAE, images: ImageSet | None = None) -> ExplorerCo
     fits = {i: f"{name} explains {100 * r2:.0f} % of the variance of z{i} (R²)" for i, (name, r2) in measured.items()}
     meant = {int(k): name for k, name in model.card.get("names_of_bits", {}).items()}
     kl_of_real, of_bits = scores.get("kl_of_real", ()), scores.get("information_of_bit")
-    telling = [k for k, nats in enumerate(of_bits or ()) if nats >= evaluation.INFORMATIVE_KL]
+    telling = [k for k, nats in enumerate(of_bits or ()) if nats >= evaluation.INFORMATIVE_KL or k in meant]
     return ExplorerContent(
         starts=tuple(map(ExplorerState, mu.tolist(), bits.int().tolist(), range(len(mu)))),
         classes=tuple(names[label] for label in labels),
