@@ -63,7 +63,8 @@ class PartsDecoder(nn.Module):
         super().__init__()
         self.image_shape = image_shape
         self.canvas = nn.Linear(n_bits, image_shape[0] * CANVAS_SIDE**2)
-        nn.init.normal_(self.canvas.weight, std=0.02 / GAIN)
+        # On the processor in any case: while a model is read, torch takes two seconds to begin with normals on "meta".
+        self.canvas.weight = nn.Parameter(0.02 / GAIN * torch.randn(self.canvas.weight.shape, device="cpu"))
         nn.init.constant_(self.canvas.bias, -2 / GAIN)  # dark
 
     def forward(self, latents: Tensor) -> Tensor:
