@@ -23,7 +23,7 @@ from safetensors.torch import load_file
 # Small, with a checkpoint every 5 steps, so that many kills fall into the writing of one.
 STEPS_PER_EPOCH = 5
 SETTINGS = ["--set", "train.precision=fp32", "--set", "train.device=cpu", "--set", "data.limit=320",
-            "--set", "train.batch_size=64", "--set", "train.checkpoint_every=1", "--set", "train.pictures=[1]",
+            "--set", "train.batch_size=64", "--set", "train.checkpoint_every=1",
             "--set", "model.hidden=[64,32]"]
 
 

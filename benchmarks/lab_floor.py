@@ -8,15 +8,11 @@ can come. `make ui` prints the same for the explorer.
 
 from __future__ import annotations
 
-import json
-import urllib.request
-
-import nbformat
-
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.interactive.explorer_state import STEP
 from tests.ui import latency
-from tests.ui.conftest import CHROMIUM, run_all_cells
+from tests.ui.conftest import CHROMIUM, put_notebook, run_all_cells
+from tests.ui.test_notebooks import middle
 
 PICTURE = "img[alt='ready']"
 CELL = f"""
@@ -35,17 +31,10 @@ widgets.VBox([slider, picture])
 def test_floor(front_end, page, measured):
     assert CHROMIUM, "Chromium is not installed"
     name, address = front_end
-    root = address.rsplit("/", 2 if name == "JupyterLab 4" else 1)[0]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    body = json.dumps({"type": "notebook", "content": json.loads(nbformat.writes(notebook))}).encode()
-    urllib.request.urlopen(urllib.request.Request(f"{root}/api/contents/floor.ipynb", body, method="PUT"))  # noqa: S310
-    run_all_cells(page, f"{address}/floor.ipynb?reset")
+    run_all_cells(page, put_notebook(address, "floor.ipynb", CELL))
     handle = page.locator(".widget-slider .noUi-handle").first
     handle.wait_for(state="attached", timeout=180_000)
     page.wait_for_timeout(2000)
-    box = handle.bounding_box()
     track = page.locator(".widget-slider .noUi-target").first.bounding_box()["width"]
-    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    times = latency.of_a_drag(page, PICTURE, latency.OF_AN_IMAGE, middle, track)
+    times = latency.of_a_drag(page, PICTURE, latency.OF_AN_IMAGE, middle(handle), track)
     measured(f"{name}, nothing computed", times, target=60)

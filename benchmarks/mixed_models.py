@@ -22,7 +22,7 @@ from kept import DOCS, Line, Lines, judge_of, rounded
 from mrvae_lib.analysis.evaluation import (
     encode_set,
     evaluate,
-    informative_reals,
+    informative_latents,
     majority_accuracy,
     scored_part,
     swapped,
@@ -136,7 +136,7 @@ def table() -> str:
             "code decides | FactorVAE |", "| --- " * 12 + "|"]
     for (data, bits, variant), by_seed in sorted(groups.items()):
         group = list(by_seed.values())
-        in_use = ", ".join(str(len(informative_reals(line["kl_of_real"]))) for line in group)
+        in_use = ", ".join(str(len(informative_latents(line["kl_of_real"]))) for line in group)
         floor = f"{group[0]['kmeans_accuracy']:.3f}" if bits else ""
         seeds = ", ".join(f"{line['code_accuracy']:.3f}" for line in group) if bits else ""
         cells = [data, str(bits), variant, spread(group, "code_accuracy", 3), seeds, floor, spread(group, "kl_z", 2),

@@ -9,7 +9,7 @@ from mrvae_lib.analysis.evaluation import (
     encode_set,
     encoded_examples,
     evaluate,
-    informative_reals,
+    informative_latents,
     kmeans_codes,
     majority_accuracy,
     swapped,
@@ -82,7 +82,7 @@ def test_codes_read_is_the_share_of_pictures_in_which_another_image_s_code_is_se
 
 
 def test_informative_reals_come_most_informative_first():
-    assert informative_reals([0.05, 1.0, 0.2, 3.0]) == [3, 1, 2]
+    assert informative_latents([0.05, 1.0, 0.2, 3.0]) == [3, 1, 2]
 
 
 def test_examples_are_the_codes_of_the_first_images():

@@ -315,8 +315,8 @@ def test_a_photograph_is_turned_upright(tmp_path):
 
 
 @pytest.mark.parametrize(("n_texts", "message"), [
-    (0, r"no file here is an image; give a folder .*; left out: no file$"),
-    (8, r"no file here is an image; give .*; left out: .*/0.png .*/1.png .*"),
+    (0, r"no file here is an image; give a folder .*; 0 left out: none$"),
+    (8, r"no file here is an image; give .*8 left out: .*/0.png .*/1.png .*"),
 ])
 def test_a_folder_that_cannot_be_used_is_one_clear_error(tmp_path, n_texts, message):
     for i in range(n_texts):

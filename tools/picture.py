@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from mrvae_lib import load_model
-from mrvae_lib.analysis.evaluation import informative_reals
+from mrvae_lib.analysis.evaluation import informative_latents
 from mrvae_lib.analysis.figures import BLUE, ORANGE, save_figure
 from mrvae_lib.analysis.pictures import tile
 from mrvae_lib.analysis.traversals import sweep_values, traverse
@@ -20,7 +20,7 @@ EXAMPLE = 0
 def main() -> None:
     model = load_model("mnist-mrvae")
     z, b = model.examples["mu"][EXAMPLE], model.examples["bits"][EXAMPLE]
-    reals = informative_reals(model.card["scores"]["kl_of_real"])[:5]
+    reals = informative_latents(model.card["scores"]["kl_of_real"])[:5]
     figure = plt.figure(figsize=(10, 4.6), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=[4.4, 5.6], wspace=0.05)
 

@@ -14,7 +14,7 @@ from mrvae_lib.model.codes import CodeTable, bit_information, code_index
 from mrvae_lib.model.vae import MRVAE, Posterior
 
 INFORMATIVE_KL = 0.1
-"""Nats per image below which a real counts as unused."""
+"""Nats per image below which a real or a bit counts as unused."""
 MAX_SCORED_PIXELS = 15_000 * 64 * 64
 """Larger sets are scored on a part of them. MNIST fits, and of dSprites as many images as its scores ask for."""
 
@@ -82,10 +82,10 @@ def evaluate(model: MRVAE, test: ImageSet, train: ImageSet | None = None, *, tes
     }
 
 
-def informative_reals(kl_of_real: Sequence[float]) -> list[int]:
-    """Indices of the reals that carry information, most first."""
-    order = sorted(range(len(kl_of_real)), key=lambda i: -kl_of_real[i])
-    return [i for i in order if kl_of_real[i] >= INFORMATIVE_KL]
+def informative_latents(nats: Sequence[float]) -> list[int]:
+    """Indices of the reals, by their KL, or of the bits, by their information, that carry something, most first."""
+    order = sorted(range(len(nats)), key=lambda i: -nats[i])
+    return [i for i in order if nats[i] >= INFORMATIVE_KL]
 
 
 def encoded_examples(model: MRVAE, images: ImageSet, n: int = 100) -> dict[str, Tensor]:

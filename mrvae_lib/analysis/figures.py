@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from torch import Tensor
 
-from mrvae_lib.analysis.evaluation import informative_reals
+from mrvae_lib.analysis.evaluation import informative_latents
 from mrvae_lib.analysis.pictures import tile
 from mrvae_lib.analysis.traversals import MAX_SWEPT, sweep_values, traverse
 from mrvae_lib.model.codes import all_codes, code_name
@@ -99,7 +99,7 @@ def plot_traversals(model: MRVAE, mu: Tensor, bits: Tensor, kl_of_real: Sequence
     """
     values = sweep_values().repeat(model.n_reals, 1) if values is None else values
     if reals is None:
-        reals = (informative_reals(kl_of_real) or range(model.n_reals))[:MAX_SWEPT]
+        reals = (informative_latents(kl_of_real) or range(model.n_reals))[:MAX_SWEPT]
     columns = values.shape[1]
     n_pairs = min(columns // 2, len(mu))
     rows, names, captions = [], [], []

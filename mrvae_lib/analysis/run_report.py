@@ -25,7 +25,7 @@ from matplotlib.axes import Axes
 from PIL import Image
 
 from mrvae_lib.analysis import figures
-from mrvae_lib.analysis.evaluation import encode_set, encoded_examples, evaluate, informative_reals, scored_part
+from mrvae_lib.analysis.evaluation import encode_set, encoded_examples, evaluate, informative_latents, scored_part
 from mrvae_lib.analysis.pictures import data_uri, png_bytes, save_gif, tile
 from mrvae_lib.analysis.tables import score_rows
 from mrvae_lib.analysis.traversals import MAX_SWEPT, sweep_values, traverse
@@ -180,7 +180,7 @@ def write_traversals(model: MRVAE, folder: Path, *, start: int = 0) -> list[Path
     (mu, bits), scores = _from_example(model, start), model.card["scores"]
     kl_of_real, of_bits = scores["kl_of_real"], scores["information_of_bit"]
     values = torch.cat([there := sweep_values(15), there.flip(0)[1:-1]])
-    reals = informative_reals(kl_of_real)[:MAX_SWEPT]
+    reals = informative_latents(kl_of_real)[:MAX_SWEPT]
     columns = [traverse(model, mu[0], bits[0], real=i, values=values) for i in reals]
     for k in range(model.n_bits):
         columns.append(traverse(model, mu[0], bits[0], bit=k).repeat_interleave(len(values) // 2, dim=0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mrvae_lib.analysis.evaluation import INFORMATIVE_KL, informative_reals
+from mrvae_lib.analysis.evaluation import informative_latents
 from mrvae_lib.data import ImageSet
 
 if TYPE_CHECKING:  # training prints scores and need not wait for scikit-learn
@@ -18,14 +18,14 @@ Row = tuple[str, ...]
 def score_rows(scores: Mapping[str, Any]) -> list[Row]:
     """Name, value and note of each of the scores of `evaluate`."""
     reals, bits = scores["kl_of_real"], scores["information_of_bit"]
-    active = informative_reals(reals)
+    active = informative_latents(reals)
     table = (
         ("-ELBO on hard bits", scores["neg_elbo"], ".2f", "nats per image"),
         ("reconstruction", scores["reconstruction"], ".2f", "nats"),
         ("KL of z", scores["kl_z"], ".2f", "nats: " + _listed((f"z{i}", reals[i]) for i in active)),
         ("active reals", len(active), "d", f"of {len(reals)}, KL at least 0.1 nats"),
         ("KL of b", scores["kl_b"], ".2f", "nats"),
-        ("active bits", sum(x >= INFORMATIVE_KL for x in bits) if bits else None, "d", f"of {len(bits)}, >= 0.1 nats"),
+        ("active bits", len(informative_latents(bits)) if bits else None, "d", f"of {len(bits)}, at least 0.1 nats"),
         ("information of the code", scores["information_of_code"], ".2f",
          "nats: " + _listed((f"b{k}", value) for k, value in enumerate(bits))),
         ("label accuracy of the code", scores["code_accuracy"], ".3f",

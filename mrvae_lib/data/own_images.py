@@ -170,7 +170,7 @@ def _folder(look: DataConfig) -> Whole:
             clips += len(frames) > 1
     if not rows:
         raise DataError(shortened(f"{look.name}: no file here is an image; give a folder of pictures (PNG, JPEG, ...), "
-                                  f"one sub-folder per class or none; left out: {'; '.join(left_out) or 'no file'}"))
+                                  f"sorted by class or not; {len(left_out)} left out: {'; '.join(left_out) or 'none'}"))
     pictures, splits, labels = zip(*rows, strict=True)
     columns = {"labels": [np.array(labels)] if any(labels) else []}
     notes = [f"all frames of {clips} files"] if clips else []

@@ -140,12 +140,12 @@ def explorer_content(model: MRVAE, images: ImageSet | None = None) -> ExplorerCo
     fits = {i: f"{name} explains {100 * r2:.0f} % of the variance of z{i} (R²)" for i, (name, r2) in measured.items()}
     meant = {int(k): name for k, name in model.card.get("names_of_bits", {}).items()}
     kl_of_real, of_bits = scores.get("kl_of_real", ()), scores.get("information_of_bit")
-    telling = [k for k, nats in enumerate(of_bits or ()) if nats >= evaluation.INFORMATIVE_KL or k in meant]
+    telling = sorted({*evaluation.informative_latents(of_bits), *meant}) if of_bits else []
     return ExplorerContent(
         starts=tuple(map(ExplorerState, mu.tolist(), bits.int().tolist(), range(len(mu)))),
         classes=tuple(names[label] for label in labels),
         reals={i: (" · ".join(_label(f"z{i}", kl_of_real, i, measured.get(i, [""])[0])), fits.get(i, ""))
-               for i in (evaluation.informative_reals(kl_of_real) if kl_of_real else range(model.n_reals))},
+               for i in (evaluation.informative_latents(kl_of_real) if kl_of_real else range(model.n_reals))},
         bits={k: (*meant.get(k, ())[:1],
                   *_label(f"b{k}", of_bits, k, _commonest(evaluation.bit_swaps(counts, model.n_bits, k), names)))
               for k in telling or range(model.n_bits)},

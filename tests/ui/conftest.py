@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import statistics
@@ -11,7 +12,9 @@ import time
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import nbformat
 import pytest
 
 from tests.conftest import ROOT
@@ -115,6 +118,16 @@ def front_end(request, tmp_path_factory):
     finally:
         server.terminate()
         server.wait(timeout=20)
+
+
+def put_notebook(address, name, source):
+    """Put a notebook of one code cell on the server; gives the address at which it opens."""
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)], metadata={"kernelspec": kernel})
+    body = json.dumps({"type": "notebook", "content": notebook}).encode()
+    place = f"http://{urlsplit(address).netloc}/api/contents/{name}"
+    urllib.request.urlopen(urllib.request.Request(place, body, {"Content-Type": "application/json"}, method="PUT"), timeout=30)
+    return f"{address}/{name}?reset"
 
 
 def run_all_cells(page, address):

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import nn
 
-from mrvae_lib.analysis.evaluation import informative_reals
+from mrvae_lib.analysis.evaluation import informative_latents
 from mrvae_lib.analysis.run_report import write_page
 from mrvae_lib.data import load_dataset
 from mrvae_lib.interactive import LatentExplorer, export_html
@@ -297,7 +297,7 @@ def test_every_control_has_a_name_and_a_place_in_the_order_of_keys(offline, mnis
             break
         names.append(" ".join(name.split()))
     assert names[:7] == ["Guided tour", "How it works", "Full screen", "Open a picture", "Reset", "Random", "Save"]
-    in_use = len(informative_reals(MODEL.card["scores"]["kl_of_real"]))
+    in_use = len(informative_latents(MODEL.card["scores"]["kl_of_real"]))
     assert sum(name.startswith("z") for name in names) == in_use
     assert sum(bool(re.match(r"b\d = ", name)) for name in names) == 4
     assert sum(name.startswith("code ") for name in names) == 1, "the codes are one stop, arrow keys go between them"

@@ -1,14 +1,8 @@
 """The training monitor in a browser: it redraws while its cell runs, and the notebook's interrupt ends the run."""
 
-import json
-import urllib.request
-from urllib.parse import urlsplit
-
-import nbformat
-
 from mrvae_lib.training.checkpoints import load_model
 from tests.conftest import ROOT
-from tests.ui.conftest import run_all_cells
+from tests.ui.conftest import put_notebook, run_all_cells
 
 TRAIN = """
 import sys; sys.path.insert(0, {root!r})
@@ -22,13 +16,7 @@ print("the cell went on with", model.n_bits, "bits")
 
 
 def test_the_picture_is_redrawn_and_an_interrupt_ends_the_running_cell_with_a_checkpoint(front_end, page, tmp_path):
-    _, address = front_end
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(TRAIN.format(root=str(ROOT), folder=str(tmp_path)))],
-                                        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
-    body = json.dumps({"type": "notebook", "content": notebook}).encode()
-    request = urllib.request.Request(f"http://{urlsplit(address).netloc}/api/contents/stop.ipynb", data=body, method="PUT", headers={"Content-Type": "application/json"})
-    urllib.request.urlopen(request, timeout=30)
-    run_all_cells(page, f"{address}/stop.ipynb?reset")
+    run_all_cells(page, put_notebook(front_end[1], "stop.ipynb", TRAIN.format(root=str(ROOT), folder=str(tmp_path))))
     picture = page.locator(".jp-OutputArea-output img").first
     picture.wait_for(timeout=300_000)
     first = picture.get_attribute("src")
