@@ -125,8 +125,7 @@ def put_notebook(address, name, source):
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)], metadata={"kernelspec": kernel})
     body = json.dumps({"type": "notebook", "content": notebook}).encode()
-    place = f"http://{urlsplit(address).netloc}/api/contents/{name}"
-    urllib.request.urlopen(urllib.request.Request(place, body, {"Content-Type": "application/json"}, method="PUT"), timeout=30)
+    urllib.request.urlopen(urllib.request.Request(f"http://{urlsplit(address).netloc}/api/contents/{name}", body, method="PUT"), timeout=30)
     return f"{address}/{name}?reset"
 
 

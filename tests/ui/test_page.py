@@ -76,6 +76,7 @@ def test_a_shipped_model_draws_what_torch_draws_for_100_random_latents(name, off
     path = export_html(model, tmp_path / "page.html")
     assert path.stat().st_size < 3_000_000
     offline.goto(path.as_uri())
+    assert offline.evaluate("$('caption').scrollWidth <= $('caption').clientWidth"), "a long code is broken into lines"
     z = torch.randn(100, model.n_reals, generator=generator)
     b = torch.randint(0, 2, (100, model.n_bits), generator=generator).float()
     with torch.inference_mode():
