@@ -34,6 +34,9 @@ Layers = Annotated[
 
 PRESETS = Path(__file__).parent / "presets"
 
+MIN_SIDE, MAX_SIDE = 8, 256
+"""Of an image, in pixels: what the networks take. Images that are squares of one such side stay as they are."""
+
 MAX_TABLE_BITS = 12
 """The widest code whose 2^K table we write down: 4,096 columns per image."""
 
@@ -49,7 +52,7 @@ class DataConfig(Section):
 
     name: Annotated[str, AfterValidator(os.path.expanduser)] = "digits"
     limit: Annotated[int, Field(ge=1)] | None = None
-    size: Annotated[int, Field(ge=8, le=256)] | None = None
+    size: Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE)] | None = None
     """The side of the squares that they become; see `data/pixels.py` for the rule without it."""
     fit: Literal["crop", "pad", "stretch"] = "crop"
     """How a picture that is not square becomes one."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 SLIDE = (1280, 720)
@@ -64,6 +64,7 @@ def save_gif(frames: Tensor, path: Path, *, milliseconds: int = 90) -> Path:
     pictures = [tile(frame, len(frame)) for frame in frames]
     height, width, _ = pictures[0].shape
     scale = max(1, min(SLIDE[0] // width, SLIDE[1] // height))
-    images = [Image.fromarray(enlarged(picture, scale)) for picture in pictures]
+    # The palette is found in the small picture, which has every colour.
+    images = [ImageOps.scale(Image.fromarray(each).quantize(), scale, Image.Resampling.NEAREST) for each in pictures]
     images[0].save(path, save_all=True, append_images=images[1:], duration=milliseconds, loop=0)
     return path

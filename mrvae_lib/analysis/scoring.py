@@ -90,6 +90,10 @@ def information_matrix(codes: Array, factors: Array, categorical: Collection[int
     Returns:
         (D, F) and (F,), nats.
     """
-    columns = [column if d in categorical else equal_width_bins(column) for d, column in enumerate(codes.T)]
-    told = np.array([[mutual_info_score(factor, column) for factor in factors.T] for column in columns])
-    return told, np.array([mutual_info_score(factor, factor) for factor in factors.T])
+    columns = [numbered(column) if d in categorical else equal_width_bins(column) for d, column in enumerate(codes.T)]
+
+    def shared(x: Array, y: Array) -> float:  # counted here, because scikit-learn would sort both for every pair
+        return mutual_info_score(None, None, contingency=np.histogram2d(x, y, (np.ptp(x) + 1, np.ptp(y) + 1))[0])
+
+    told = np.array([[shared(column, factor) for factor in factors.T] for column in columns])
+    return told, np.array([shared(factor, factor) for factor in factors.T])

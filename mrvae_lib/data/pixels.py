@@ -9,11 +9,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from mrvae_lib.config import DataConfig
+from mrvae_lib.config import MAX_SIDE, MIN_SIDE, DataConfig
 from mrvae_lib.errors import DataError
 
-MIN_SIDE, MAX_SIDE = 8, 256
-"""Images that already are squares of one side in this range stay as they are."""
 RESIZED_SIDE = 64
 """The largest side that other images are scaled to where no size is asked for."""
 FEW_LEVELS = 25

@@ -7,14 +7,13 @@ from itertools import pairwise
 
 from torch import nn
 
-from mrvae_lib.config import ModelConfig
+from mrvae_lib.config import MAX_SIDE, MIN_SIDE, ModelConfig
 from mrvae_lib.errors import ConfigError
 from mrvae_lib.model.frame import POSE_REALS, FramedEncoder, PosedDecoder, PosedReals, frame_side
 from mrvae_lib.model.layers import centred_padding, layered_decoder, layered_encoder
 from mrvae_lib.model.parts import PARTS_REALS, PartsDecoder, PartsEncoder
 
 ImageShape = tuple[int, int, int]
-MIN_SIDE, MAX_SIDE = 8, 256
 
 
 def build_networks(config: ModelConfig, image_shape: ImageShape) -> tuple[nn.Module, nn.Module]:

@@ -156,8 +156,7 @@ def epoch_metrics(run: Run) -> dict[str, Any]:
         table = CodeTable.from_logits(torch.cat(run.recent_bits).cpu())
         metrics["information_of_code"] = float(table.information)
         metrics["information_of_bit"] = table.bit_information.tolist()
-    weights = weights_at(run.config.objective, run.progress)
-    metrics["weights"] = {name: value for name, value in weights.items() if value}
+    metrics["weights"] = {key: value for key, value in weights_at(run.config.objective, run.progress).items() if value}
     metrics["lr"] = run.optimizer.param_groups[0]["lr"]
     return metrics
 

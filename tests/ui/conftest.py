@@ -132,7 +132,7 @@ def put_notebook(address, name, source):
 def run_all_cells(page, address):
     """Open a notebook, and start its cells as soon as its kernel is ready."""
     page.goto(address)
-    page.wait_for_function(KERNEL_IS_READY, timeout=300_000)
+    page.wait_for_function(KERNEL_IS_READY, timeout=300_000, polling=250)
     page.add_locator_handler(page.get_by_text("official Jupyter news"),
                              lambda: page.get_by_role("button", name="No", exact=True).click())
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")  # not awaited

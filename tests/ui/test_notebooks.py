@@ -67,7 +67,7 @@ def explorer(front_end, browser):
         run_all_cells(page, f"{address}/00_start_here.ipynb?reset")
         handle = page.locator(".widget-slider .noUi-handle").first
         handle.wait_for(state="attached", timeout=180_000)
-        page.wait_for_function(KERNEL_IS_READY, timeout=180_000)
+        page.wait_for_function(KERNEL_IS_READY, timeout=180_000, polling=250)
         page.locator(PICTURE).first.scroll_into_view_if_needed()
         handle.scroll_into_view_if_needed()
         page.wait_for_timeout(2000)
