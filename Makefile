@@ -42,7 +42,7 @@ links: $(READY)  ## write the repository's name into badges and set-up cells: ma
 site: $(SITE_READY)  ## build/site/index.html: the notebooks, docs/, the library's reference and the live models; no network
 	$(BIN)/sphinx-build --quiet --fail-on-warning --fresh-env -c site . build/site
 	cp build/site/README.html build/site/index.html
-	$(BIN)/mrvae export --all --out build/site/gallery
+	$(BIN)/python tools/gallery.py build/site/gallery
 
 ui: $(READY)  ## drag, press and type in a real browser; prints how soon the picture follows; films the README's moving picture
 	$(BIN)/pytest -q tests/ui --screenshots docs

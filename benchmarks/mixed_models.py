@@ -52,6 +52,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "no-elastic": ("objective.pose.elastic=0",),
     "no-specks": ("objective.pose.specks=0",),
     "no-reading": NO_READING,
+    "shorter": ("train.epochs=30",),
     "reals-late": LATE,
     "reals-closed": ("objective.beta_z=12",),
     "elbo": (*NO_POSE, *NO_READING, "objective.lambda_information=0", "objective.lambda_aggregate=0",

@@ -17,7 +17,6 @@ from mrvae_lib.analysis import latent_report
 from mrvae_lib.cli import app
 from mrvae_lib.config import load_config, preset_names
 from mrvae_lib.dialects.ini import example_names
-from mrvae_lib.training.checkpoints import pretrained_names
 
 SMALL = ["--set", "model.hidden=[16]", "--set", "train.epochs=2", "--set", "data.limit=200",
          "--set", "train.batch_size=50", "--device", "cpu", "--precision", "fp32"]
@@ -112,14 +111,6 @@ def test_export_writes_the_same_page_where_it_is_told_and_opens_nothing(run, tmp
     assert f"MR-VAE · {run[0].name}" in (tmp_path / "page.html").read_text()
 
 
-def test_export_all_writes_a_gallery_with_a_page_for_each_shipped_model(tmp_path):
-    assert mrvae("export", "--all", "--out", tmp_path / "web").exit_code == 0
-    index = (tmp_path / "web" / "index.html").read_text()
-    for name in pretrained_names():
-        assert f'href="{name}.html"' in index
-        assert (tmp_path / "web" / f"{name}.html").stat().st_size < 3_000_000
-
-
 @pytest.mark.parametrize(("name", "told"), [
     ("digits", ["1,437", "360", "1x32x32", "0 143"]),
     ("xys", ["720", "180", "3x64x64", "none", "factors: x 15, y 10, scale 6"]),
@@ -185,8 +176,6 @@ def test_a_tilde_is_the_home_folder_where_the_shell_leaves_it_alone(run, tmp_pat
         (["evaluate", "nowhere"], "nowhere: no such run folder or shipped model; shipped:"),
         (["explore", "nowhere"], "nowhere: no such run folder or shipped model"),
         (["export", "nowhere"], "nowhere: no such run folder or shipped model"),
-        (["export"], "export takes a run's folder, a shipped model (dsprites-mrvae"),
-        (["export", "mnist-mrvae", "--all"], "export takes a run's folder, a shipped model (dsprites-mrvae"),
         (["traverse", "nowhere"], "nowhere: no such run folder or shipped model"),
         (["train", "-c", "ini-mnist"], "-c with an INI file and -v with VAE or B-VAE"),
         (["train", "-v", "VAE"], "-c with an INI file"),

@@ -15,8 +15,10 @@ from mrvae_lib import load_model
 from mrvae_lib.data import DATASETS
 from mrvae_lib.interactive.explorer import LatentExplorer
 from mrvae_lib.interactive.explorer_state import ExplorerState
-from mrvae_lib.interactive.html_export import ExportError, card_rows, export_gallery, export_html, page_html, pose_text
+from mrvae_lib.interactive.html_export import ExportError, card_rows, export_html, page_html, pose_text
+from mrvae_lib.training.checkpoints import pretrained_names
 from tests.conftest import ROOT, tiny_model
+from tools.gallery import export_gallery
 
 HOSTILE = """</script></title><img src=x onerror="alert('1')"><script>alert(2)</script>&amp;<!--__PAGE____TITLE__"""
 
@@ -66,6 +68,13 @@ def test_a_hostile_name_stays_text_in_the_gallery(tmp_path):
     assert Reader(pages[0]).tags == Reader(pages[1]).tags
     assert (tmp_path / "a" / "<b>&.html").is_file()
     assert 'href="%3Cb%3E%26.html"' in pages[0]
+
+
+def test_the_gallery_has_a_page_for_each_shipped_model(tmp_path):
+    index = export_gallery({name: load_model(name) for name in pretrained_names()}, tmp_path).read_text()
+    for name in pretrained_names():
+        assert f'href="{name}.html"' in index
+        assert (tmp_path / f"{name}.html").stat().st_size < 3_000_000
 
 
 def test_the_page_asks_nothing_of_a_network():

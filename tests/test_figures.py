@@ -65,9 +65,10 @@ def test_a_traverse_of_what_is_not_there_is_refused_in_one_line(wrong, message):
 
 
 def test_an_animation_has_a_frame_per_value_and_a_png_loses_nothing(tmp_path):
-    with Image.open(save_gif(torch.rand(10, 2, 1, 8, 8), tmp_path / "a.gif")) as gif:
-        assert gif.n_frames == 10
-        assert gif.size == (67 * 19, 67 * 10)  # as large as fits on a slide of 1280 x 720
+    frames = torch.rand(10, 2, 3, 8, 8)
+    with Image.open(save_gif(frames, tmp_path / "a.gif")) as gif:
+        assert (gif.n_frames, gif.size) == (10, (67 * 19, 67 * 10))  # as large as fits on a slide of 1280 x 720
+        np.testing.assert_array_equal(np.asarray(gif.convert("RGB"))[::67, ::67], tile(frames[0], 2))
     picture = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
     np.testing.assert_array_equal(Image.open(io.BytesIO(png_bytes(enlarged(picture, 2))))
                                   .resize((4, 2), Image.Resampling.NEAREST), picture)

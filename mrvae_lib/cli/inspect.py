@@ -16,7 +16,7 @@ from mrvae_lib.cli.app import Run, command_line, named_argument, out_option, pri
 from mrvae_lib.config import RunConfig, Schedule, dump_config, load_config, parse_config, preset_names
 from mrvae_lib.dialects.beta import CONVENTIONS, beta_norm
 from mrvae_lib.dialects.ini import IniFile, example_names
-from mrvae_lib.errors import CheckpointError, ConfigError
+from mrvae_lib.errors import CheckpointError
 
 if TYPE_CHECKING:
     from mrvae_lib.model.vae import MRVAE
@@ -71,19 +71,11 @@ def explore(run: Run) -> None:
 
 
 def export(
-    run: Run = "",
-    everything: Annotated[bool, typer.Option("--all", help="A gallery of all shipped models instead.")] = False,
-    out: Annotated[Path | None, out_option("RUN/explore.html, NAME.html or the folder gallery if left out.")] = None,
+    run: Run,
+    out: Annotated[Path | None, out_option("RUN/explore.html or NAME.html if left out.")] = None,
 ) -> None:
-    """Write a page with sliders and bits that needs no kernel and no network; with --all, a gallery for the web."""
-    from mrvae_lib.interactive.html_export import export_gallery
-    from mrvae_lib.training.checkpoints import load_model, pretrained_names
-
-    names = pretrained_names()
-    if bool(run) == everything:
-        raise ConfigError(f"export takes a run's folder, a shipped model ({', '.join(names)}), or --all")
-    print_line(str(export_gallery({name: load_model(name) for name in names}, out or Path("gallery")) if everything
-                   else _write_page(run, out)))
+    """Write a page with sliders and bits that needs no kernel and no network."""
+    print_line(str(_write_page(run, out)))
 
 
 def data(

@@ -3,18 +3,16 @@
 import base64
 import html
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from string import Template
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 from torch import Tensor, nn
 
-from mrvae_lib.analysis.pictures import data_uri, png_bytes, tile
 from mrvae_lib.analysis.tables import score_rows
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.data import DATASETS
@@ -58,26 +56,6 @@ def export_html(model: MRVAE, path: str | Path, *, title: str = "MR-VAE",
     return Path(path)
 
 
-def export_gallery(models: Mapping[str, MRVAE], folder: str | Path) -> Path:
-    """Write `index.html` and, for each model, `NAME.html` into a folder that any web server can serve.
-
-    Returns:
-        The path of `index.html`.
-    Raises:
-        ExportError: as `export_html`.
-    """
-    folder, entries = Path(folder), []
-    for name, model in models.items():
-        export_html(model, folder / f"{name}.html", title=f"MR-VAE · {name}")
-        drawn = views.decode_states(model, views.explorer_content(model).starts[:N_STARTS])  # no image of the data
-        picture = data_uri(png_bytes(tile(drawn, columns=4, gap=0)))
-        entries.append(f'<a href="{html.escape(quote(name))}.html"><img alt="" src="{picture}">'
-                       f"<h2>{html.escape(name)}</h2><p>{html.escape(one_line_summary(model))}</p></a>")
-    index = folder / "index.html"
-    atomic_write(index, _filled("gallery.html", entries="\n".join(entries)))
-    return index
-
-
 def page_html(model: MRVAE, *, title: str = "MR-VAE", content: views.ExplorerContent | None = None,
               state: views.ExplorerState | None = None) -> str:
     """The page that `export_html` writes, as text."""
@@ -101,8 +79,11 @@ def page_html(model: MRVAE, *, title: str = "MR-VAE", content: views.ExplorerCon
         "state": asdict(state or content.starts[0]),
         "card": card_rows(model),
     }
+    web = Path(__file__).with_name("web")  # page.html takes each script and style sheet by its name
+    files = {file.stem: file.read_text(encoding="utf-8") for file in web.iterdir() if file.suffix in (".js", ".css")}
     # "<" is the one character that could end the script element early.
-    return _filled("page.html", title=html.escape(title), content=json.dumps(page).replace("<", "\\u003c"))
+    return Template((web / "page.html").read_text(encoding="utf-8")).substitute(
+        files, title=html.escape(title), content=json.dumps(page).replace("<", "\\u003c"))
 
 
 def card_rows(model: MRVAE) -> list[tuple[str, str]]:
@@ -123,17 +104,6 @@ def card_rows(model: MRVAE) -> list[tuple[str, str]]:
     }
     rows |= {name: f"{value} {note}" for name, value, note in (score_rows(scores) if scores else ())}
     return [(term, text) for term, text in rows.items() if text]
-
-
-def one_line_summary(model: MRVAE) -> str:
-    """What a gallery says of a model: its size, its data and its best-known score."""
-    scores, data = model.card.get("scores", {}), model.card.get("data")
-    facts = [f"{model.n_bits} bits and {model.n_reals} reals", data and f"trained on {data} without labels"]
-    if scores.get("code_accuracy") is not None:
-        facts.append(f"the code is right about {100 * scores['code_accuracy']:.1f} % of {scores['n_images']:,} images")
-    elif scores:
-        facts.append(f"−ELBO {scores['neg_elbo']:.1f} nats per image")
-    return "; ".join(filter(None, facts)) + "."
 
 
 def pose_text(pose: dict[str, Any]) -> str:
@@ -236,10 +206,3 @@ def _as_half(layers: Iterable[Layer], what: str) -> str:
     if not largest <= MAX_HALF:  # also a NaN
         raise ExportError(f"the page holds weights of at most {MAX_HALF:.0f} (fp16), the {what} has {largest:g}")
     return base64.b64encode(weights.astype("<f2").tobytes()).decode()
-
-
-def _filled(template: str, **parts: str) -> str:
-    """A template of `web/` with each $name replaced by the part, or by the script or style sheet, of that name."""
-    web = Path(__file__).with_name("web")
-    scripts = {file.stem: file.read_text(encoding="utf-8") for file in web.iterdir() if file.suffix in (".js", ".css")}
-    return Template((web / template).read_text(encoding="utf-8")).substitute(scripts, **parts)

@@ -17,13 +17,13 @@ from mrvae_lib.analysis.run_report import write_page
 from mrvae_lib.data import load_dataset
 from mrvae_lib.interactive import LatentExplorer, export_html
 from mrvae_lib.interactive.explorer_state import ExplorerState, decode_state
-from mrvae_lib.interactive.html_export import export_gallery
 from mrvae_lib.model.layers import read_layers
 from mrvae_lib.training.checkpoints import load_model, pretrained_names
 from mrvae_lib.training.loop import train
 from tests.conftest import tiny_images, tiny_model, tiny_run
 from tests.test_export import HOSTILE, hostile_model
 from tests.ui import latency
+from tools.gallery import export_gallery
 
 MODEL = load_model("mnist-mrvae")
 
