@@ -66,23 +66,15 @@ def _draw(shape: int, scale: int, orientation: int) -> np.ndarray:
     centres = 0.25 + 0.5 * np.array(FACTORS["posX"], dtype=np.float64)
     y = _on_grid(y[None, :] + centres[:, None])  # (Y, E), E corners or edges
     x = _on_grid(x[:, None] + centres[None, :])  # (E, X)
-    y_next, x_next = np.roll(y, -1, axis=1), np.roll(x, -1, axis=0)
 
-    # An edge crosses row r if top < centre of r <= bottom, the centre lying at SUB r + SUB / 2.
-    first = (np.minimum(y, y_next) - SUB // 2) // SUB + 1
-    n_rows = (np.maximum(y, y_next) - SUB // 2) // SUB + 1 - first
-    place = np.repeat(np.arange(y.size), n_rows.reshape(-1))  # one entry per crossing: which posY, which edge
-    row = np.arange(len(place)) - np.repeat(np.cumsum(n_rows) - n_rows.reshape(-1) - first.reshape(-1),
-                                            n_rows.reshape(-1))
-    target, edge = place // y.shape[1] * SIDE + row, place % y.shape[1]
-    order = np.argsort(target, kind="stable")
-    target, edge, place, row = target[order], edge[order], place[order], row[order]
-
-    rise = (y_next - y).reshape(-1)[place]
-    down = (SUB * row + SUB // 2 - y.reshape(-1)[place]) * np.sign(rise)
-    rise = np.abs(rise)[:, None]
-    start, run = x[edge], (x_next - x)[edge]  # (crossings, X)
-    column = -(-((start - SUB // 2) * rise + down.astype(np.int32)[:, None] * run) // (SUB * rise))  # rounded up
+    middles = np.arange(SUB // 2, SUB * SIDE, SUB, dtype=np.int32)
+    above = y[:, None] < middles[:, None]  # (Y, rows, E): an edge crosses a row if just one of its ends is above it
+    target, edge = np.divmod(np.flatnonzero(above != np.roll(above, -1, axis=2)), y.shape[1])
+    place, row = np.divmod(target, SIDE)  # one entry per crossing, row by row
+    rise = (np.roll(y, -1, axis=1) - y)[place, edge, None]
+    run = (np.roll(x, -1, axis=0) - x)[edge]  # (crossings, X)
+    down = (middles[row] - y[place, edge])[:, None]
+    column = -(-((x[edge] - SUB // 2) * rise + down * run) // (SUB * rise))  # rounded up
 
     begins = np.flatnonzero(np.diff(target, prepend=-1))
     rows = np.zeros((x.shape[1], y.shape[0] * SIDE), dtype=np.uint64)
