@@ -4,10 +4,7 @@ Source: Matthey, Higgins, Hassabis and Lerchner, dSprites (2017), whose images t
 outlines were measured on the published pixels.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from itertools import product
 
 import numpy as np
 import torch
@@ -43,12 +40,8 @@ def load_dsprites(name: str, split: str) -> FactorSet:
 @cache
 def _whole_set() -> FactorSet:
     rows = np.empty((*SIZES, SIDE), dtype=np.uint64)
-
-    def draw(outline: tuple[int, ...]) -> None:
+    for outline in np.ndindex(SIZES[:3]):
         rows[outline] = _draw(*outline)
-
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        list(threads.map(draw, product(*map(range, SIZES[:3]))))
     packed = torch.from_numpy(rows.view(np.uint8).reshape(-1, 1, SIDE, SIDE // 8))
     factors = torch.cartesian_prod(*map(torch.arange, SIZES))
     return FactorSet("dsprites", packed, factors[:, 0].clone(), SHAPE_NAMES, factors, tuple(FACTORS), packed=True,
