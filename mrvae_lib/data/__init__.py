@@ -40,7 +40,7 @@ DATASETS = {
         load_torchvision, (3, 32, 32),
         "A. Krizhevsky, V. Nair and G. Hinton, 2009. No licence is stated; the authors ask to be cited."),
     "dsprites": DataSource(
-        load_dsprites, (1, 64, 64),
+        lambda name, split: load_dsprites(), (1, 64, 64),  # one set: both splits are the same images in memory
         "L. Matthey, I. Higgins, D. Hassabis and A. Lerchner, DeepMind, 2017. zlib/libpng licence."),
     "xys": DataSource(load_xys, (3, 64, 64)),
     "xys-full": DataSource(load_xys, (1, 64, 64)),

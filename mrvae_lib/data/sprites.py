@@ -29,16 +29,12 @@ FROM_COLUMN = np.array([2 ** (SIDE - column) - 1 for column in range(SIDE + 1)],
 """For c = 0..64, a row of 64 bits that is white from column c on; its bytes run from left to right."""
 
 
-def load_dsprites(name: str, split: str) -> FactorSet:
-    """Every combination of factors once. One set: `train` and `test` are the same images, in the same memory.
-
-    The first call draws the set and takes seconds; its 378 MB stay until the program ends.
-    """
-    return _whole_set()
-
-
 @cache
-def _whole_set() -> FactorSet:
+def load_dsprites() -> FactorSet:
+    """Every combination of factors once.
+
+    The first call draws the set and takes a second; its 378 MB stay until the program ends.
+    """
     rows = np.empty((*SIZES, SIDE), dtype=np.uint64)
     for outline in np.ndindex(SIZES[:3]):
         rows[outline] = _draw(*outline)
