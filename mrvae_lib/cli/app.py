@@ -37,7 +37,7 @@ app = typer.Typer(cls=Commands, help="Train, measure and explore variational aut
                   rich_markup_mode=None)
 
 console = Console(markup=False, emoji=False, highlight=False)
-"""Prints every text as it is: rich would read brackets and colons in a path or a setting as markup and emoji."""
+"""Prints every cell of a table as it is: rich would read brackets and colons in a setting as markup and emoji."""
 
 
 def out_option(help_text: str) -> Any:
@@ -54,11 +54,6 @@ Run = Annotated[str, named_argument("RUN", "A run's folder, or the name of a shi
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, for example "
                                                     "train.epochs=3; may be repeated.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Use the preset's quick table: a small run for a first look.")]
-
-
-def print_line(text: str) -> None:
-    """Print a line as it is, however narrow the terminal: it may hold a path or a command to be copied."""
-    console.print(text, soft_wrap=True)
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:

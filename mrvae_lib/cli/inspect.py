@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mrvae_lib.cli.app import Run, command_line, named_argument, out_option, print_line, print_table
+from mrvae_lib.cli.app import Run, command_line, named_argument, out_option, print_table
 from mrvae_lib.config import RunConfig, Schedule, dump_config, load_config, parse_config, preset_names
 from mrvae_lib.dialects.beta import CONVENTIONS, beta_norm
 from mrvae_lib.dialects.ini import IniFile, example_names
@@ -60,13 +60,13 @@ def traverse(
     folder = out or (Path(run) if Path(run).is_dir() else Path())
     folder.mkdir(parents=True, exist_ok=True)
     for path in write_traversals(model, folder, start=start) + write_more_traversals(model, folder, start=start):
-        print_line(str(path))
+        print(path)
 
 
 def explore(run: Run) -> None:
     """Write the page that `export` writes, and open it in the browser."""
     path = _write_page(run)
-    print_line(str(path))
+    print(path)
     webbrowser.open(path.resolve().as_uri())
 
 
@@ -75,7 +75,7 @@ def export(
     out: Annotated[Path | None, out_option("RUN/explore.html or NAME.html if left out.")] = None,
 ) -> None:
     """Write a page with sliders and bits that needs no kernel and no network."""
-    print_line(str(_write_page(run, out)))
+    print(_write_page(run, out))
 
 
 def data(
@@ -95,11 +95,11 @@ def data(
          label_counts(images)) for split, images in (("train", train), ("test", test))])
     if train.factors is not None:
         factors = zip(train.factor_names, train.factors.T, strict=True)
-        print_line("factors: " + ", ".join(f"{factor} {len(values.unique())}" for factor, values in factors))
+        print("factors: " + ", ".join(f"{factor} {len(values.unique())}" for factor, values in factors))
     samples = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:64]
     path = out or Path(f"{Path(name).stem}.png")
     path.write_bytes(png_bytes(enlarged(tile(train.floats(samples), 16), 2)))
-    print_line(f"samples: {path}")
+    print(f"samples: {path}")
 
 
 def presets(name: Annotated[str, named_argument("[PRESET|FILE]", "Show the settings of this one.")] = "") -> None:
@@ -109,11 +109,11 @@ def presets(name: Annotated[str, named_argument("[PRESET|FILE]", "Show the setti
         print_table(("preset", "data", "reals", "bits", "about"), [
             (name, config.data.name, str(config.model.n_reals), str(config.model.n_bits), config.about)
             for name, config in shipped.items()])
-        print_line(f"INI files, for train -c NAME -v VAE|B-VAE: {', '.join(example_names())}")
+        print(f"INI files, for train -c NAME -v VAE|B-VAE: {', '.join(example_names())}")
         return
     ini = Path(name).suffix in (".ini", ".cfg", ".conf") or name in example_names()
     config = IniFile.read(name).run() if ini else load_config(name)
-    print_line(dump_config(config))
+    print(dump_config(config))
     print_table(("", "", ""), _beta_rows(config), "What beta means here")
 
 

@@ -22,7 +22,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mrvae_lib.cli.app import Quick, Settings, named_argument, out_option, print_line
+from mrvae_lib.cli.app import Quick, Settings, named_argument, out_option
 from mrvae_lib.config import RunConfig, load_config
 from mrvae_lib.errors import ConfigError
 
@@ -56,10 +56,10 @@ def sweep(
     try:
         rows = runner.run_all(points)
     except KeyboardInterrupt:
-        print_line("Stopped; the same command goes on.")
+        print("Stopped; the same command goes on.")
         raise typer.Exit(130) from None
-    print_line("\n" + write_sweep(rows, runner.folder))
-    print_line(f"Written to {runner.folder}: runs.jsonl, table.md, and a folder per run")
+    print("\n" + write_sweep(rows, runner.folder))
+    print(f"Written to {runner.folder}: runs.jsonl, table.md, and a folder per run")
     if any("error" in row for row in rows):
         raise typer.Exit(1)
 

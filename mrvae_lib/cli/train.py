@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mrvae_lib.cli.app import Quick, Settings, command_line, named_argument, out_option, print_line, print_table
+from mrvae_lib.cli.app import Quick, Settings, command_line, named_argument, out_option, print_table
 from mrvae_lib.config import RunConfig, changed, load_config
 from mrvae_lib.dialects.ini import IniFile
 from mrvae_lib.errors import ConfigError
@@ -48,7 +48,7 @@ def train(
     if not is_first():
         return
     if not bar.run.finished:
-        print_line(f"Stopped; so far: {write_page(folder)}. To go on: {command_line('train', folder)}")
+        print(f"Stopped; so far: {write_page(folder)}. To go on: {command_line('train', folder)}")
         raise typer.Exit(130)
     command = ["mrvae", "train", *(["-c", ini, "-v", variation] if ini else [source])]
     command += [*(["--quick"] if quick else []), *(part for item in overrides for part in ("--set", item))]
@@ -56,9 +56,9 @@ def train(
     scores = model.card["scores"]
     print_table(("", "", ""), score_rows(scores), f"{scores['n_images']:,} test images of {scores['data']}")
     written = sorted(path.name for path in folder.glob("[!.]*") if path.name != "checkpoints")
-    print_line(f"\nWritten to {folder}: {', '.join(written)}")
-    print_line(f"Next: look at {folder / 'report.html'}, open sliders with {command_line('explore', folder)}, or the "
-               "notebooks with make lab.")
+    print(f"\nWritten to {folder}: {', '.join(written)}")
+    print(f"Next: look at {folder / 'report.html'}, open sliders with {command_line('explore', folder)}, or the "
+          "notebooks with make lab.")
 
 
 def _config_and_folder(source: str, ini: str, variation: str, out: Path | None, quick: bool, overrides: list[str]
