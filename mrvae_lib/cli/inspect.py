@@ -65,17 +65,20 @@ def traverse(
 
 def explore(run: Run) -> None:
     """Write the page that `export` writes, and open it in the browser."""
-    path = _write_page(run)
-    print(path)
-    webbrowser.open(path.resolve().as_uri())
+    webbrowser.open(export(run).resolve().as_uri())
 
 
 def export(
     run: Run,
     out: Annotated[Path | None, out_option("RUN/explore.html or NAME.html if left out.")] = None,
-) -> None:
+) -> Path:
     """Write a page with sliders and bits that needs no kernel and no network."""
-    print(_write_page(run, out))
+    from mrvae_lib.interactive.html_export import export_html
+
+    is_folder, name = Path(run).is_dir(), Path(run).resolve().name
+    path = out or (Path(run) / "explore.html" if is_folder else Path(f"{name}.html"))
+    print(export_html(_finished_model(run), path, title=f"MR-VAE · {name}"))
+    return path
 
 
 def data(
@@ -124,14 +127,6 @@ def _finished_model(run: str) -> MRVAE:
     if "scores" not in model.card:
         raise CheckpointError(f"{run}: this run is not finished; go on with it: {command_line('train', run)}")
     return model
-
-
-def _write_page(run: str, out: Path | None = None) -> Path:
-    from mrvae_lib.interactive.html_export import export_html
-
-    is_folder, name = Path(run).is_dir(), Path(run).resolve().name
-    path = out or (Path(run) / "explore.html" if is_folder else Path(f"{name}.html"))
-    return export_html(_finished_model(run), path, title=f"MR-VAE · {name}")
 
 
 def _beta_rows(config: RunConfig) -> Iterator[tuple[str, str, str]]:
