@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 from tools import budget
 
 STAGES = ["errors", "config", "dialects", "data", "model", "pose", "parallel", "objective", "training",
-          "analysis", "exercises", "interactive", "cli"]
+          "analysis", "exercises", "interactive", "", "cli"]  # "" is `import mrvae_lib`
 PACKAGE = ROOT / "mrvae_lib"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem not in
                  ("__init__", "__main__"))

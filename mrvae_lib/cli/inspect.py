@@ -1,25 +1,22 @@
 """The commands that look at a model, at data or at a preset: evaluate, traverse, explore, export, data, presets."""
 
-from __future__ import annotations
-
 import json
 import webbrowser
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+import mrvae_lib
 from mrvae_lib.cli.app import Run, command_line, named_argument, out_option, print_table
 from mrvae_lib.config import RunConfig, Schedule, dump_config, load_config, parse_config, preset_names
 from mrvae_lib.dialects.beta import CONVENTIONS, beta_norm
 from mrvae_lib.dialects.ini import IniFile, example_names
 from mrvae_lib.errors import CheckpointError
 
-if TYPE_CHECKING:
-    from mrvae_lib.model.vae import MRVAE
 
 def evaluate(
     run: Run,
@@ -28,13 +25,11 @@ def evaluate(
 ) -> None:
     """Measure a model on the data it was trained on, beside an untrained network of the same shape."""
     from mrvae_lib.analysis import tables
-    from mrvae_lib.analysis.latent_report import measure
-    from mrvae_lib.data import load_dataset
 
     model = _finished_model(run)
     look = parse_config({"data": model.card["run"]["data"]}, origin="model card").data
-    test, train = load_dataset(look, "test"), load_dataset(look, "train")
-    measured = measure(model, test, train)
+    test, train = mrvae_lib.load_dataset(look, "test"), mrvae_lib.load_dataset(look, "train")
+    measured = mrvae_lib.measure(model, test, train)
     if as_json:
         print(json.dumps(asdict(measured)))
         return
@@ -90,9 +85,8 @@ def data(
 
     from mrvae_lib.analysis.pictures import enlarged, png_bytes, tile
     from mrvae_lib.analysis.tables import label_counts
-    from mrvae_lib.data import load_dataset
 
-    train, test = load_dataset(name, "train"), load_dataset(name, "test")
+    train, test = mrvae_lib.load_dataset(name, "train"), mrvae_lib.load_dataset(name, "test")
     print_table(("split", "images", "shape", "MB in memory", "labels"), [
         (split, f"{len(images):,}", "x".join(map(str, images.image_shape)), f"{images.images.nbytes / 1e6:.1f}",
          label_counts(images)) for split, images in (("train", train), ("test", test))])
@@ -120,10 +114,8 @@ def presets(name: Annotated[str, named_argument("[PRESET|FILE]", "Show the setti
     print_table(("", "", ""), _beta_rows(config), "What beta means here")
 
 
-def _finished_model(run: str) -> MRVAE:
-    from mrvae_lib.training.checkpoints import load_model
-
-    model = load_model(run)
+def _finished_model(run: str) -> "mrvae_lib.MRVAE":
+    model = mrvae_lib.load_model(run)
     if "scores" not in model.card:
         raise CheckpointError(f"{run}: this run is not finished; go on with it: {command_line('train', run)}")
     return model
@@ -135,7 +127,7 @@ def _beta_rows(config: RunConfig) -> Iterator[tuple[str, str, str]]:
     Raises:
         DataError: the image size of the reader's own images is asked for and they cannot be read.
     """
-    from mrvae_lib.data import DATASETS, load_dataset
+    from mrvae_lib.data import DATASETS
 
     if source := config.source:
         yield "stated beta", f"{source.beta:g}", source.project
@@ -143,7 +135,7 @@ def _beta_rows(config: RunConfig) -> Iterator[tuple[str, str, str]]:
         images = f"{source.n_images:,} training images, " if source.n_images else ""
         yield "", "", f"batch size {source.batch_size:,}, {images}white pixels of {source.white:.4g}"
     name, n_reals = config.data.name, config.model.n_reals
-    shape = DATASETS[name].shape if name in DATASETS else load_dataset(config.data).image_shape
+    shape = DATASETS[name].shape if name in DATASETS else mrvae_lib.load_dataset(config.data).image_shape
     key = "gamma_z" if config.objective.gamma_z != 0 else "beta_z"
     schedule: Schedule = getattr(config.objective, key)
     values = [schedule] if isinstance(schedule, (int, float)) else [value for _, value in schedule]
