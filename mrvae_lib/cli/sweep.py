@@ -180,6 +180,8 @@ class Runner:
 def write_sweep(rows: Sequence[Row], folder: Path) -> str:
     """`runs.jsonl`, one line per run; `table.md`, mean and standard deviation over seeds.
 
+    Args:
+        rows: in the order of `grid`.
     Returns:
         The table as Markdown.
     """
@@ -188,15 +190,13 @@ def write_sweep(rows: Sequence[Row], folder: Path) -> str:
 
     atomic_write(folder / "runs.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     names = list(dict.fromkeys(name for row in rows for name in row if name not in ("settings", "error")))
-    points: dict[str, list[Row]] = {}
-    for row in rows:
-        without_seed = {key: value for key, value in row["settings"].items() if key != "train.seed"}
-        points.setdefault(run_name(without_seed) or "as given", []).append(row)
     lines = []
-    for point, runs in points.items():
+    # The seed comes last, so that the runs of a point lie side by side and their names differ in the end alone.
+    for point, group in itertools.groupby(rows, lambda row: run_name(row["settings"]).rpartition(",")[0]):
+        runs = list(group)
         n_failed = sum("error" in run for run in runs)
         scores = [_cell([run[name] for run in runs if name in run]) for name in names]
-        lines.append([point, str(len(runs) - n_failed), str(n_failed), *scores])
+        lines.append([point or "as given", str(len(runs) - n_failed), str(n_failed), *scores])
     table = markdown(["settings", "runs", "failed", *names], lines) + "\n"
     atomic_write(folder / "table.md", table)
     return table
