@@ -167,7 +167,7 @@ class TrainConfig(Section):
 
 
 class SourceConfig(Section):
-    """What a preset was taken from and what its beta meant there; `dialects/beta.py` converts it."""
+    """What a preset was taken from and what its beta meant there; `dialects/beta.py` says how to convert it."""
 
     project: str = ""
     beta: Annotated[float, Field(ge=0)]

@@ -1,6 +1,7 @@
 """The commands that look at a model, at data or at a preset: evaluate, traverse, explore, export, data, presets."""
 
 import json
+import math
 import webbrowser
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -13,7 +14,7 @@ import typer
 import mrvae_lib
 from mrvae_lib.cli.app import Run, command_line, named_argument, out_option, print_table
 from mrvae_lib.config import RunConfig, Schedule, dump_config, load_config, parse_config, preset_names
-from mrvae_lib.dialects.beta import CONVENTIONS, beta_norm
+from mrvae_lib.dialects.beta import CONVENTIONS
 from mrvae_lib.dialects.ini import IniFile, example_names
 from mrvae_lib.errors import CheckpointError
 
@@ -139,7 +140,7 @@ def _beta_rows(config: RunConfig) -> Iterator[tuple[str, str, str]]:
     key = "gamma_z" if config.objective.gamma_z != 0 else "beta_z"
     schedule: Schedule = getattr(config.objective, key)
     values = [schedule] if isinstance(schedule, (int, float)) else [value for _, value in schedule]
-    norms = [beta_norm(value, n_reals, shape) for value in values]
+    norms = [value * n_reals / math.prod(shape) for value in values]  # Higgins et al., beta-VAE (2017), section 4.2
     yield "beta_eff", _arrows(values), f"objective.{key}: both terms per image, in nats"
     yield "beta_norm", _arrows(norms), f"beta_eff * {n_reals} reals / {'x'.join(map(str, shape))} pixels"
 
