@@ -175,15 +175,9 @@ class SourceConfig(Section):
     convention: Literal["per-image", "batch-sum", "kl-batch-mean", "dataset-size", "joint-vae"]
     batch_size: Annotated[int, Field(ge=1)]
     n_images: Annotated[int, Field(ge=1)] | None = None
-    """Training images there, where known; only `dataset-size` needs them."""
+    """Training images there, where known; needed to convert a beta of the convention `dataset-size`."""
     white: Annotated[float, Field(gt=0, le=1)] = 1
     """The value of a white pixel there: cross entropy gains about in proportion, so our beta is as much larger."""
-
-    @model_validator(mode="after")
-    def _can_be_converted(self) -> Self:
-        if self.convention == "dataset-size" and self.n_images is None:
-            raise ValueError("source.n_images is missing: the convention 'dataset-size' needs it")
-        return self
 
 
 class RunConfig(Section):

@@ -118,7 +118,6 @@ def test_the_set_size_convention_depends_on_the_batch_and_the_others_that_averag
     [
         ({"beta": 1, "convention": "mean", "batch_size": 1, "n_images": 1}, "source.convention must be 'per-image'.* got 'mean'"),
         ({"beta": 1, "convention": "per-image", "batch_size": 0, "n_images": 1}, "source.batch_size must be >= 1, got 0"),
-        ({"beta": 1, "convention": "dataset-size", "batch_size": 1, "n_images": None}, "source.n_images is missing"),
         ({"bta": 1}, r"unknown key source.bta \(did you mean beta\?\)"),
     ],
 )
