@@ -15,7 +15,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 SEEDS_APART = 1_000_003
-"""Between the seeds of two processes: so far apart that small seeds of different runs do not meet."""
+"""Between the seeds of two processes' noise, of which the first has the seed that a single process would have: so far
+apart that small seeds of different runs do not meet."""
 
 
 def is_first() -> bool:
@@ -58,11 +59,6 @@ def wait_for_all() -> None:
     """Return when every process has come here."""
     if dist.is_initialized():
         dist.barrier()
-
-
-def noise_generator(device: torch.device, seed: int) -> torch.Generator:
-    """The generator of this process's draws; the first process has the one that a single process would have."""
-    return torch.Generator(device).manual_seed(seed + SEEDS_APART * rank())
 
 
 def restore_noise(generator: torch.Generator, states: Tensor) -> None:

@@ -69,8 +69,8 @@ def test_a_checkpoint_moves_from_one_process_to_two_and_back(tmp_path):
 
 
 def test_one_process_draws_what_it_drew_before_there_were_several():
-    generator = parallel.noise_generator(torch.device("cpu"), 7)
-    assert torch.equal(generator.get_state(), torch.Generator().manual_seed(7).get_state())
+    run = start(shared_config(), images=tiny_images())
+    assert torch.equal(run.noise.get_state(), torch.Generator().manual_seed(run.config.train.seed).get_state())
 
 
 def test_a_batch_that_cannot_be_divided_evenly_is_refused(monkeypatch):

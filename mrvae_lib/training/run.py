@@ -159,7 +159,7 @@ def start(config: RunConfig, folder: Path | None = None, images: ImageSet | None
         optimizer=torch.optim.Adam(model.parameters(), lr=value_at(config.train.lr, 0.0),
                                    weight_decay=config.train.weight_decay, fused=device.type != "mps"),
         bf16=config.train.precision == "bf16",
-        noise=parallel.noise_generator(device, config.train.seed),
+        noise=torch.Generator(device).manual_seed(config.train.seed + parallel.SEEDS_APART * parallel.rank()),
         pool=CodePool(config.model.n_bits, batch_size),
         folder=folder if parallel.is_first() else None,
     )
