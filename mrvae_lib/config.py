@@ -218,9 +218,9 @@ def value_at(schedule: Schedule, progress: float) -> float:
     return float(interp(progress, places, values))
 
 
-def preset_names() -> list[str]:
-    """The shipped presets, one experiment each, in alphabetical order."""
-    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+def preset_names(suffix: str = ".toml") -> list[str]:
+    """The shipped presets, one experiment each, in alphabetical order; `.ini` asks for source 004's instead."""
+    return sorted(path.stem for path in PRESETS.glob(f"*{suffix}"))
 
 
 def load_config(source: str | os.PathLike[str], *, quick: bool = False, overrides: Iterable[str] = ()) -> RunConfig:

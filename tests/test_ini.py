@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from mrvae_lib.analysis.evaluation import encode_set
-from mrvae_lib.config import ModelConfig, changed, dump_config, load_config
-from mrvae_lib.dialects.ini import Architecture, IniFile, example_names, mirrored_layers
+from mrvae_lib.config import ModelConfig, changed, dump_config, load_config, preset_names
+from mrvae_lib.dialects.ini import Architecture, IniFile, mirrored_layers
 from mrvae_lib.errors import ConfigError
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import loss_terms, total_loss, weights_at
@@ -114,7 +114,7 @@ def test_a_missing_beta_and_another_variation_are_refused(ini):
         file.run("beta")
 
 
-@pytest.mark.parametrize("name", example_names())
+@pytest.mark.parametrize("name", preset_names(".ini"))
 def test_a_shipped_example_is_a_run_that_toml_can_say(name, tmp_path):
     (tmp_path / "run.toml").write_text(dump_config(IniFile.read(name).run()))
     assert load_config(tmp_path / "run.toml") == IniFile.read(name).run()

@@ -13,7 +13,7 @@ from mrvae_lib.analysis.run_report import plot_samples, plot_sweep
 from mrvae_lib.config import changed, load_config, preset_names, value_at
 from mrvae_lib.data import load_dataset
 from mrvae_lib.data.real_sets import data_folder
-from mrvae_lib.dialects.ini import DATASETS, IniFile, example_names
+from mrvae_lib.dialects.ini import DATASETS, IniFile
 from mrvae_lib.errors import DataError
 from mrvae_lib.model.layers import read_layers
 from mrvae_lib.model.vae import MRVAE
@@ -159,7 +159,7 @@ def test_a_preset_s_quick_form_learns(name):
     assert fall < FALLS_TO.get(name, 0.8)
 
 
-@pytest.mark.parametrize("name", example_names())
+@pytest.mark.parametrize("name", preset_names(".ini"))
 def test_an_ini_file_s_network_with_few_channels_learns_and_can_be_shown(name):
     file = IniFile.read(name)
     few = tuple(max(2, channels // 8) for channels in file.architecture.conv_channels)

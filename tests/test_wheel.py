@@ -14,13 +14,13 @@ CHECK = """
 import json, mrvae_lib, pathlib
 from mrvae_lib import load_config, load_model
 from mrvae_lib.config import preset_names
-from mrvae_lib.dialects.ini import IniFile, example_names
+from mrvae_lib.dialects.ini import IniFile
 from mrvae_lib.interactive import export_html
 from mrvae_lib.training.checkpoints import pretrained_names
 models = {name: load_model(name) for name in pretrained_names()}
 pages = [export_html(model, f"{name}.html").stat().st_size for name, model in models.items()]
 presets = [load_config(name).about for name in preset_names()]
-runs = [IniFile.read(name).run() for name in example_names()]
+runs = [IniFile.read(name).run() for name in preset_names(".ini")]
 print(json.dumps({"where": mrvae_lib.__file__, "presets": preset_names(), "models": list(models), "pages": pages,
                   "examples": len(runs)}))
 """

@@ -15,7 +15,7 @@ import mrvae_lib
 from mrvae_lib.cli.app import Run, command_line, named_argument, out_option, print_table
 from mrvae_lib.config import RunConfig, Schedule, dump_config, load_config, parse_config, preset_names
 from mrvae_lib.dialects.beta import CONVENTIONS
-from mrvae_lib.dialects.ini import IniFile, example_names
+from mrvae_lib.dialects.ini import IniFile
 from mrvae_lib.errors import CheckpointError
 
 
@@ -107,9 +107,9 @@ def presets(name: Annotated[str, named_argument("[PRESET|FILE]", "Show the setti
         print_table(("preset", "data", "reals", "bits", "about"), [
             (name, config.data.name, str(config.model.n_reals), str(config.model.n_bits), config.about)
             for name, config in shipped.items()])
-        print(f"INI files, for train -c NAME -v VAE|B-VAE: {', '.join(example_names())}")
+        print(f"INI files, for train -c NAME -v VAE|B-VAE: {', '.join(preset_names('.ini'))}")
         return
-    ini = Path(name).suffix in (".ini", ".cfg", ".conf") or name in example_names()
+    ini = Path(name).suffix in (".ini", ".cfg", ".conf") or name in preset_names(".ini")
     config = IniFile.read(name).run() if ini else load_config(name)
     print(dump_config(config))
     print_table(("", "", ""), _beta_rows(config), "What beta means here")

@@ -25,7 +25,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, Json, ValidationError, model_validator
 
-from mrvae_lib.config import PRESETS, RunConfig, Section, parse_config
+from mrvae_lib.config import PRESETS, RunConfig, Section, parse_config, preset_names
 from mrvae_lib.errors import ConfigError, one_line, shortened
 
 DATASETS: dict[str, tuple[str, tuple[int, int, int]]] = {
@@ -99,7 +99,7 @@ class IniFile(Section):
         Raises:
             ConfigError: one line naming the file and section.key, the value received and what is accepted.
         """
-        path = PRESETS / f"{source}.ini" if str(source) in example_names() else Path(source)
+        path = PRESETS / f"{source}.ini" if str(source) in preset_names(".ini") else Path(source)
         parser = configparser.ConfigParser(interpolation=None)
         try:
             parser.read_string(path.read_text(encoding="utf-8"))
@@ -108,7 +108,7 @@ class IniFile(Section):
             raise ConfigError(f"{source}: {one_line(error, cls)}") from None
         except (OSError, UnicodeDecodeError, configparser.Error) as error:
             raise ConfigError(f"{source}: cannot be read as an INI file ({shortened(str(error))}); the examples are "
-                              f"{', '.join(example_names())}") from None
+                              f"{', '.join(preset_names('.ini'))}") from None
 
     def run(self, variation: str | None = None) -> RunConfig:
         """The run that the file describes.
@@ -163,11 +163,6 @@ def mirrored_layers(net: Architecture, image_shape: tuple[int, int, int]) -> tup
         decoder.insert(0, f"deconv {channels} {form} op{left_over}, leaky 0.15, batchnorm")
         shape = (channels, *(times + 1 for times, _ in moves))
     return encoder, [f"linear {math.prod(shape)}, view {_size(shape)}", *decoder]
-
-
-def example_names() -> list[str]:
-    """The shipped example files, in alphabetical order."""
-    return sorted(path.stem for path in PRESETS.glob("*.ini"))
 
 
 def _size(numbers: Iterable[int]) -> str:
