@@ -10,7 +10,7 @@ import mrvae_lib
 from tests.conftest import ROOT
 from tools import budget
 
-STAGES = ["errors", "config", "dialects", "data", "model", "pose", "parallel", "objective", "training",
+STAGES = ["errors", "config", "data", "dialects", "model", "pose", "parallel", "objective", "training",
           "analysis", "exercises", "interactive", "", "cli"]  # "" is `import mrvae_lib`
 PACKAGE = ROOT / "mrvae_lib"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem not in

@@ -11,16 +11,14 @@ from mrvae_lib.analysis.evaluation import encode_set
 from mrvae_lib.analysis.figures import figure_png
 from mrvae_lib.analysis.run_report import plot_samples, plot_sweep
 from mrvae_lib.config import changed, load_config, preset_names, value_at
-from mrvae_lib.data import load_dataset
+from mrvae_lib.data import DATASETS, load_dataset
 from mrvae_lib.data.real_sets import data_folder
-from mrvae_lib.dialects.ini import DATASETS, IniFile
+from mrvae_lib.dialects.ini import IniFile
 from mrvae_lib.errors import DataError
 from mrvae_lib.model.layers import read_layers
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.loop import train
 from tests.conftest import Keep, tiny_images, tiny_run
-
-SHAPES = {"mnist": (1, 28, 28), "fashion-mnist": (1, 28, 28), "dsprites": (1, 64, 64), "xys-256": (3, 256, 256)}
 
 
 def n_parameters(config, shape):
@@ -48,7 +46,7 @@ def n_parameters(config, shape):
 )
 def test_a_source_s_network_has_its_number_of_parameters(preset, n_reals, count):
     config = load_config(preset, overrides=[f"model.n_reals={n_reals}"])
-    assert n_parameters(config, SHAPES[config.data.name]) == count
+    assert n_parameters(config, DATASETS[config.data.name].shape) == count
 
 
 @pytest.mark.parametrize(
@@ -66,7 +64,7 @@ def test_an_ini_file_s_network_has_source_004_s_number_of_parameters(example, ch
     if channels:
         architecture = file.architecture.model_copy(update={"conv_channels": channels})
         file = file.model_copy(update={"architecture": architecture})
-    assert n_parameters(file.run(), DATASETS[file.configuration.dataset][1]) == count
+    assert n_parameters(file.run(), DATASETS[file.run().data.name].shape) == count
 
 
 @pytest.mark.parametrize(
@@ -84,7 +82,7 @@ def test_an_ini_file_s_network_has_source_004_s_number_of_parameters(example, ch
 )
 def test_its_maps_have_the_sizes_of_the_source_s(preset, part, sides):
     config = load_config(preset)
-    start = SHAPES[config.data.name] if part == "encoder" else (config.model.n_reals,)
+    start = DATASETS[config.data.name].shape if part == "encoder" else (config.model.n_reals,)
     modules, _ = read_layers(getattr(config.model, part), start, part)
     x, reached = torch.rand(2, *start), []
     for module in modules:

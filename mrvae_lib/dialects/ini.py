@@ -28,12 +28,8 @@ from pydantic import BeforeValidator, Field, Json, ValidationError, model_valida
 from mrvae_lib.config import PRESETS, RunConfig, Section, parse_config, preset_names
 from mrvae_lib.errors import ConfigError, one_line, shortened
 
-DATASETS: dict[str, tuple[str, tuple[int, int, int]]] = {
-    "MNIST": ("mnist", (1, 28, 28)),
-    "FashionMNIST": ("fashion-mnist", (1, 28, 28)),
-    "CIFAR10": ("cifar10", (3, 32, 32)),
-}
-"""Per name in a file: our name of the data set, and the shape (C, H, W) of its images."""
+OUR_NAMES = {"MNIST": "mnist", "FashionMNIST": "fashion-mnist", "CIFAR10": "cifar10"}
+"""Of the data sets that a file may name."""
 
 
 def _as_json(text: str) -> str:
@@ -119,14 +115,16 @@ class IniFile(Section):
         Raises:
             ConfigError: another variation, or B-VAE without a beta.
         """
+        from mrvae_lib.data import DATASETS  # on first use, so that the command line answers before torch is there
+
         hyper = self.hyperparameters
         betas = {"VAE": 1.0, "B-VAE": hyper.beta, None: 1.0 if hyper.beta is None else hyper.beta}
         if variation not in betas:
             raise ConfigError(f"variation must be VAE or B-VAE, got {variation!r}")
         if (beta := betas[variation]) is None:
             raise ConfigError("hyperparameters.beta is missing: the variation B-VAE needs it")
-        data, shape = DATASETS[self.configuration.dataset]
-        encoder, decoder = mirrored_layers(self.architecture, shape)
+        data = OUR_NAMES[self.configuration.dataset]
+        encoder, decoder = mirrored_layers(self.architecture, DATASETS[data].shape)
         return parse_config({
             "data": {"name": data},
             "model": {"n_reals": self.architecture.z_dimension, "n_bits": 0, "network": "layers",
