@@ -189,8 +189,7 @@ def loss_terms(model: MRVAE, x: Tensor, config: ObjectiveConfig | None = None, w
                   posterior, gather(own_z))
     values: dict[str, Tensor] = {}
     for term in TERMS:
-        wanted = (term.name in ("reconstruction", "kl_z", "kl_b") or weights.get(term.weight_key, 0)
-                  or weights.get(term.computed_with, 0))
+        wanted = term.weight_key in ("", *ELBO) or weights.get(term.weight_key) or weights.get(term.computed_with)
         if wanted and term.name not in values and (model.n_bits or not term.needs_bits):
             values[term.name] = term.value(batch)
     return Terms(values, posterior, batch.z)
