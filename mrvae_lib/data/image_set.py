@@ -93,23 +93,10 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class FactorSet(ImageSet):
-    """Images of every combination of factors, once, in order: the last factor changes fastest.
+    """Images of every combination of factors, once, in order: the last factor changes fastest."""
 
-    `factors` are indices into `factor_values`.
-    """
-
-    factor_values: tuple[tuple[float | str, ...], ...] = ()
-    """For each factor, what its indices stand for."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if len(self) != np.prod(self.factor_sizes):
-            raise DataError(f"{self.name}: {len(self)} images but factors of {self.factor_sizes} values")
-
-    @property
-    def factor_sizes(self) -> tuple[int, ...]:
-        """How many values each factor takes."""
-        return tuple(len(values) for values in self.factor_values)
+    factor_sizes: tuple[int, ...] = ()
+    """How many values each factor takes."""
 
     def index(self, factors: Tensor | np.ndarray | Sequence[Sequence[int]]) -> Tensor:
         """The numbers of the images with these factors, (N,) int64; `self.factors[numbers]` is the way back.

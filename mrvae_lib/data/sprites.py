@@ -41,7 +41,7 @@ def load_dsprites() -> FactorSet:
     packed = torch.from_numpy(rows.view(np.uint8).reshape(-1, 1, SIDE, SIDE // 8))
     factors = torch.cartesian_prod(*map(torch.arange, SIZES))
     return FactorSet("dsprites", packed, factors[:, 0].clone(), SHAPE_NAMES, factors, tuple(FACTORS), packed=True,
-                     factor_values=tuple(FACTORS.values()))
+                     factor_sizes=SIZES)
 
 
 def _draw(shape: int, scale: int, orientation: int) -> np.ndarray:
