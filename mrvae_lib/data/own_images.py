@@ -104,11 +104,8 @@ def load_given(given: Any, look: DataConfig) -> ImageSet:
     items = (given[i] for i in range(len(given)))
     pairs = [item if isinstance(item, (tuple, list)) and item else (item,) for item in items]
     raws = [_picture(f"{look.name}: item {place}", pair[0]) for place, pair in enumerate(pairs)]
-    columns: dict[str, list[np.ndarray]] = {}
-    left_out: list[str] = []
-    with _its_fault_alone("labels", left_out):
-        columns["labels"] = [np.stack([np.asarray(pair[1]) for pair in pairs])] if len(pairs[0]) > 1 else []
-    whole, _, about = _finished(look, _squares(raws, look), columns, left_out)
+    labels = [pair[1] for pair in pairs if len(pair) > 1]
+    whole, _, about = _finished(look, _squares(raws, look), {"labels": [labels] if labels else []}, [])
     if about:
         warnings.warn(f"{look.name}: {len(whole)} images: {about}", stacklevel=3)
     return whole
@@ -129,7 +126,7 @@ def _squares(raws: Sequence[np.ndarray], look: DataConfig) -> list[Pictures]:
     return [fitted(part, look.fit, side) for raw in raws for part in np.array_split(raw, -(-len(raw) // AT_ONCE))]
 
 
-def _finished(look: DataConfig, pictures: Sequence[Pictures], columns: Mapping[str, Sequence[np.ndarray]],
+def _finished(look: DataConfig, pictures: Sequence[Pictures], columns: Mapping[str, Sequence[Any]],
               left_out: list[str], splits: Sequence[str] = (), notes: Sequence[str] = ()) -> Whole:
     """The set of these pictures; `columns` are `labels` and `factors`, in parts to be joined, and their names."""
     images, done = as_images(pictures, look)
@@ -172,7 +169,7 @@ def _folder(look: DataConfig) -> Whole:
         raise DataError(shortened(f"{look.name}: no file here is an image; give a folder of pictures (PNG, JPEG, ...), "
                                   f"sorted by class or not; {len(left_out)} left out: {'; '.join(left_out) or 'none'}"))
     pictures, splits, labels = zip(*rows, strict=True)
-    columns = {"labels": [np.array(labels)] if any(labels) else []}
+    columns = {"labels": [labels] if any(labels) else []}
     notes = [f"all frames of {clips} files"] if clips else []
     return _finished(look, pictures, columns, left_out, splits if any(splits) else [], notes)
 
