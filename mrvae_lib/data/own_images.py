@@ -161,10 +161,12 @@ def _folder(look: DataConfig) -> Whole:
     rows: list[tuple[Pictures, str, str]] = []
     side, clips = side_of(sizes, look.size) if sizes else 0, 0
     for path, split, label in list(_arranged(files, left_out)):
-        with _its_fault_alone(f"{path.parent.name}/{path.name}", left_out):
-            frames = [(fitted(raw[None], look.fit, side), split, label) for raw in _decoded(path)]
-            rows += frames
-            clips += len(frames) > 1
+        with _its_fault_alone(f"{path.parent.name}/{path.name}", left_out), Image.open(path) as opened:
+            frames = ImageSequence.Iterator(opened) if opened.format in ANIMATED else [opened]
+            has_palette = opened.mode == "P"
+            raws = [_raw(frame, has_palette=has_palette) for frame in frames]
+            rows += [(fitted(raw[None], look.fit, side), split, label) for raw in raws]
+            clips += len(raws) > 1
     if not rows:
         raise DataError(shortened(f"{look.name}: no file here is an image; give a folder of pictures (PNG, JPEG, ...), "
                                   f"sorted by class or not; {len(left_out)} left out: {'; '.join(left_out) or 'none'}"))
@@ -203,14 +205,6 @@ def _its_fault_alone(name: str, left_out: list[str]) -> Iterator[None]:
     except Exception as error:
         reason = "not an image" if isinstance(error, UnidentifiedImageError) else shortened(str(error))
         left_out.append(f"{name} ({reason})")
-
-
-def _decoded(path: Path) -> list[np.ndarray]:
-    """The frames of a file, (H, W, C) in their own numbers."""
-    with Image.open(path) as opened:
-        frames = ImageSequence.Iterator(opened) if opened.format in ANIMATED else [opened]
-        has_palette = opened.mode == "P"
-        return [_raw(frame, has_palette=has_palette) for frame in frames]
 
 
 def _raw(image: Image.Image, *, has_palette: bool) -> np.ndarray:
