@@ -149,17 +149,15 @@ def _finished(look: DataConfig, pictures: Sequence[Pictures], columns: Mapping[s
 
 def _folder(look: DataConfig) -> Whole:
     root = Path(look.name)
-    files: list[tuple[Path, tuple[str, ...]]] = []
-    sizes: list[tuple[int, int]] = []
+    sizes: dict[Path, tuple[int, int]] = {}
     left_out: list[str] = []
     for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
-        parts = path.relative_to(root).parts or (path.name,)
-        if path.is_file() and not any(part.startswith((".", "__")) for part in parts):
+        if path.is_file() and not any(part.startswith((".", "__")) for part in path.relative_to(root).parts):
             with _its_fault_alone(f"{path.parent.name}/{path.name}", left_out), Image.open(path) as image:
-                files.append((path, parts))
-                sizes.append(image.size)
+                sizes[path] = image.size
+    files = [(path, path.relative_to(root).parts or (path.name,)) for path in sizes]
     rows: list[tuple[Pictures, str, str]] = []
-    side, clips = side_of(sizes, look.size) if sizes else 0, 0
+    side, clips = side_of(list(sizes.values()), look.size) if sizes else 0, 0
     for path, split, label in list(_arranged(files, left_out)):
         with _its_fault_alone(f"{path.parent.name}/{path.name}", left_out), Image.open(path) as opened:
             frames = ImageSequence.Iterator(opened) if opened.format in ANIMATED else [opened]
