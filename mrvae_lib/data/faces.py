@@ -63,9 +63,8 @@ def draw_faces(factors: Tensor) -> Tensor:
 
 def _draw(factors: Tensor) -> Tensor:
     hat, ears, beard, tie, mouth, glasses, moustache, earrings = factors.T[:len(PARTS), :, None, None].float()
-    across, down, size, tilt, light, *hue = (torch.tensor(levels, dtype=torch.float32)[places][:, None, None]
-                                             for levels, places in zip(WAYS.values(), factors.T[len(PARTS):],
-                                                                       strict=False))  # grey faces have no hue
+    ways = zip(WAYS.values(), factors.T[len(PARTS):], strict=False)  # grey faces have no hue
+    across, down, size, tilt, light, *hue = (torch.tensor(levels)[level, None, None].float() for levels, level in ways)
     places = torch.arange(SIDE) + 0.5 - SIDE / 2
     x, y, angle, scale = places - across, places[:, None] - down, tilt * math.pi / 180, RADIUS * size
     u, v = (angle.cos() * x + angle.sin() * y) / scale, (angle.cos() * y - angle.sin() * x) / scale

@@ -1,7 +1,6 @@
 """Pictures of any kind as bytes of one size: one rule each for size, range, transparency, colour and polarity."""
 
 import math
-import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -44,7 +43,7 @@ def side_of(sizes: Sequence[tuple[int, int]], asked: int | None) -> int:
     width, height = sizes[0]
     if asked or (width == height and MIN_SIDE <= width <= MAX_SIDE and len(set(sizes)) == 1):
         return asked or width
-    return min(RESIZED_SIDE, max(MIN_SIDE, int(statistics.median(min(size) for size in sizes))))
+    return min(RESIZED_SIDE, max(MIN_SIDE, int(np.median(np.min(sizes, axis=1)))))
 
 
 def fitted(raw: np.ndarray, fit: str, side: int) -> Pictures:
