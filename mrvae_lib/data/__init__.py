@@ -2,9 +2,8 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from mrvae_lib.config import DataConfig, RunConfig, parse_config
 from mrvae_lib.data.faces import load_faces
@@ -18,8 +17,7 @@ from mrvae_lib.errors import ConfigError, DataError
 __all__ = ["DATASETS", "DataSource", "FactorSet", "ImageSet", "load_dataset", "settled"]
 
 
-@dataclass(frozen=True)
-class DataSource:
+class DataSource(NamedTuple):
     """How a data set is loaded, and what is known about it before."""
 
     load: Callable[[str, str], ImageSet]

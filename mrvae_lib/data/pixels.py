@@ -122,8 +122,7 @@ def _rounded(pixels: np.ndarray) -> np.ndarray:
 def white_range(low: float, high: float) -> tuple[float, float]:
     """What is black and what is white where numbers lie in low..high: 0..1, -1..1, 0..255, a little over included; else
     the numbers' own range."""
-    for black, white in ((0, 1), (-1, 1), (0, 255)):
-        over = 0.05 * (white - black) if white == 1 else 0.5
+    for black, white, over in ((0, 1, 0.05), (-1, 1, 0.1), (0, 255, 0.5)):
         if black - over <= low and high <= white + over:
             return black, white
     return low, high
