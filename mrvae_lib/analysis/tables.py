@@ -53,12 +53,12 @@ def told_table(measurement: Measurement) -> tuple[Row, list[Row]]:
     """Heads and rows of what the code and z tell of each target, in nats, beside what there is to tell."""
     trained, untrained = measurement.trained.told, measurement.untrained.told
     heads = [f"by {source}{of}" for of in ("", ", untrained") for source in trained]
-    rows: list[Row] = []
-    for target in measurement.targets:
-        found = [told[target] for told in (*trained.values(), *untrained.values())]
-        nats = (f"{round(result.score, 2) + 0.0:.2f}" for result in found)  # never -0.00
-        rows.append((target, *nats, f"{found[0].settings['entropy']:.2f}"))
-    return ("nats told of", *heads, "of"), rows
+    found = [*trained.values(), *untrained.values()]
+    return ("nats told of", *heads, "of"), [
+        # A z in a format makes 0.00 of -0.00.
+        (target, *(f"{told[target].score:z.2f}" for told in found), f"{found[0][target].settings['entropy']:.2f}")
+        for target in measurement.targets
+    ]
 
 
 def real_table(rows: Iterable[RealRow]) -> tuple[Row, list[Row]]:
