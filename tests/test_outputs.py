@@ -32,10 +32,10 @@ def tiny_config(network="mlp", **settings):
     return config.model_copy(update={"model": config.model.model_copy(update={"network": network, "hidden": hidden})})
 
 
-def run_with_pictures(folder, config, images=None, trackers=()):
+def run_with_pictures(folder, config, images=None, tensorboard=None):
     images = images or tiny_images()
-    callbacks = [HeldOut(images), JsonLines(folder / "metrics.jsonl"), *trackers,
-                 EpochPictures(folder / "pictures", images, trackers)]
+    callbacks = [HeldOut(images), JsonLines(folder / "metrics.jsonl"), *filter(None, [tensorboard]),
+                 EpochPictures(folder / "pictures", images, tensorboard)]
     return train(config, folder, images=images, callbacks=callbacks)
 
 
@@ -260,7 +260,7 @@ def test_tensorboard_holds_pictures_terms_capacity_and_the_kl_of_each_latent(tmp
     config = tiny_config(pictures="all")
     capacity = {"gamma_z": 10.0, "capacity_z": ((0.0, 0.0), (1.0, 2.0))}
     config = config.model_copy(update={"objective": config.objective.model_copy(update=capacity)})
-    run_with_pictures(tmp_path, config, trackers=[TensorBoard(tmp_path / "tb", every=1)])
+    run_with_pictures(tmp_path, config, tensorboard=TensorBoard(tmp_path / "tb", every=1))
     events = EventAccumulator(str(tmp_path / "tb"), size_guidance={"images": 0}).Reload()
     assert set(events.Tags()["images"]) == {*KINDS, "real", "scatter"}
     assert [event.step for event in events.Images("sweep")] == [4, 8, 12, 16]

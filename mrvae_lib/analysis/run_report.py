@@ -14,7 +14,6 @@
 
 import json
 import platform
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,15 +57,15 @@ def picture_epochs(train: TrainConfig) -> frozenset[int]:
     every = range(1, train.epochs + 1)
     steps = [digit * 10**power for power in range(len(str(train.epochs))) for digit in (1, 2, 5)]
     few = [train.epochs, *(step for step in steps if step in every)]
-    named: dict[Any, Iterable[Any]] = {"none": (), "all": every, "few": few}
+    named: dict[Any, Any] = {"none": (), "all": every, "few": few}
     return frozenset(named.get(train.pictures, train.pictures))
 
 
 class EpochPictures(Callback):
-    """Draws the pictures of the chosen epochs into `folder`, and hands them to `trackers`, which must come before."""
+    """Draws the pictures of the chosen epochs into `folder`, and hands them to TensorBoard, which must come before."""
 
-    def __init__(self, folder: Path, images: ImageSet, trackers: Sequence[TensorBoard] = ()) -> None:
-        self.folder, self.images, self.trackers = folder, images, trackers
+    def __init__(self, folder: Path, images: ImageSet, tensorboard: TensorBoard | None = None) -> None:
+        self.folder, self.images, self.tensorboard = folder, images, tensorboard
 
     def on_start(self, run: Run) -> None:
         self.epochs = picture_epochs(run.config.train)
@@ -108,8 +107,9 @@ class EpochPictures(Callback):
     def _write(self, name: str, figure: Axes, step: int) -> None:
         path = self.folder / f"{name}.png"
         atomic_write(path, figures.figure_png(figure))
-        for tracker in self.trackers:
-            tracker.image(name.split("/")[0], np.asarray(Image.open(path).convert("RGB")), step)
+        if self.tensorboard:
+            picture = np.asarray(Image.open(path).convert("RGB"))
+            self.tensorboard.writer.add_image(name.split("/")[0], picture, step, dataformats="HWC")
 
 
 def plot_pairs(x: torch.Tensor, made: torch.Tensor, when: str) -> Axes:

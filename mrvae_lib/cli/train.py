@@ -43,7 +43,7 @@ def train(
     bar = callbacks.ProgressBar()
     model = train_model(config, folder, images=images, callbacks=[
         bar, callbacks.HeldOut(test), callbacks.JsonLines(folder / "metrics.jsonl"),
-        tensorboard, EpochPictures(folder / "pictures", test, [tensorboard]),
+        tensorboard, EpochPictures(folder / "pictures", test, tensorboard),
     ])
     if not is_first():
         return

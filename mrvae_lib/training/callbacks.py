@@ -6,7 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from tqdm.auto import tqdm
 
@@ -93,7 +92,10 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 
 class TensorBoard(Callback):
-    """Terms and weights of each `every`-th step, the epoch's metrics, and pictures, for TensorBoard."""
+    """Terms and weights of each `every`-th step, and the epoch's metrics, for TensorBoard.
+
+    During the run, `writer` takes what others have to show, such as pictures.
+    """
 
     def __init__(self, folder: Path, *, every: int = 20) -> None:
         self.folder, self.every = folder, every
@@ -113,10 +115,6 @@ class TensorBoard(Callback):
     def on_epoch(self, run: Run, metrics: dict[str, Any]) -> None:
         seen = {"epoch", "step", "lr", "weights"}
         self._write({"epoch": {name: value for name, value in metrics.items() if name not in seen}}, run.step)
-
-    def image(self, name: str, picture: np.ndarray, step: int) -> None:
-        """Keep one picture, (H, W, 3) uint8."""
-        self.writer.add_image(name, picture, step, dataformats="HWC")
 
     def on_end(self, run: Run) -> None:
         self.writer.close()
