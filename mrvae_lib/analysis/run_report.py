@@ -55,8 +55,7 @@ ENDS = ("pictures/history.png", "pictures/scatter.png", "traversals.png")
 def picture_epochs(train: TrainConfig) -> frozenset[int]:
     """The epochs after which pictures are drawn."""
     every = range(1, train.epochs + 1)
-    steps = [digit * 10**power for power in range(len(str(train.epochs))) for digit in (1, 2, 5)]
-    few = [train.epochs, *(step for step in steps if step in every)]
+    few = [epoch for epoch in every if epoch == train.epochs or str(epoch).rstrip("0") in ("1", "2", "5")]
     named: dict[Any, Any] = {"none": (), "all": every, "few": few}
     return frozenset(named.get(train.pictures, train.pictures))
 
