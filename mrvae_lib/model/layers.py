@@ -75,16 +75,12 @@ def read_layers(lines: Sequence[str], shape: Shape, where: str) -> tuple[list[nn
     return modules, shape
 
 
-class Resize(nn.Module):
-    """Maps interpolated to a size, smoothly also when they shrink."""
-
-    def __init__(self, size: Shape) -> None:
-        super().__init__()
-        self.size = size
+class Resize(nn.Upsample):
+    """Maps interpolated to a size: torch's `Upsample`, but smooth also when they shrink."""
 
     def forward(self, x: Tensor) -> Tensor:
         # In fp32: torch has no smooth shrinking in bf16.
-        return nn.functional.interpolate(x.float(), size=self.size, mode="bilinear", antialias=True)
+        return nn.functional.interpolate(x.float(), size=self.size, mode=self.mode, antialias=True)
 
 
 def centred_padding(shape: Shape, height: int, width: int) -> tuple[int, int, int, int]:
@@ -122,7 +118,7 @@ def _layer(text: str, shape: Shape) -> tuple[list[nn.Module], Shape]:
         case "fit":
             return [nn.ZeroPad2d(centred_padding(shape, *_pair(rest)))], (shape[0], *_pair(rest))
         case "resize":
-            return [Resize(_pair(rest))], (shape[0], *_pair(rest))
+            return [Resize(_pair(rest), mode="bilinear")], (shape[0], *_pair(rest))
         case "meanpool":
             return [nn.AdaptiveAvgPool2d(1)], (shape[0], 1, 1)
         case "batchnorm":
