@@ -86,10 +86,9 @@ def test_bernoulli_nll_and_its_gradient_equal_torch_binary_cross_entropy(generat
 
 
 def test_gaussian_nll_equals_torch_distributions(generator):
-    likelihood = Gaussian()
-    nn.init.constant_(likelihood.log_sigma, -1.5)
+    likelihood = Gaussian(spread=0.2)
     output, x = torch.randn(3, 2, 1, 8, 8, generator=generator), torch.rand(2, 1, 8, 8, generator=generator)
-    normal = torch.distributions.Normal(torch.sigmoid(output), likelihood.log_sigma.exp())
+    normal = torch.distributions.Normal(torch.sigmoid(output), 0.2)
     torch.testing.assert_close(likelihood.nll(output, x), -normal.log_prob(x).flatten(2).sum(2))
 
 

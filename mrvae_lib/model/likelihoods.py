@@ -39,12 +39,14 @@ class _BernoulliNLL(torch.autograd.Function):
 class Gaussian(nn.Module):
     """Each pixel normal around the decoder's output squashed to [0, 1], with one learned spread for the whole set.
 
+    Args:
+        spread: the standard deviation of a pixel from which the learned one starts.
     Source: the sigma-VAE of Rybkin et al. (2021), with the spread learned by gradient.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, spread: float) -> None:
         super().__init__()
-        self.log_sigma = nn.Parameter(torch.zeros(()))
+        self.log_sigma = nn.Parameter(torch.tensor(math.log(spread)))
 
     def pixels(self, output: Tensor) -> Tensor:
         return torch.sigmoid(output)
@@ -67,10 +69,3 @@ class MseTanh(nn.Module):
     def nll(self, output: Tensor, x: Tensor) -> Tensor:
         """Squared error summed over pixels, (S, B) nats up to a constant."""
         return (torch.tanh(output) - (2 * x - 1)).square().flatten(-3).sum(dim=-1)
-
-
-LIKELIHOODS: dict[str, type[Bernoulli | Gaussian | MseTanh]] = {
-    "bernoulli": Bernoulli,
-    "gaussian": Gaussian,
-    "mse-tanh": MseTanh,
-}

@@ -1,6 +1,5 @@
 """MRVAE: an image to a posterior over reals and bits, and back."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ from mrvae_lib.config import ModelConfig
 from mrvae_lib.model.codes import code_index
 from mrvae_lib.model.frame import FramedEncoder, own_frame
 from mrvae_lib.model.latents import kl_bernoulli, kl_normal, sample_bits, sample_normal
-from mrvae_lib.model.likelihoods import LIKELIHOODS, Gaussian
+from mrvae_lib.model.likelihoods import Bernoulli, Gaussian, MseTanh
 from mrvae_lib.model.networks import ImageShape, build_networks
 
 
@@ -64,9 +63,9 @@ class MRVAE(nn.Module):
         self.config = config
         self.n_reals, self.n_bits = config.n_reals, config.n_bits
         self.encoder, self.decoder = build_networks(config, self.image_shape)
-        self.likelihood = LIKELIHOODS[config.likelihood]()
-        if isinstance(self.likelihood, Gaussian):
-            nn.init.constant_(self.likelihood.log_sigma, math.log(config.spread))
+        likelihoods: dict[str, Bernoulli | Gaussian | MseTanh] = {
+            "bernoulli": Bernoulli(), "gaussian": Gaussian(config.spread), "mse-tanh": MseTanh()}
+        self.likelihood = likelihoods[config.likelihood]
         if torch.get_default_dtype() != torch.float32:
             self.float()  # as images, draws and checkpoints are, whatever torch's default is
         self.card: dict[str, Any] = {}
