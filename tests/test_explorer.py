@@ -192,7 +192,7 @@ def test_it_opens_on_any_model_with_and_without_images(n_reals, n_bits, shape):
         assert shown(explorer).shape == (shape[1:] if shape[0] == 1 else (*shape[1:], 3))
         assert (len(explorer.bits), explorer.codes is not None) == (n_bits, 0 < n_bits <= 6)
         explorer.randomise()
-        for name in guided_views(model, explorer.content):
+        for name in guided_views(model):
             explorer.show_view(name)
         assert explorer.message.value == ""
 
@@ -287,7 +287,7 @@ def test_the_original_is_beside_what_the_model_makes_of_it():
 def test_every_named_view_proves_its_sentence():
     explorer = LatentExplorer(model_with_card(), tiny_images(40))
     start, said = explorer.state, {}
-    for name in guided_views(explorer.model, explorer.content):
+    for name in guided_views(explorer.model):
         explorer.views.value = name
         said[name] = (explorer.state, explorer.decoded.caption.value)
         assert explorer.views.value == name

@@ -53,7 +53,7 @@ class LatentExplorer:
         self.picture, self.caption = self.decoded.picture, self.decoded.caption
         self.message, self.links = widgets.HTML(), widgets.HTML()
         self.walk = parts.ExampleWalk(self.content, self.go_to)
-        self._guided = views.guided_views(model, self.content)
+        self._guided = views.guided_views(model)
         self.views = parts.choice("show", "what changes what?", list(self._guided), self.show_view, width="230px")
 
         bits, reals = self.content.bits, self.content.reals
@@ -111,7 +111,7 @@ class LatentExplorer:
     def show_view(self, name: str) -> None:
         """Show a guided view of the example, see `guided_views`, and the sentence it proves; nothing happens for ""."""
         if name:
-            self._show(*self._guided[name](self.content.starts[self.walk.example]))
+            self._show(*self._guided[name](self.model, self.content, self.content.starts[self.walk.example]))
 
     def save(self) -> None:
         """Offer the picture and the view as two files to download."""

@@ -2,9 +2,8 @@
 
 import json
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from itertools import product
 from typing import Any
 
@@ -181,20 +180,17 @@ View = tuple[ExplorerState, str]
 """A view and the sentence that it proves."""
 
 
-def guided_views(model: MRVAE, content: ExplorerContent) -> dict[str, Callable[[ExplorerState], View]]:
+def guided_views(model: MRVAE) -> Mapping[str, Callable[[MRVAE, ExplorerContent, ExplorerState], View]]:
     """What can be shown of a model, by name: from the view it starts from, a view and the sentence that it proves."""
-    shared_code = len({start.b for start in content.starts}) < len(content.starts)
-    views = [("same hand, another code", other_code, model.n_bits > 0),
-             ("same code, another hand", other_hand, model.n_bits > 0 and shared_code),
-             ("one real, end to end", strongest_real, model.n_reals > 0),
-             ("all reals at 0", all_at_zero, model.n_reals > 0)]
-    return {name: partial(make, model, content) for name, make, possible in views if possible}
+    of_bits = {"same hand, another code": other_code, "same code, another hand": other_hand}
+    of_reals = {"one real, end to end": strongest_real, "all reals at 0": all_at_zero}
+    return (of_bits if model.n_bits else {}) | (of_reals if model.n_reals else {})
 
 
 def other_code(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> View:
     """The one bit whose flip changes the picture most."""
     flips = [start.with_bit(k, 1 - bit) for k, bit in enumerate(start.b)]
-    state = max(flips, key=lambda flip: change(model, start, flip).mean())
+    state = max(flips, key=lambda flip: change(model, start, flip))
     return state, f"Only b{flips.index(state)} was flipped, from {start.code} to {state.code}; every real stays."
 
 
@@ -203,9 +199,9 @@ def other_hand(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> 
     alike = [replace(start, z=view.z) for view in content.starts if view.b == start.b and view.z != start.z]
     if not alike:
         return start, f"No other example has the code {start.code}; walk to one that shares its code."
-    state = max(alike, key=lambda view: change(model, start, view).mean())
+    state = max(alike, key=lambda view: change(model, start, view))
     return state, (f"Both have the code {start.code}; the reals alone move a pixel by "
-                   f"{change(model, start, state).mean():.0f} of 255 on average.")
+                   f"{change(model, start, state):.0f} of 255 on average.")
 
 
 def strongest_real(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> View:
@@ -221,6 +217,6 @@ def all_at_zero(model: MRVAE, content: ExplorerContent, start: ExplorerState) ->
     return state, "All reals are at 0, the middle of the prior: this is what is left when they say nothing."
 
 
-def change(model: MRVAE, one: ExplorerState, other: ExplorerState) -> np.ndarray:
-    """How much each pixel differs between two views, 0 to 255."""
-    return np.abs(decode_state(model, one).astype(int) - decode_state(model, other))
+def change(model: MRVAE, one: ExplorerState, other: ExplorerState) -> float:
+    """How much a pixel differs between two views, 0 to 255, on average."""
+    return float(np.abs(decode_state(model, one).astype(int) - decode_state(model, other)).mean())
