@@ -64,8 +64,6 @@ def bernoulli_entropy(bit_logits: Tensor) -> Tensor:
 def bit_information(bit_logits: Tensor) -> Tensor:
     """I(x; b_k) of each bit over a set of images with log-odds (N, K), in float64; (K,) nats, each at most ln 2."""
     logits = bit_logits.double()
-    if not len(logits):
-        return logits.new_zeros(logits.shape[1])
     probs = torch.sigmoid(logits).mean(dim=0)
     return torch.special.entr(probs) + torch.special.entr(1 - probs) - bernoulli_entropy(logits).mean(dim=0)
 
@@ -101,15 +99,14 @@ class CodeTable:
             bit_logits: (N, K) log-odds; K <= MAX_TABLE_BITS. Computed in float64.
         """
         logits = bit_logits.double()
-        n_images, n_bits = logits.shape
         probs = log_code_probs(logits).exp().mean(dim=0)
         code_entropy = torch.special.entr(probs).sum()
-        noise = bernoulli_entropy(logits).mean(dim=0) if n_images else logits.new_zeros(n_bits)
+        noise = bernoulli_entropy(logits).mean(dim=0)
         each = bit_information(logits)
         return cls(
             probs=probs,
             information=code_entropy - noise.sum(),
-            aggregate_kl=n_bits * math.log(2) - code_entropy,
+            aggregate_kl=logits.shape[1] * math.log(2) - code_entropy,
             total_correlation=(each + noise).sum() - code_entropy,
             bit_information=each,
         )
