@@ -67,10 +67,6 @@ class FramedEncoder(nn.Module):
         reals = self.reals(seen, affine) if isinstance(self.reals, PosedReals) else self.reals(x)
         return torch.cat([reals, self.bits(seen)], dim=1) if self.bits else reals
 
-    def bit_logits(self, x: Tensor) -> Tensor:
-        """The last K of them alone."""
-        return self.bits(own_frame(x, self.frame)[0]) if self.bits else x.new_empty(len(x), 0)
-
 
 class PosedReals(nn.Module):
     """The reals' statistics from what is in a round frame, (B, C, S, S), and where it lies, (B, 2, 3).

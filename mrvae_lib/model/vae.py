@@ -87,9 +87,9 @@ class MRVAE(nn.Module):
 
     def bit_logits(self, x: Tensor) -> Tensor:
         """What `encode` says of the bits, (B, K) log-odds, without the work that only the reals need."""
-        if not isinstance(self.encoder, FramedEncoder):
-            return self.encode(x).bit_logits
-        return self.encoder.bit_logits(self._checked(x)).float()
+        if isinstance(self.encoder, FramedEncoder) and self.encoder.bits:
+            return self.encoder.bits(self.own_frame(self._checked(x))).float()
+        return self.encode(x).bit_logits
 
     def own_frame(self, x: Tensor) -> Tensor:
         """The images as the bits see them, (B, C, S, S): in their own frames, or as they are where there is none."""
