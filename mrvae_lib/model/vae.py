@@ -66,8 +66,7 @@ class MRVAE(nn.Module):
         likelihoods: dict[str, Bernoulli | Gaussian | MseTanh] = {
             "bernoulli": Bernoulli(), "gaussian": Gaussian(config.spread), "mse-tanh": MseTanh()}
         self.likelihood = likelihoods[config.likelihood]
-        if torch.get_default_dtype() != torch.float32:
-            self.float()  # as images, draws and checkpoints are, whatever torch's default is
+        self.float()  # as images, draws and checkpoints are, whatever torch's default is
         self.card: dict[str, Any] = {}
         """The model card, with training command, seed and measured figures; empty until a run is scored."""
         self.examples: dict[str, Tensor] = {}
@@ -156,10 +155,9 @@ class MRVAE(nn.Module):
         Returns:
             (S, B) nats, summed over pixels.
         """
-        n_codes, n_images, _ = codes.shape
-        z = z.expand(n_codes, -1, -1).flatten(0, 1)
-        output = self.decoder_output(z, codes.flatten(0, 1))
-        return self.likelihood.nll(output.unflatten(0, (n_codes, n_images)), x.to(output.device))
+        z = z.expand(len(codes), -1, -1).flatten(0, 1)
+        output = self.decoder_output(z, codes.flatten(0, 1)).unflatten(0, codes.shape[:2])
+        return self.likelihood.nll(output, x.to(output.device))
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """The picture of each image's mean reals and hard bits, (B, C, H, W)."""
