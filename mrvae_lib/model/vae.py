@@ -94,27 +94,13 @@ class MRVAE(nn.Module):
         """The images as the bits see them, (B, C, S, S): in their own frames, or as they are where there is none."""
         return own_frame(x, self.encoder.frame)[0] if isinstance(self.encoder, FramedEncoder) else x
 
-    @staticmethod
-    def _tensor_of(values: Tensor | np.ndarray, what: str) -> Tensor:
-        """A tensor as it is, or of an array's numbers.
-
-        Raises:
-            ValueError: neither a tensor nor an array of numbers.
-        """
-        if isinstance(values, np.ndarray) and values.dtype.kind in "buif":
-            values = torch.from_numpy(np.ascontiguousarray(values))
-        if not isinstance(values, Tensor) or values.is_complex():
-            raise ValueError(f"{what} must be a tensor or numpy array of real numbers, got {type(values).__name__}"
-                             f"{f' of {values.dtype}' if hasattr(values, 'dtype') else ''}")
-        return values
-
     def _as_weights(self, values: Tensor) -> Tensor:
         """Numbers of the weights' kind and on their device; under autocast, which chooses by itself, as they are."""
         weight = next(self.parameters())
         return values if torch.is_autocast_enabled(weight.device.type) else values.to(weight.device, weight.dtype)
 
     def _checked(self, x: Tensor | np.ndarray) -> Tensor:
-        x = self._tensor_of(x, "x")
+        x = _tensor_of(x, "x")
         if x.shape[1:] != self.image_shape or not x.is_floating_point():
             raise ValueError(f"encode takes float images (B, {', '.join(map(str, self.image_shape))}) in [0, 1], "
                              f"got {x.dtype} {tuple(x.shape)}; images.floats() gives them")
@@ -139,7 +125,7 @@ class MRVAE(nn.Module):
 
     def decoder_output(self, z: Tensor, b: Tensor) -> Tensor:
         """What the decoder says before the likelihood reads it, unbounded, (B, C, H, W)."""
-        z, b = self._tensor_of(z, "z"), self._tensor_of(b, "b")
+        z, b = _tensor_of(z, "z"), _tensor_of(b, "b")
         if z.shape[1:] != (self.n_reals,) or b.shape[1:] != (self.n_bits,) or len(z) != len(b):
             raise ValueError(f"decode takes z (B, {self.n_reals}) and b (B, {self.n_bits}), "
                              f"got {tuple(z.shape)} and {tuple(b.shape)}")
@@ -163,3 +149,17 @@ class MRVAE(nn.Module):
         """The picture of each image's mean reals and hard bits, (B, C, H, W)."""
         posterior = self.encode(x)
         return self.decode(posterior.mu, posterior.bits)
+
+
+def _tensor_of(values: Tensor | np.ndarray, what: str) -> Tensor:
+    """A tensor as it is, or of an array's numbers.
+
+    Raises:
+        ValueError: neither a tensor nor an array of numbers.
+    """
+    if isinstance(values, np.ndarray) and values.dtype.kind in "buif":
+        values = torch.from_numpy(np.ascontiguousarray(values))
+    if not isinstance(values, Tensor) or values.is_complex():
+        raise ValueError(f"{what} must be a tensor or numpy array of real numbers, got {type(values).__name__}"
+                         f"{f' of {values.dtype}' if hasattr(values, 'dtype') else ''}")
+    return values
