@@ -2,7 +2,6 @@
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import nn
@@ -43,15 +42,14 @@ def build_networks(config: ModelConfig, image_shape: ImageShape) -> tuple[nn.Mod
         return (PartsEncoder(mlp_encoder(image_shape, 2 * PARTS_REALS, hidden),
                              mlp_encoder(image_shape, config.n_bits, hidden)), PartsDecoder(config.n_bits, image_shape))
     encoder, decoder = (mlp_encoder, mlp_decoder) if dense else (conv_encoder, conv_decoder)
+    if config.frame == "image" or not (config.n_bits or config.posed):
+        return encoder(image_shape, n_stats, hidden), decoder(image_shape, n_latents, hidden)
     side = frame_side(height, width)
     in_frame = (channels, side, side)
-    if config.frame == "image" or not (config.n_bits or config.posed):
-        looking: nn.Module = encoder(image_shape, n_stats, hidden)
-    else:
-        reals = (PosedReals(encoder(in_frame, hidden[-1], hidden), hidden[-1], 2 * config.n_reals) if config.posed
-                 else encoder(image_shape, 2 * config.n_reals, hidden))
-        bits = encoder(in_frame, config.n_bits, hidden) if config.n_bits else None
-        looking = FramedEncoder(config.frame, bits, reals)
+    reals = (PosedReals(encoder(in_frame, hidden[-1], hidden), hidden[-1], 2 * config.n_reals) if config.posed
+             else encoder(image_shape, 2 * config.n_reals, hidden))
+    bits = encoder(in_frame, config.n_bits, hidden) if config.n_bits else None
+    looking = FramedEncoder(config.frame, bits, reals)
     if not config.posed:
         return looking, decoder(image_shape, n_latents, hidden)
     # What never moves in its frame needs no convolution.
@@ -105,5 +103,5 @@ def _conv_plan(image_shape: ImageShape, hidden: tuple[int, ...]
     return channels, centred_padding(image_shape, height, width), smallest, dense_width
 
 
-def _dense(widths: tuple[int, ...]) -> Sequence[nn.Module]:
+def _dense(widths: tuple[int, ...]) -> list[nn.Linear | nn.ReLU]:
     return [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), nn.ReLU())][:-1]
