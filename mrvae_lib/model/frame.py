@@ -145,8 +145,8 @@ def _to_frame(pose: Tensor) -> Tensor:
     r = (p.square() + q.square() + 1e-12).sqrt()
     even, odd = torch.exp(-s) / POSE_HALF_WIDTH * r.cosh(), torch.exp(-s) / POSE_HALF_WIDTH * r.sinh() / r
     xx, xy, yy = even - odd * p, -odd * q, even + odd * p
-    rows = [[xx, xy, -xx * across - xy * down], [xy, yy, -xy * across - yy * down]]
-    return torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
+    rows = [xx, xy, -xx * across - xy * down, xy, yy, -xy * across - yy * down]
+    return torch.stack(rows, dim=1).unflatten(1, (2, 3))
 
 
 def _pose_of(affine: Tensor) -> Tensor:
@@ -173,13 +173,12 @@ def _to_image(x: Tensor, frame: Frame) -> Tensor:
     xy = torch.einsum("bhw,h,w->b", brightness, down, across) - cx * cy
     if frame == "upright":
         scale = yy.sqrt()
-        matrix = [[scale, xy / scale], [torch.zeros_like(scale), scale]]
+        (a, b), (c, d) = (scale, xy / scale), (torch.zeros_like(scale), scale)
     else:  # the symmetric square root of the covariance, in closed form for 2 x 2
         root = (xx * yy - xy.square()).clamp_min(THINNEST**4).sqrt()
         trace = (xx + yy + 2 * root).sqrt()
-        matrix = [[(xx + root) / trace, xy / trace], [xy / trace, (yy + root) / trace]]
-    return torch.stack([torch.stack([a / SPREAD, b / SPREAD, c], dim=1)
-                        for (a, b), c in zip(matrix, (cx, cy), strict=True)], dim=1)
+        (a, b), (c, d) = ((xx + root) / trace, xy / trace), (xy / trace, (yy + root) / trace)
+    return torch.stack([a / SPREAD, b / SPREAD, cx, c / SPREAD, d / SPREAD, cy], dim=1).unflatten(1, (2, 3))
 
 
 def _places(n: int, like: Tensor) -> Tensor:
