@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from mrvae_lib.config import ObjectiveConfig, PoseConfig, value_at
 from mrvae_lib.errors import ConfigError, suggestion
 from mrvae_lib.model.codes import log_code_probs
-from mrvae_lib.model.latents import Estimator, expected_loss, sample_normal
+from mrvae_lib.model.latents import expected_loss, sample_normal
 from mrvae_lib.model.total_correlation import Discriminator, stratified_tc
 from mrvae_lib.model.vae import MRVAE, Posterior
 from mrvae_lib.parallel import gather
@@ -111,10 +111,9 @@ class Term:
 
 def reconstruction(batch: Batch) -> Tensor:
     """-E_q(z, b | x) log p(x | z, b), by one draw of z and the configured way through the bits."""
-    estimator = choose_estimator(batch.config.estimator, batch.model.n_bits)
     return gather(expected_loss(
         lambda codes: batch.model.reconstruction_loss(batch.x, batch.own_z, codes), batch.own.bit_logits,
-        estimator=estimator, temperature=batch.config.temperature, generator=batch.generator))
+        estimator=batch.config.estimator, temperature=batch.config.temperature, generator=batch.generator))
 
 
 def kl_z(batch: Batch) -> Tensor:
@@ -288,10 +287,3 @@ def code_divergence(a_logits: Tensor, b_logits: Tensor) -> Tensor:
         (B,) nats, >= 0. For coins the two directions add up to (pi_a - pi_b)(l_a - l_b).
     """
     return ((torch.sigmoid(a_logits) - torch.sigmoid(b_logits)) * (a_logits - b_logits)).sum(dim=1)
-
-
-def choose_estimator(name: str, n_bits: int) -> Estimator:
-    """`auto` is exact up to 4 bits, bit-flip up to 12, concrete beyond; other names stand for themselves."""
-    if name != "auto":
-        return name  # type: ignore[return-value]
-    return "exact" if n_bits <= 4 else "bit-flip" if n_bits <= 12 else "concrete"

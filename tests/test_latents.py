@@ -129,6 +129,13 @@ def test_without_bits_the_loss_is_called_once_and_nothing_is_drawn(generator):
     assert torch.equal(before, generator.get_state())
 
 
+@pytest.mark.parametrize(("n_bits", "name"), [(0, "exact"), (4, "exact"), (5, "bit-flip"), (12, "bit-flip"), (13, "concrete")])
+def test_auto_chooses_the_cheapest_estimator_that_is_good_enough(n_bits, name):
+    auto, chosen = (expected_loss(lambda codes: codes.exp().sum(dim=2), torch.linspace(-1, 2, n_bits)[None], estimator=estimator,
+                                  generator=torch.Generator().manual_seed(1)) for estimator in ("auto", name))
+    assert torch.equal(auto, chosen)
+
+
 def test_an_unknown_estimator_is_named():
     with pytest.raises(ValueError, match="got 'gumbel'"):
         expected_loss(smooth_loss, torch.zeros(2, 2), estimator="gumbel")

@@ -12,7 +12,6 @@ from mrvae_lib.model.codes import CodeTable, all_codes
 from mrvae_lib.model.latents import exact_loss, kl_bernoulli, sample_normal
 from mrvae_lib.objective import (
     CodePool,
-    choose_estimator,
     code_divergence,
     loss_terms,
     split_code_kl,
@@ -153,12 +152,6 @@ def test_exact_gradient_through_the_model_is_the_enumerated_one(x):
     (theirs,) = torch.autograd.grad(
         exact_loss(lambda codes: model.reconstruction_loss(x, torch.zeros(7, 0), codes), logits).sum(), weight)
     torch.testing.assert_close(ours, theirs)
-
-
-@pytest.mark.parametrize(("n_bits", "name"), [(0, "exact"), (4, "exact"), (5, "bit-flip"), (12, "bit-flip"), (13, "concrete")])
-def test_auto_chooses_the_cheapest_estimator_that_is_good_enough(n_bits, name):
-    assert choose_estimator("auto", n_bits) == name
-    assert choose_estimator("concrete", n_bits) == "concrete"
 
 
 STILL = {"rotation": 0, "shear": 0, "scale": 0, "shift": 0}

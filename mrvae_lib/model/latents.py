@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mrvae_lib.model.codes import all_codes, bernoulli_entropy, log_code_probs
 
-Estimator = Literal["exact", "bit-flip", "concrete", "straight-through"]
+Estimator = Literal["auto", "exact", "bit-flip", "concrete", "straight-through"]
 CodeLoss = Callable[[Tensor], Tensor]
 """A loss as a function of the code: (S, B, K) codes, S per image, to (S, B) nats."""
 
@@ -61,6 +61,8 @@ def expected_loss(loss: CodeLoss, bit_logits: Tensor, *, estimator: Estimator, t
     straight-through  1                                   biased: the derivative of rounding is taken to be 1
     ================  ==================================  ================================================
 
+    `auto` is exact up to 4 bits, bit-flip up to 12, concrete beyond.
+
     Args:
         loss: maps (S, B, K) codes to (S, B) nats.
         bit_logits: (B, K). With K = 0 the loss is called once and nothing is drawn.
@@ -70,8 +72,11 @@ def expected_loss(loss: CodeLoss, bit_logits: Tensor, *, estimator: Estimator, t
     Source: exact and bit-flip, Titsias and Lazaro-Gredilla, Local Expectation Gradients (2015);
         concrete, Maddison et al. (2017); straight-through, Bengio et al. (2013).
     """
-    if bit_logits.shape[1] == 0:
+    n_bits = bit_logits.shape[1]
+    if n_bits == 0:
         return loss(bit_logits[None])[0]
+    if estimator == "auto":
+        estimator = "exact" if n_bits <= 4 else "bit-flip" if n_bits <= 12 else "concrete"
     if estimator == "exact":
         return exact_loss(loss, bit_logits)
     if estimator == "bit-flip":
@@ -80,7 +85,7 @@ def expected_loss(loss: CodeLoss, bit_logits: Tensor, *, estimator: Estimator, t
         return loss(concrete_bits(bit_logits, temperature, generator)[None])[0]
     if estimator == "straight-through":
         return loss(straight_through_bits(bit_logits, generator)[None])[0]
-    raise ValueError(f"estimator must be exact, bit-flip, concrete or straight-through, got {estimator!r}")
+    raise ValueError(f"estimator must be auto, exact, bit-flip, concrete or straight-through, got {estimator!r}")
 
 
 def exact_loss(loss: CodeLoss, bit_logits: Tensor) -> Tensor:
