@@ -20,7 +20,7 @@ from mrvae_lib.errors import CheckpointError, one_line, shortened, suggestion
 from mrvae_lib.model.vae import MRVAE
 
 PARTIAL = ".partial-"
-"""How the names of files and folders begin while they are being written."""
+"""How the names of the folders begin in which something is being written."""
 TAKEN = "another process is training here"
 """By these words of its error a sweep knows a run that another process has."""
 SHIPPED = Path(__file__).parents[1] / "weights"
@@ -70,37 +70,30 @@ def in_use(folder: Path) -> bool:
 
 
 @contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
-    """A new folder that appears under its name only when it is complete, in place of an older one."""
+def atomic(path: Path) -> Iterator[Path]:
+    """Where to write a file or a folder that appears under its name only when it is complete, in place of an older one.
+
+    A reader sees the old one or the new one, and no half of either.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=path.parent, ignore_cleanup_errors=True) as room:
         partial = Path(room) / "new"
-        partial.mkdir()
-        partial.chmod(0o755)
         yield partial
-        if path.exists():
+        if partial.is_dir() and path.exists():  # unlike a file, a folder cannot replace one that holds something
             path.rename(Path(room) / "old")
-        partial.rename(path)
+        partial.replace(path)
 
 
 def atomic_write(path: Path, content: str | bytes) -> None:
-    """Replace a file whole: a reader sees the old content or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
-    try:
+    """Replace a file whole."""
+    with atomic(path) as partial:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def remove_partial(folder: Path) -> None:
     """Clear away what a killed process was writing below a folder; nothing there was ever complete."""
     for path in list(folder.rglob(f"{PARTIAL}*")):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def save_model(model: MRVAE, folder: Path, *, half: bool = False, state: dict[str, Any] | None = None) -> None:
@@ -113,7 +106,8 @@ def save_model(model: MRVAE, folder: Path, *, half: bool = False, state: dict[st
     said = _ModelFile(image_shape=model.image_shape, model=model.config, card=model.card)
     weights = {name: value.cpu().to(torch.half if half else value.dtype).contiguous()
                for name, value in model.state_dict().items()}
-    with atomic_folder(folder) as partial:
+    with atomic(folder) as partial:
+        partial.mkdir()
         (partial / "config.json").write_text(said.model_dump_json(indent=2) + "\n", encoding="utf-8")
         try:
             save_file(weights, partial / "model.safetensors")
