@@ -1,6 +1,7 @@
 """The folder of a model, the shipped models, and the checkpoints from which a run goes on."""
 
 import errno
+import io
 import os
 import shutil
 import tempfile
@@ -13,7 +14,7 @@ import torch
 from filelock import FileLock, Timeout
 from pydantic import Field, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from mrvae_lib.config import ModelConfig, Section
 from mrvae_lib.errors import CheckpointError, one_line, shortened, suggestion
@@ -109,16 +110,13 @@ def save_model(model: MRVAE, folder: Path, *, half: bool = False, state: dict[st
     with atomic(folder) as partial:
         partial.mkdir()
         (partial / "config.json").write_text(said.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        try:
-            save_file(weights, partial / "model.safetensors")
-            if model.examples:
-                save_file(model.examples, partial / "examples.safetensors")
-            if state:
-                torch.save(state, partial / "state.pt")
-        except (SafetensorError, RuntimeError) as error:  # they write by means of their own
-            raise OSError(errno.EIO, shortened(error), str(folder)) from None
-        for path in partial.glob("*.safetensors"):
-            path.chmod(0o644)  # safetensors makes its files readable by their owner alone
+        (partial / "model.safetensors").write_bytes(save(weights))
+        if model.examples:
+            (partial / "examples.safetensors").write_bytes(save(model.examples))
+        if state:
+            content = io.BytesIO()  # torch's own writer does not say why a disk takes no more
+            torch.save(state, content)
+            (partial / "state.pt").write_bytes(content.getbuffer())
 
 
 def load_model(source: str | os.PathLike[str]) -> MRVAE:
