@@ -33,7 +33,7 @@ def ship(name: str, runs: list[Path]) -> None:
         candidates.append({"seed": card["seed"], "last_epoch_loss": round(last_loss(run), 4), **scores})
     best = min(runs, key=last_loss)
     folder = SHIPPED / name
-    save_model(load_model(best), folder, half=True)
+    save_model(load_model(best).half(), folder)
     model = load_model(folder)
     data = model.card["run"]["data"]["name"]
     train, test = load_dataset(data, "train"), load_dataset(data, "test")
@@ -49,7 +49,7 @@ def ship(name: str, runs: list[Path]) -> None:
         "candidates": candidates,
     }
     model.examples = encoded_examples(model, test)
-    save_model(model, folder, half=True)
+    save_model(model.half(), folder)
     print(json.dumps(model.card, indent=2))
 
 

@@ -97,16 +97,16 @@ def remove_partial(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def save_model(model: MRVAE, folder: Path, *, half: bool = False, state: dict[str, Any] | None = None) -> None:
+def save_model(model: MRVAE, folder: Path, *, state: dict[str, Any] | None = None) -> None:
     """Write a model as `config.json` (shape, configuration, model card), `model.safetensors` and its examples.
 
+    Weights of `model.half()` take half the space; a model that is read computes in fp32, with the rounded numbers.
+
     Args:
-        half: store the weights as fp16, half the size; the model then computes with the rounded numbers.
         state: of a checkpoint, what else `load_state` is to find there.
     """
     said = _ModelFile(image_shape=model.image_shape, model=model.config, card=model.card)
-    weights = {name: value.cpu().to(torch.half if half else value.dtype).contiguous()
-               for name, value in model.state_dict().items()}
+    weights = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
     with atomic(folder) as partial:
         partial.mkdir()
         (partial / "config.json").write_text(said.model_dump_json(indent=2) + "\n", encoding="utf-8")
