@@ -127,7 +127,7 @@ def train_step(run: Run, indices: Tensor, weights: Mapping[str, float]) -> Terms
     return terms
 
 
-def end_epoch(run: Run, callbacks: Sequence[Callback] = ()) -> None:
+def end_epoch(run: Run, callbacks: Sequence[Callback]) -> None:
     """Tell the callbacks the epoch's means, and write a checkpoint when one is due."""
     check_finite(run)
     metrics = epoch_metrics(run)
@@ -148,11 +148,10 @@ def epoch_metrics(run: Run) -> dict[str, Any]:
         `information_of_code` and `information_of_bit` (a list of K) over the epoch's last codes, `weights` by key where
         they are not 0 after the last step, and the `lr` of that step. With a discriminator, its `discriminator_loss`.
     """
-    n_steps = max(1, (run.step - 1) % run.steps_per_epoch + 1)
     metrics: dict[str, Any] = {"epoch": run.epoch, "step": run.step}
-    metrics |= {name: (total.cpu().double() / n_steps).tolist() for name, total in run.sums.items()}
+    metrics |= {name: (total.cpu().double() / run.steps_per_epoch).tolist() for name, total in run.sums.items()}
     metrics["neg_elbo"] = metrics["reconstruction"] + metrics["kl_z"] + metrics["kl_b"]
-    if 0 < run.config.model.n_bits <= MAX_TABLE_BITS and run.recent_bits:
+    if 0 < run.config.model.n_bits <= MAX_TABLE_BITS:
         table = CodeTable.from_logits(torch.cat(run.recent_bits).cpu())
         metrics["information_of_code"] = float(table.information)
         metrics["information_of_bit"] = table.bit_information.tolist()
