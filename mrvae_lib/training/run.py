@@ -181,9 +181,8 @@ def save(run: Run) -> None:
     state = _state(run)  # every process tells the state of its noise
     if run.folder is None:
         return
-    networks = [run.model, *([run.adversary.network] if run.adversary else [])]
-    for name, parameter in (pair for network in networks for pair in network.named_parameters()):
-        if not torch.isfinite(parameter).all():
+    for name, weight in {**run.model.state_dict(), **state.get("discriminator", {})}.items():
+        if not torch.isfinite(weight).all():
             raise TrainingError(f"step {run.step}: {name} is not finite; the checkpoint before it stays")
     checkpoints.save_checkpoint(run.folder / "checkpoints", run.model, state, run.step)
 
