@@ -1,7 +1,7 @@
 """Callbacks that write a run down: a progress bar, held-out losses, JSON lines, TensorBoard."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -109,25 +109,21 @@ class TensorBoard(Callback):
         if run.step % self.every:
             return
         used = {name: weight for name, weight in weights.items() if getattr(run.config.objective, name) != 0}
-        self._write({"terms": {name: float(value.detach().mean()) for name, value in terms.values.items()},
-                     "weights": used, "lr": run.optimizer.param_groups[0]["lr"]}, run.step)
+        self._write("terms", {name: float(value.detach().mean()) for name, value in terms.values.items()}, run.step)
+        self._write("weights", used, run.step)
+        self._write("lr", run.optimizer.param_groups[0]["lr"], run.step)
 
     def on_epoch(self, run: Run, metrics: dict[str, Any]) -> None:
         seen = {"epoch", "step", "lr", "weights"}
-        self._write({"epoch": {name: value for name, value in metrics.items() if name not in seen}}, run.step)
+        self._write("epoch", {name: value for name, value in metrics.items() if name not in seen}, run.step)
 
     def on_end(self, run: Run) -> None:
         self.writer.close()
 
-    def _write(self, values: Mapping[str, Any], step: int) -> None:
-        for name, value in _flat(values):
-            self.writer.add_scalar(name, value, step)
-
-
-def _flat(values: Mapping[str, Any] | Sequence[float], prefix: str = "") -> Iterator[tuple[str, float]]:
-    """Every number of nested tables and lists, with its path as TensorBoard groups them: `epoch/kl_of_real/0`."""
-    for key, value in values.items() if isinstance(values, Mapping) else enumerate(values):
-        if isinstance(value, (Mapping, Sequence)):
-            yield from _flat(value, f"{prefix}{key}/")
+    def _write(self, name: str, value: Any, step: int) -> None:
+        """A number, or every number of nested tables and lists by its path, such as `epoch/kl_of_real/0`."""
+        if isinstance(value, (dict, list, tuple)):
+            for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+                self._write(f"{name}/{key}", part, step)
         else:
-            yield f"{prefix}{key}", value
+            self.writer.add_scalar(name, value, step)
