@@ -17,6 +17,8 @@ from mrvae_lib.training.run import Run
 
 N_HELD_OUT = 1000
 """The test images on which a run's held-out losses are measured after each epoch, at most."""
+SHOWN = {"rec": "reconstruction", "KL_z": "kl_z", "I(x;b)": "information_of_code"}
+"""The terms that the progress bar shows, by what it calls them."""
 
 
 class ProgressBar(Callback):
@@ -31,11 +33,8 @@ class ProgressBar(Callback):
         self.bar.update()
 
     def on_epoch(self, run: Run, metrics: dict[str, Any]) -> None:
-        shown = {"epoch": f"{run.epoch}/{run.config.train.epochs}", "rec": f"{metrics['reconstruction']:.1f}",
-                 "KL_z": f"{metrics['kl_z']:.2f}"}
-        if "information_of_code" in metrics:
-            shown["I(x;b)"] = f"{metrics['information_of_code']:.2f}"
-        self.bar.set_postfix(shown, refresh=False)
+        means = {short: f"{metrics[name]:.2f}" for short, name in SHOWN.items() if name in metrics}
+        self.bar.set_postfix({"epoch": f"{run.epoch}/{run.config.train.epochs}", **means}, refresh=False)
 
     def on_end(self, run: Run) -> None:
         self.bar.close()
