@@ -36,9 +36,6 @@ app = typer.Typer(cls=Commands, help="Train, measure and explore variational aut
                   no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
                   rich_markup_mode=None)
 
-console = Console(markup=False, emoji=False, highlight=False)
-"""Prints every cell of a table as it is: rich would read brackets and colons in a setting as markup and emoji."""
-
 
 def out_option(help_text: str) -> Any:
     """`--out`; `~` is the user's home also where the shell leaves it alone, as in `--out=~/runs`."""
@@ -61,7 +58,8 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], title: str 
     table = Table(*heads, title=title, title_justify="left", box=None, show_header=any(heads))
     for row in rows:
         table.add_row(*row)
-    console.print(table)
+    # As it is: rich would read brackets and colons in a label or a setting as markup and emoji.
+    Console(markup=False, emoji=False, highlight=False).print(table)
 
 
 def command_line(*arguments: str | Path) -> str:
