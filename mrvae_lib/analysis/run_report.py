@@ -92,12 +92,11 @@ class EpochPictures(Callback):
     def _history(self, last: int) -> Axes:
         """A row for the originals and for each epoch drawn so far, those before a resumed run's start among them."""
         paths = sorted(path for path in (self.folder / "history").glob("*.png") if int(path.stem) <= last)
-        strips = [np.asarray(Image.open(path).convert("RGB")) for path in paths]
+        strips = torch.from_numpy(np.stack([np.asarray(Image.open(path)) for path in paths]) / 255).float()
         n = min(N_HISTORY, len(self.x))
-        rows = [torch.from_numpy(strip / 255).unflatten(1, (n, -1)).permute(1, 3, 0, 2) for strip in strips]
+        pictures = strips.unflatten(2, (n, -1)).permute(0, 2, 4, 1, 3).flatten(0, 1)
         names = [f"epoch {int(path.stem)}" if int(path.stem) else "original" for path in paths]
-        return figures.show_pictures(torch.cat(rows).float(), n, title="reconstructions as the run went on",
-                                     row_names=names)
+        return figures.show_pictures(pictures, n, title="reconstructions as the run went on", row_names=names)
 
     def _write_row(self, epoch: int, pictures: torch.Tensor) -> None:
         row = tile(pictures[:N_HISTORY], N_HISTORY, gap=0)
