@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -86,6 +86,33 @@ def informative_latents(nats: Sequence[float]) -> list[int]:
     """Indices of the reals, by their KL, or of the bits, by their information, that carry something, most first."""
     order = sorted(range(len(nats)), key=lambda i: -nats[i])
     return [i for i in order if nats[i] >= INFORMATIVE_KL]
+
+
+def score_rows(scores: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Name, value and note of each of the scores of `evaluate`."""
+    reals, bits = scores["kl_of_real"], scores["information_of_bit"]
+    active = informative_latents(reals)
+    table = (
+        ("-ELBO on hard bits", scores["neg_elbo"], ".2f", "nats per image"),
+        ("reconstruction", scores["reconstruction"], ".2f", "nats"),
+        ("KL of z", scores["kl_z"], ".2f", "nats: " + listed((f"z{i}", reals[i]) for i in active)),
+        ("active reals", len(active), "d", f"of {len(reals)}, KL at least 0.1 nats"),
+        ("KL of b", scores["kl_b"], ".2f", "nats"),
+        ("active bits", len(informative_latents(bits)) if bits else None, "d", f"of {len(bits)}, at least 0.1 nats"),
+        ("information of the code", scores["information_of_code"], ".2f",
+         "nats: " + listed((f"b{k}", value) for k, value in enumerate(bits))),
+        ("label accuracy of the code", scores["code_accuracy"], ".3f",
+         f"majority label of each hard code, {scores['codes_used']} codes in use"),
+        ("label accuracy of k-means", scores["kmeans_accuracy"], ".3f",
+         "as many clusters as codes; with few images it may be the higher one"),
+        ("codes read from pictures", scores.get("codes_read"), ".3f", "of one image's z and another's code"),
+    )
+    return [(name, format(value, digits), note) for name, value, digits, note in table if value is not None]
+
+
+def listed(parts: Iterable[tuple[str, float]]) -> str:
+    """Names and values, side by side."""
+    return "  ".join(f"{name} {value:.2f}" for name, value in parts)
 
 
 def encoded_examples(model: MRVAE, images: ImageSet, n: int = 100) -> dict[str, Tensor]:

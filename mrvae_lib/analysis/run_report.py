@@ -23,10 +23,8 @@ from jinja2 import Template
 from matplotlib.axes import Axes
 from PIL import Image
 
-from mrvae_lib.analysis import figures
-from mrvae_lib.analysis.evaluation import encode_set, encoded_examples, evaluate, informative_latents, scored_part
+from mrvae_lib.analysis import evaluation, figures
 from mrvae_lib.analysis.pictures import data_uri, png_bytes, save_gif, tile
-from mrvae_lib.analysis.tables import score_rows
 from mrvae_lib.analysis.traversals import MAX_SWEPT, sweep_values, traverse
 from mrvae_lib.config import RunConfig, TrainConfig, load_config
 from mrvae_lib.data import ImageSet
@@ -86,7 +84,7 @@ class EpochPictures(Callback):
         self._write("history", self._history(run.epoch), run.step)
         if run.finished and run.model.n_reals:
             images = self.images.first(MAX_SCATTERED)
-            mu = encode_set(run.model, images).mu
+            mu = evaluation.encode_set(run.model, images).mu
             self._write("scatter", figures.plot_scatter(mu, images.labels, images.label_names), run.step)
 
     def _history(self, last: int) -> Axes:
@@ -127,7 +125,7 @@ def plot_samples(model: MRVAE, when: str) -> Axes:
 
 def plot_sweep(model: MRVAE, images: ImageSet, when: str) -> Axes:
     """Each real over the middle 95 % of the images' means, with its values, and each bit off and on."""
-    posterior = encode_set(model, images)
+    posterior = evaluation.encode_set(model, images)
     kl, mu = posterior.kl_reals().mean(dim=0), posterior.mu
     ends = mu.quantile(mu.new_tensor([0.025, 0.975]), dim=0).T if model.n_reals else mu.new_zeros(0, 2)
     values = torch.stack([sweep_values(ends=pair) for pair in ends.tolist()] or [sweep_values()])
@@ -143,12 +141,12 @@ def write_report(model: MRVAE, config: RunConfig, folder: Path, train: ImageSet,
     from mrvae_lib.analysis.latent_report import names_of_bits, names_of_reals
     from mrvae_lib.analysis.probes import targets
 
-    few = scored_part(test)
-    codes, asked = encode_set(model, few), targets(few)
+    few = evaluation.scored_part(test)
+    codes, asked = evaluation.encode_set(model, few), targets(few)
     if isinstance(model.encoder, PartsEncoder) and isinstance(model.decoder, PartsDecoder):
         absent = [int(k) for k, (name, _) in names_of_bits(codes, asked).items() if name.startswith("no ")]
         exchange_on_and_off(model.encoder, model.decoder, absent)  # so that pressing "hat" puts one on
-        codes = encode_set(model, few)
+        codes = evaluation.encode_set(model, few)
     model.card = {
         "command": command,
         "seed": config.train.seed,
@@ -156,12 +154,12 @@ def write_report(model: MRVAE, config: RunConfig, folder: Path, train: ImageSet,
         "label_names": list(test.label_names),
         "factor_names": list(test.factor_names),
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
-        "scores": evaluate(model, test, train, test_codes=codes),
+        "scores": evaluation.evaluate(model, test, train, test_codes=codes),
         "run": config.model_dump(mode="json", exclude_none=True),
         "names_of_reals": names_of_reals(codes, asked),
         "names_of_bits": names_of_bits(codes, asked),
     }
-    model.examples = encoded_examples(model, test)
+    model.examples = evaluation.encoded_examples(model, test)
     write_traversals(model, folder)
     save_model(model, folder / "model")
     write_page(folder)
@@ -178,7 +176,7 @@ def write_traversals(model: MRVAE, folder: Path, *, start: int = 0) -> list[Path
     (mu, bits), scores = _from_example(model, start), model.card["scores"]
     kl_of_real, of_bits = scores["kl_of_real"], scores["information_of_bit"]
     values = torch.cat([there := sweep_values(15), there.flip(0)[1:-1]])
-    reals = informative_latents(kl_of_real)[:MAX_SWEPT]
+    reals = evaluation.informative_latents(kl_of_real)[:MAX_SWEPT]
     columns = [traverse(model, mu[0], bits[0], real=i, values=values) for i in reals]
     for k in range(model.n_bits):
         columns.append(traverse(model, mu[0], bits[0], bit=k).repeat_interleave(len(values) // 2, dim=0))
@@ -221,7 +219,7 @@ def write_page(folder: Path) -> Path:
     template = Template(Path(__file__).with_suffix(".html").read_text(encoding="utf-8"), autoescape=True)
     atomic_write(path, template.render(
         name=folder.resolve().name, config=config, n_epochs=rows[-1]["epoch"] if rows else 0,
-        card=card, scores=score_rows(card["scores"]) if "scores" in card else (),
+        card=card, scores=evaluation.score_rows(card["scores"]) if "scores" in card else (),
         curves=data_uri(figures.figure_png(figures.plot_metrics(rows), dpi=144)),
         epochs=_epochs(folder / "pictures"),
         ends={name: data_uri(end.read_bytes()) for name in ENDS if (end := folder / name).is_file()},

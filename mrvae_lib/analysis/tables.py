@@ -1,40 +1,12 @@
 """What was measured, as rows of text."""
 
-from __future__ import annotations
+from collections.abc import Iterable, Sequence
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-from mrvae_lib.analysis.evaluation import informative_latents
-from mrvae_lib.data import ImageSet
-
-if TYPE_CHECKING:  # training prints scores and need not wait for scikit-learn
-    from mrvae_lib.analysis.latent_report import BitRow, Measurement, RealRow
-    from mrvae_lib.analysis.scoring import MetricResult
+from mrvae_lib.analysis.evaluation import listed, score_rows
+from mrvae_lib.analysis.latent_report import BitRow, Measurement, RealRow
+from mrvae_lib.analysis.scoring import MetricResult
 
 Row = tuple[str, ...]
-
-
-def score_rows(scores: Mapping[str, Any]) -> list[Row]:
-    """Name, value and note of each of the scores of `evaluate`."""
-    reals, bits = scores["kl_of_real"], scores["information_of_bit"]
-    active = informative_latents(reals)
-    table = (
-        ("-ELBO on hard bits", scores["neg_elbo"], ".2f", "nats per image"),
-        ("reconstruction", scores["reconstruction"], ".2f", "nats"),
-        ("KL of z", scores["kl_z"], ".2f", "nats: " + _listed((f"z{i}", reals[i]) for i in active)),
-        ("active reals", len(active), "d", f"of {len(reals)}, KL at least 0.1 nats"),
-        ("KL of b", scores["kl_b"], ".2f", "nats"),
-        ("active bits", len(informative_latents(bits)) if bits else None, "d", f"of {len(bits)}, at least 0.1 nats"),
-        ("information of the code", scores["information_of_code"], ".2f",
-         "nats: " + _listed((f"b{k}", value) for k, value in enumerate(bits))),
-        ("label accuracy of the code", scores["code_accuracy"], ".3f",
-         f"majority label of each hard code, {scores['codes_used']} codes in use"),
-        ("label accuracy of k-means", scores["kmeans_accuracy"], ".3f",
-         "as many clusters as codes; with few images it may be the higher one"),
-        ("codes read from pictures", scores.get("codes_read"), ".3f", "of one image's z and another's code"),
-    )
-    return [(name, format(value, digits), note) for name, value, digits, note in table if value is not None]
 
 
 def measurement_rows(measurement: Measurement) -> list[Row]:
@@ -45,7 +17,7 @@ def measurement_rows(measurement: Measurement) -> list[Row]:
     for name, result in trained.metrics.items():
         factors = result.settings.get("factors", measurement.factor_names)
         parts = zip(factors, result.per_factor, strict=False)  # some scores have no parts
-        rows.append((name, _value(result), _value(untrained.metrics[name]), _listed(parts)))
+        rows.append((name, _value(result), _value(untrained.metrics[name]), listed(parts)))
     return rows
 
 
@@ -82,22 +54,9 @@ def bit_table(rows: Sequence[BitRow], label_names: Sequence[str]) -> tuple[Row, 
     ]
 
 
-def label_counts(images: ImageSet) -> str:
-    """How many images have each label, by name."""
-    if images.labels is None:
-        return "none"
-    counts = images.labels.bincount(minlength=len(images.label_names)).tolist()
-    names = images.label_names or map(str, range(len(counts)))
-    return ", ".join(f"{name} {count:,}" for name, count in zip(names, counts, strict=True))
-
-
 def _value(result: MetricResult) -> str:
     shown = f"{result.score:.3f}" if not float(result.score).is_integer() or result.score < 2 else f"{result.score:.0f}"
     return f"{shown} ± {result.standard_error:.3f}" if result.standard_error else shown
-
-
-def _listed(parts: Iterable[tuple[str, float]]) -> str:
-    return "  ".join(f"{name} {value:.2f}" for name, value in parts)
 
 
 def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -85,7 +85,7 @@ def data(
     import torch
 
     from mrvae_lib.analysis.pictures import enlarged, png_bytes, tile
-    from mrvae_lib.analysis.tables import label_counts
+    from mrvae_lib.data.image_set import label_counts
 
     train, test = mrvae_lib.load_dataset(name, "train"), mrvae_lib.load_dataset(name, "test")
     print_table(("split", "images", "shape", "MB in memory", "labels"), [

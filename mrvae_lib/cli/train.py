@@ -27,8 +27,8 @@ def train(
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "",
 ) -> None:
     """Train a model, or go on with a run that was stopped; then score it and draw its pictures."""
+    from mrvae_lib.analysis.evaluation import score_rows
     from mrvae_lib.analysis.run_report import EpochPictures, write_page, write_report
-    from mrvae_lib.analysis.tables import score_rows
     from mrvae_lib.data import load_dataset, settled
     from mrvae_lib.parallel import is_first
     from mrvae_lib.training import callbacks

@@ -177,3 +177,12 @@ def classes_of(values: np.ndarray, names: tuple[str, ...] = ()) -> tuple[torch.T
     if not numbers or len(names) != len(kinds):
         names = tuple(names[kind] if numbers and 0 <= kind < len(names) else str(kind) for kind in kinds.tolist())
     return torch.from_numpy(places.astype(np.int64)), names
+
+
+def label_counts(images: ImageSet) -> str:
+    """How many images have each label, by name."""
+    if images.labels is None:
+        return "none"
+    counts = images.labels.bincount(minlength=len(images.label_names)).tolist()
+    names = images.label_names or map(str, range(len(counts)))
+    return ", ".join(f"{name} {count:,}" for name, count in zip(names, counts, strict=True))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from mrvae_lib.analysis.tables import score_rows
+from mrvae_lib.analysis.evaluation import score_rows
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.data import DATASETS
 from mrvae_lib.errors import ExportError
