@@ -170,9 +170,11 @@ class Runner:
 
     def _scores(self, point: Point, place: Path) -> dict[str, float]:
         """The scores that are one number, if the folder holds this run and it is finished."""
+        from mrvae_lib.data import settled
+
         path = place / "model" / "config.json"
         card = json.loads(path.read_text(encoding="utf-8"))["card"] if path.is_file() else {}
-        if card.get("run") != self.config(point).model_dump(mode="json", exclude_none=True):
+        if card.get("run") != settled(self.config(point)).model_dump(mode="json", exclude_none=True):
             return {}
         return {name: value for name, value in card.get("scores", {}).items() if isinstance(value, float)}
 
