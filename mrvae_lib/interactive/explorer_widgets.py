@@ -130,7 +130,7 @@ class ExampleWalk:
 
     def __init__(self, content: views.ExplorerContent, show: Callable[[int], None]) -> None:
         self.content, self.show, self.example = content, show, 0
-        self.classes = choice("class", "any", sorted(set(content.classes)), self._on_class, width="150px")
+        self.classes = choice("class", "any", sorted(set(content.classes)), lambda _: self.step(0), width="150px")
         self.controls: list[widgets.Widget] = [
             *([self.classes] if content.classes else []),
             button("previous", lambda: self.step(-1), "the previous example"),
@@ -139,16 +139,12 @@ class ExampleWalk:
         ]
 
     def step(self, direction: int) -> None:
-        """Show the next or previous example of the class, counting around."""
+        """Show the example that many places on in the class, counting around; from another class, the first in it."""
         name = self.classes.value
         places = [i for i in range(len(self.content.starts)) if not name or self.content.classes[i] == name]
         place = places.index(self.example) + direction if self.example in places else 0
         self.example = places[place % len(places)]
         self.show(self.example)
-
-    def _on_class(self, name: str) -> None:
-        if name and self.content.classes[self.example] != name:
-            self.step(+1)
 
 
 class DecodedPicture:
