@@ -233,13 +233,13 @@ def test_the_lattice_shows_every_code_and_its_tiles_set_the_bits(explorer):
 
 def test_tiles_can_be_hidden_and_are_up_to_date_when_they_come_back():
     explorer = LatentExplorer(model_with_card(), tiles=False)
-    assert explorer.codes.panel.layout.display == explorer.sweep.panel.layout.display == "none"
+    assert explorer.codes.rows.layout.display == explorer.sweep.rows.layout.display == "none"
     assert explorer.codes.sheets[0].value == ""
     explorer.sliders[1].value = 2.0
     explorer.codes.switch.value = True
     always = LatentExplorer(model_with_card(), state=explorer.state)
     assert explorer.codes.sheets[0].value == always.codes.sheets[0].value
-    assert explorer.codes.panel.layout.display == "flex"
+    assert explorer.codes.rows.layout.display == "flex"
 
 
 def test_a_real_is_labelled_with_what_explains_it_and_its_tooltip_says_how_well():

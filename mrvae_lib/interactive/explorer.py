@@ -73,13 +73,7 @@ class LatentExplorer:
         shown = math.prod(model.image_shape[1:]) <= MAX_TILED_PIXELS if tiles is None else tiles
         self.sweep = self._sweep_tiles(shown) if reals else None
         self.codes = self._code_tiles(shown) if views.code_views(self.content.starts[0]) else None
-        rows = []
-        if self.sweep:
-            play = parts.player(lambda value: self._on_real(self.selected, value))
-            rows += [wrapped(self.sweep.switch, play), parts.classed(self.sweep.panel, "mrvae-sweep")]
-        if self.codes:
-            rows += [wrapped(self.codes.switch), self.codes.panel]
-        self.tiles = widgets.VBox(rows)
+        self.tiles = widgets.VBox([tiles.panel for tiles in (self.sweep, self.codes) if tiles])
 
         controls = widgets.VBox([
             self.latents,
@@ -172,7 +166,10 @@ class LatentExplorer:
 
     def _sweep_tiles(self, shown: bool) -> parts.Tiles:
         names = [f"{value:+.1f}".replace("-", "−") if value else "0" for value in sweep_values().tolist()]
-        return parts.Tiles(self.model, "sweep", [(name, name) for name in names], len(names), self._show, shown)
+        play = parts.player(lambda value: self._on_real(self.selected, value))
+        tiles = parts.Tiles(self.model, "sweep", [(name, name) for name in names], len(names), self._show, shown, play)
+        tiles.rows.add_class("mrvae-sweep")
+        return tiles
 
     def _code_tiles(self, shown: bool) -> parts.Tiles:
         codes, classes = [view.code for view in views.code_views(self.content.starts[0])], self.content.class_of_code

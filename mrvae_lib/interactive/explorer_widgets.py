@@ -14,7 +14,7 @@ from torch.nn.functional import avg_pool2d
 from mrvae_lib.analysis.pictures import as_picture, enlarged, png_bytes, tile
 from mrvae_lib.analysis.traversals import SWEEP
 from mrvae_lib.interactive import explorer_state as views
-from mrvae_lib.interactive.display import BLUE, DARK_ORANGE, inline_image
+from mrvae_lib.interactive.display import BLUE, DARK_ORANGE, inline_image, wrapped
 from mrvae_lib.model.vae import MRVAE
 
 PICTURE_WIDTH, START_WIDTH = 280, 84
@@ -195,7 +195,7 @@ class DecodedPicture:
 
 
 class Tiles:
-    """Small pictures of views in rows, one PNG per row, above buttons that the pictures are part of.
+    """Small pictures of views in rows, one PNG per row, above buttons that the pictures are part of, and their switch.
 
     Args:
         title: what the button says that shows and hides them all.
@@ -203,10 +203,11 @@ class Tiles:
         columns: pictures per row.
         show: called with the view whose button is pressed.
         shown: whether they are shown at first.
+        beside: what stands beside the switch.
     """
 
     def __init__(self, model: MRVAE, title: str, labels: Sequence[tuple[str, str]], columns: int,
-                 show: Callable[[views.ExplorerState], None], shown: bool) -> None:
+                 show: Callable[[views.ExplorerState], None], shown: bool, *beside: widgets.Widget) -> None:
         self.model, self.columns = model, columns
         self.states = self.drawn = list[views.ExplorerState]()
         self.switch = toggle(title, shown, lambda _: self._draw(), "show or hide these pictures", width="auto")
@@ -215,10 +216,11 @@ class Tiles:
         narrowest = max(31, *(2 + 5 * len(label) for label, _ in labels))  # px: room for it; narrower cells scroll
         self.sheets = [widgets.HTML(layout=widgets.Layout(width="100%", margin="0"))
                        for _ in range(0, len(labels), columns)]
-        self.panel = classed(widgets.VBox([
+        self.rows = classed(widgets.VBox([
             widgets.VBox([sheet, widgets.HBox(self.buttons[i * columns : (i + 1) * columns])],
                          layout=widgets.Layout(min_width=f"{columns * narrowest}px"))
             for i, sheet in enumerate(self.sheets)]), "mrvae-tiles")
+        self.panel = widgets.VBox([wrapped(self.switch, *beside), self.rows])
 
     def draw(self, states: list[views.ExplorerState], chosen: int) -> None:
         """Show views, one for each button, and mark one of them."""
@@ -228,7 +230,7 @@ class Tiles:
         self._draw()
 
     def _draw(self) -> None:
-        self.panel.layout.display = "flex" if self.switch.value else "none"
+        self.rows.layout.display = "flex" if self.switch.value else "none"
         if self.switch.value and self.states != self.drawn:
             pictures = views.decode_states(self.model, self.states)
             pictures = avg_pool2d(pictures, max(1, min(pictures.shape[2:]) // TILE_SIDE))
