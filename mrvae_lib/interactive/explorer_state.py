@@ -89,8 +89,7 @@ def code_views(state: ExplorerState) -> list[ExplorerState]:
 @torch.inference_mode()
 def decode_states(model: MRVAE, states: Sequence[ExplorerState]) -> torch.Tensor:
     """The pictures of views, (N, C, H, W) in [0, 1]."""
-    z, b = torch.tensor([state.z for state in states]), torch.tensor([state.b for state in states])
-    return model.decode(z, b.float())
+    return model.decode(torch.tensor([state.z for state in states]), torch.tensor([state.b for state in states]))
 
 
 def decode_state(model: MRVAE, state: ExplorerState) -> np.ndarray:
