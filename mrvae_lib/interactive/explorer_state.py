@@ -123,22 +123,21 @@ def explorer_content(model: MRVAE, images: ImageSet | None = None) -> ExplorerCo
 
     With neither, every real gets a slider without a figure and the start is the middle of the prior.
     """
-    known, scores = model.card, dict(model.card.get("scores", {}))
+    known, scores = model.card, model.card.get("scores", {})
+    kl_of_real, of_bits = scores.get("kl_of_real", []), scores.get("information_of_bit", [])
     examples = model.examples or {"mu": torch.zeros(1, model.n_reals), "bits": torch.zeros(1, model.n_bits)}
     if images is not None:
         known, examples = vars(images), evaluation.encoded_examples(model, images)
         if not scores:
             codes = evaluation.encode_set(model, images.first(N_MEASURED))
-            scores["kl_of_real"] = codes.kl_reals().mean(dim=0).tolist()
-            scores["information_of_bit"] = bit_information(codes.bit_logits).tolist()
+            kl_of_real, of_bits = codes.kl_reals().mean(dim=0).tolist(), bit_information(codes.bit_logits).tolist()
     mu, bits, labels = examples["mu"].float(), examples["bits"].float(), examples.get("label", torch.empty(0)).int()
     names = known.get("label_names") or [str(label) for label in range(1 + max(labels.tolist(), default=-1))]
     counts = evaluation.labels_of_codes(bits, labels) if len(labels) else {}
     measured = {int(i): name for i, name in model.card.get("names_of_reals", {}).items()}
     fits = {i: f"{name} explains {100 * r2:.0f} % of the variance of z{i} (R²)" for i, (name, r2) in measured.items()}
     meant = {int(k): name for k, name in model.card.get("names_of_bits", {}).items()}
-    kl_of_real, of_bits = scores.get("kl_of_real", ()), scores.get("information_of_bit")
-    telling = sorted({*evaluation.informative_latents(of_bits), *meant}) if of_bits else []
+    telling = sorted({*evaluation.informative_latents(of_bits), *meant})
     return ExplorerContent(
         starts=tuple(map(ExplorerState, mu.tolist(), bits.int().tolist(), range(len(mu)))),
         classes=tuple(names[label] for label in labels),
@@ -165,7 +164,7 @@ def fitted_images(model: MRVAE, given: Any) -> ImageSet:
     return images
 
 
-def _label(name: str, nats: Sequence[float] | None, place: int, meaning: str) -> Label:
+def _label(name: str, nats: Sequence[float], place: int, meaning: str) -> Label:
     return tuple(filter(None, (name, f"{nats[place]:.2f} nats" if nats else "", meaning)))
 
 
