@@ -98,12 +98,9 @@ def real_slider(label: str, act: Callable[[float], None], label_width: int, tool
 
 def with_steps(slider: widgets.FloatSlider) -> widgets.HBox:
     """A slider beside buttons that move it a step down and a step up, at most to its end."""
-    def move(by: float) -> None:
-        slider.value = views.on_slider(slider.value + by)
-
     name = slider.description.split(" ")[0]
-    down = button("−", lambda: move(-views.STEP), f"{name} down", width="28px")
-    up = button("+", lambda: move(views.STEP), f"{name} up", width="28px")
+    down = button("−", lambda: slider.set_trait("value", slider.value - views.STEP), f"{name} down", width="28px")
+    up = button("+", lambda: slider.set_trait("value", slider.value + views.STEP), f"{name} up", width="28px")
     return widgets.HBox([slider, classed(down, "mrvae-small"), classed(up, "mrvae-small")])
 
 
