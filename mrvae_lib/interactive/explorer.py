@@ -64,7 +64,7 @@ class LatentExplorer:
         self.selected = next(iter(reals), 0)
         rows: list[widgets.Widget] = []
         if bits:
-            buttons = map(parts.above_facts, self.bits.values(), bits.values())
+            buttons = [widgets.VBox([self.bits[k], parts.facts(label)]) for k, label in bits.items()]
             rows += [parts.heading("Bits: what it is"), wrapped(*buttons)]
         if reals:
             rows += [parts.heading("Reals: how it looks"), *map(parts.with_steps, self.sliders.values())]

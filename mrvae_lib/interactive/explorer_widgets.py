@@ -79,10 +79,9 @@ def bit_toggle(label: views.Label, act: Callable[[bool], None]) -> widgets.Toggl
     return classed(toggle(label[0], False, act, " · ".join(label), width="84px"), "mrvae-bit")
 
 
-def above_facts(bit: widgets.ToggleButton, label: views.Label) -> widgets.VBox:
-    """A bit's button above what the bit tells."""
-    facts = "<br>".join(map(small_print, label[1:]))
-    return widgets.VBox([bit, widgets.HTML(facts, layout=widgets.Layout(width="84px", margin="0 2px"))])
+def facts(label: views.Label) -> widgets.HTML:
+    """What a bit tells, for below its button."""
+    return widgets.HTML("<br>".join(map(small_print, label[1:])), layout=widgets.Layout(width="84px", margin="0 2px"))
 
 
 def real_slider(label: str, act: Callable[[float], None], label_width: int, tooltip: str) -> widgets.FloatSlider:
