@@ -47,10 +47,9 @@ def small_print(text: str) -> str:
     return f'<span style="font-size:12px;color:var(--jp-ui-font-color2, #5b6774)">{escape(text)}</span>'
 
 
-def button(label: str, act: Callable[[], None], tooltip: str, *, width: str = "auto", flex: str | None = None
-           ) -> widgets.Button:
+def button(label: str, act: Callable[[], None], tooltip: str, *, width: str = "auto") -> widgets.Button:
     """A button and what it does."""
-    made = widgets.Button(description=label, tooltip=tooltip, layout=widgets.Layout(width=width, flex=flex))
+    made = widgets.Button(description=label, tooltip=tooltip, layout=widgets.Layout(width=width))
     made.on_click(lambda _: act())
     return made
 
@@ -207,7 +206,7 @@ class Tiles:
         self.model, self.columns = model, columns
         self.states = self.drawn = list[views.ExplorerState]()
         self.switch = toggle(title, shown, lambda _: self._draw(), "show or hide these pictures", width="auto")
-        self.buttons = [button(label, partial(lambda i: show(self.states[i]), i), tooltip, width="0", flex="1 1 0")
+        self.buttons = [button(label, partial(lambda i: show(self.states[i]), i), tooltip, width="100%")
                         for i, (label, tooltip) in enumerate(labels)]
         narrowest = max(31, *(2 + 5 * len(label) for label, _ in labels))  # px: room for it; narrower cells scroll
         self.sheets = [widgets.HTML(layout=widgets.Layout(width="100%", margin="0"))
