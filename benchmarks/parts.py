@@ -33,7 +33,7 @@ from mrvae_lib.analysis.part_scores import factor_reader, part_scores, yes_or_no
 from mrvae_lib.config import value_at
 from mrvae_lib.data import ImageSet
 from mrvae_lib.data.image_set import shuffled_batches
-from mrvae_lib.model.latents import kl_normal, sample_normal
+from mrvae_lib.model.latents import sample_normal
 from mrvae_lib.model.networks import mlp_decoder, mlp_encoder
 from mrvae_lib.model.vae import MRVAE, Posterior
 
@@ -160,7 +160,7 @@ class OneChoice(nn.Module):
         mu, logvar, logits = self.encoder(x).split([N_REALS, N_REALS, N_BITS], dim=1)
         choice = F.gumbel_softmax(logits, tau=0.67)
         drawn = self.decoder(torch.cat([sample_normal(mu, logvar), choice], dim=1))
-        kl_z = kl_normal(mu, logvar).sum(dim=1).mean()
+        kl_z = Posterior(mu, logvar, mu[:, :0]).kl_reals().sum(dim=1).mean()
         kl_c = (logits.softmax(dim=1) * (logits.log_softmax(dim=1) + math.log(N_BITS))).sum(dim=1).mean()
         share = min(1, 2 * progress)
         return (F.binary_cross_entropy_with_logits(drawn, x, reduction="none").sum(dim=(1, 2, 3)).mean()

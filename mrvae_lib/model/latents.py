@@ -1,40 +1,16 @@
-"""The two kinds of latent: their KL to the prior, how they are sampled, and four ways to a gradient through a bit."""
+"""The two kinds of latent: how they are sampled, and four ways to a gradient through a bit."""
 
-import math
 from collections.abc import Callable
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from mrvae_lib.model.codes import all_codes, bernoulli_entropy, log_code_probs
+from mrvae_lib.model.codes import all_codes, log_code_probs
 
 Estimator = Literal["auto", "exact", "bit-flip", "concrete", "straight-through"]
 CodeLoss = Callable[[Tensor], Tensor]
 """A loss as a function of the code: (S, B, K) codes, S per image, to (S, B) nats."""
-
-
-def kl_normal(mu: Tensor, logvar: Tensor) -> Tensor:
-    """KL(N(mu, exp(logvar)) || N(0, 1)) of each real, per image.
-
-    Args:
-        mu, logvar: (B, D).
-    Returns:
-        (B, D) nats, >= 0.
-    Source: Kingma and Welling, Auto-Encoding Variational Bayes (2014), appendix B.
-    """
-    return 0.5 * (mu.square() + logvar.exp() - 1 - logvar)
-
-
-def kl_bernoulli(bit_logits: Tensor) -> Tensor:
-    """KL(q(b_k | x) || fair coin) of each bit, per image: ln 2 minus the bit's entropy.
-
-    Args:
-        bit_logits: (B, K) log-odds of q(b_k = 1 | x).
-    Returns:
-        (B, K) nats in [0, ln 2].
-    """
-    return math.log(2) - bernoulli_entropy(bit_logits)
 
 
 def sample_normal(mu: Tensor, logvar: Tensor, generator: torch.Generator | None = None) -> Tensor:

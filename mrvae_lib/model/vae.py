@@ -1,5 +1,6 @@
 """MRVAE: an image to a posterior over reals and bits, and back."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from mrvae_lib.config import ModelConfig
-from mrvae_lib.model.codes import code_index
+from mrvae_lib.model.codes import bernoulli_entropy, code_index
 from mrvae_lib.model.frame import FramedEncoder, own_frame
-from mrvae_lib.model.latents import kl_bernoulli, kl_normal, sample_bits, sample_normal
+from mrvae_lib.model.latents import sample_bits, sample_normal
 from mrvae_lib.model.likelihoods import Bernoulli, Gaussian, MseTanh
 from mrvae_lib.model.networks import ImageShape, build_networks
 
@@ -41,12 +42,15 @@ class Posterior:
         return sample_normal(self.mu, self.logvar, generator), sample_bits(self.bit_logits, generator)
 
     def kl_reals(self) -> Tensor:
-        """(B, D) nats: KL of each real to N(0, 1)."""
-        return kl_normal(self.mu, self.logvar)
+        """KL(q(z_d | x) || N(0, 1)) of each real, (B, D) nats, >= 0.
+
+        Source: Kingma and Welling, Auto-Encoding Variational Bayes (2014), appendix B.
+        """
+        return 0.5 * (self.mu.square() + self.logvar.exp() - 1 - self.logvar)
 
     def kl_bits(self) -> Tensor:
-        """(B, K) nats: KL of each bit to a fair coin."""
-        return kl_bernoulli(self.bit_logits)
+        """KL(q(b_k | x) || fair coin) of each bit, (B, K) nats in [0, ln 2]: ln 2 minus the bit's entropy."""
+        return math.log(2) - bernoulli_entropy(self.bit_logits)
 
 
 class MRVAE(nn.Module):
