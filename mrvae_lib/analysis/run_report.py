@@ -28,7 +28,6 @@ from mrvae_lib.analysis.pictures import data_uri, png_bytes, save_gif, tile
 from mrvae_lib.analysis.traversals import MAX_SWEPT, sweep_values, traverse
 from mrvae_lib.config import RunConfig, TrainConfig, load_config
 from mrvae_lib.data import ImageSet
-from mrvae_lib.errors import ConfigError
 from mrvae_lib.model.parts import PartsDecoder, PartsEncoder, exchange_on_and_off
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.training.callbacks import TensorBoard, read_metrics
@@ -170,11 +169,9 @@ def write_traversals(model: MRVAE, folder: Path, *, start: int = 0) -> list[Path
 
     Args:
         start: which of the model's own examples to start from.
-    Raises:
-        ConfigError: there is no such example.
     """
-    (mu, bits), scores = _from_example(model, start), model.card["scores"]
-    kl_of_real, of_bits = scores["kl_of_real"], scores["information_of_bit"]
+    mu, bits = (model.examples[name][start:].float() for name in ("mu", "bits"))
+    kl_of_real, of_bits = (model.card["scores"][name] for name in ("kl_of_real", "information_of_bit"))
     values = torch.cat([there := sweep_values(15), there.flip(0)[1:-1]])
     reals = evaluation.informative_latents(kl_of_real)[:MAX_SWEPT]
     columns = [traverse(model, mu[0], bits[0], real=i, values=values) for i in reals]
@@ -190,19 +187,12 @@ def write_more_traversals(model: MRVAE, folder: Path, *, start: int = 0) -> list
 
     Source: the animations are those of miyosuda/disentangled_vae; frame k of 10 shows the value -3 + 6 k / 9.
     """
-    mu, bits = _from_example(model, start)
+    mu, bits = (model.examples[name][start:].float() for name in ("mu", "bits"))
     swings = [traverse(model, mu[0], bits[0], real=i, values=sweep_values(10, (-3, 3))) for i in range(model.n_reals)]
     written = [save_gif(swing[:, None], folder / f"anim_z{i}.gif", milliseconds=100) for i, swing in enumerate(swings)]
     if 0 < model.n_bits <= 8:
         written.append(figures.save_figure(figures.plot_code_lattice(model, mu[0]), folder / "lattice.png"))
     return written
-
-
-def _from_example(model: MRVAE, start: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The mu and bits of the model's examples from this one on."""
-    if not 0 <= start < len(model.examples["mu"]):
-        raise ConfigError(f"start must be 0..{len(model.examples['mu']) - 1}, the model's examples, got {start}")
-    return model.examples["mu"][start:].float(), model.examples["bits"][start:].float()
 
 
 def write_page(folder: Path) -> Path:

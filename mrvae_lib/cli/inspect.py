@@ -16,7 +16,7 @@ from mrvae_lib.cli.app import Run, command_line, named_argument, out_option, pri
 from mrvae_lib.config import RunConfig, Schedule, dump_config, load_config, parse_config, preset_names
 from mrvae_lib.dialects.beta import CONVENTIONS
 from mrvae_lib.dialects.ini import IniFile
-from mrvae_lib.errors import CheckpointError
+from mrvae_lib.errors import CheckpointError, ConfigError
 
 
 def evaluate(
@@ -53,6 +53,8 @@ def traverse(
     from mrvae_lib.analysis.run_report import write_more_traversals, write_traversals
 
     model = _finished_model(run)
+    if start >= len(model.examples["mu"]):
+        raise ConfigError(f"start must be 0..{len(model.examples['mu']) - 1}, the model's examples, got {start}")
     folder = out or (Path(run) if Path(run).is_dir() else Path())
     folder.mkdir(parents=True, exist_ok=True)
     for path in write_traversals(model, folder, start=start) + write_more_traversals(model, folder, start=start):
