@@ -266,15 +266,6 @@ def parse_config(table: Mapping[str, Any], overrides: Iterable[str] = (), *, ori
         raise ConfigError(f"{origin}: {one_line(error, RunConfig)}") from None
 
 
-def changed(config: RunConfig, overrides: Iterable[str]) -> RunConfig:
-    """The configuration with some `section.key=value` settings changed.
-
-    Raises:
-        ConfigError: as in `load_config`.
-    """
-    return parse_config(config.model_dump(), overrides, origin="--set")
-
-
 def dump_config(config: RunConfig) -> str:
     """The configuration as TOML text, every key written out; `load_config` reads it back to an equal one."""
     return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))

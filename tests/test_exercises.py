@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from mrvae_lib import exercises
-from mrvae_lib.config import changed
+from mrvae_lib.config import parse_config
 from mrvae_lib.exercises import check
 from mrvae_lib.training import loop
 from tests.conftest import ROOT
@@ -198,7 +198,7 @@ def cells_for_the_exercises(cells):
 @pytest.mark.parametrize("script", WITH_EXERCISES, ids=lambda path: path.stem)
 def test_each_stub_and_near_miss_fails_its_check_and_each_solution_passes(script, monkeypatch):
     # For two epochs: no check may hang on how well the notebook's model is trained.
-    monkeypatch.setattr(loop, "train", lambda config, train=loop.train, **rest: train(changed(config, ["train.epochs=2"]), **rest))
+    monkeypatch.setattr(loop, "train", lambda config, train=loop.train, **rest: train(parse_config(config.model_dump(), ["train.epochs=2"]), **rest))
     cells = cells_for_the_exercises([(cell.metadata.get("tags", []), cell.source) for cell in jupytext.read(script).cells
                                      if cell.cell_type == "code"])
     scope = {"__name__": "notebook", "display": lambda *_: None, "math": math}

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mrvae_lib.analysis.evaluation import encode_set
-from mrvae_lib.config import ModelConfig, changed, dump_config, load_config, preset_names
+from mrvae_lib.config import ModelConfig, dump_config, load_config, preset_names
 from mrvae_lib.dialects.ini import Architecture, IniFile, mirrored_layers
 from mrvae_lib.errors import ConfigError
 from mrvae_lib.model.vae import MRVAE
@@ -201,7 +201,7 @@ def test_the_command_and_a_notebook_train_the_same_model_from_one_ini_file(ini, 
     saved = load_config(tmp_path / "run" / "config.toml")
     assert saved.objective.beta_z == 2.5
     by_command = load_model(tmp_path / "run")
-    config = changed(IniFile.read(ini()).run(), ["train.epochs=1", "train.device=cpu"])
+    config = IniFile.read(ini()).run(overrides=["train.epochs=1", "train.device=cpu"])
     in_a_notebook = train(config, images=tiny_images(shape=(1, 28, 28)))
     for name, weight in in_a_notebook.state_dict().items():
         assert torch.equal(weight, by_command.state_dict()[name]), name

@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import StepLR
 from mrvae_lib.analysis.evaluation import encode_set
 from mrvae_lib.analysis.figures import figure_png
 from mrvae_lib.analysis.run_report import plot_samples, plot_sweep
-from mrvae_lib.config import changed, load_config, preset_names, value_at
+from mrvae_lib.config import load_config, parse_config, preset_names, value_at
 from mrvae_lib.data import DATASETS, load_dataset
 from mrvae_lib.data.real_sets import data_folder
 from mrvae_lib.dialects.ini import IniFile
@@ -162,7 +162,7 @@ def test_an_ini_file_s_network_with_few_channels_learns_and_can_be_shown(name):
     file = IniFile.read(name)
     few = tuple(max(2, channels // 8) for channels in file.architecture.conv_channels)
     file = file.model_copy(update={"architecture": file.architecture.model_copy(update={"conv_channels": few})})
-    config = changed(file.run("VAE"), [*FORTY_STEPS, "train.batch_size=32", "train.lr=3e-4"])
+    config = file.run("VAE", [*FORTY_STEPS, "train.batch_size=32", "train.lr=3e-4"])
     images = real_images(config.data.name)
     fall, model = fall_of_the_reconstruction(config, images)
     assert fall < FALLS_TO.get(name, 0.8)
@@ -183,5 +183,5 @@ def test_without_the_last_relu_the_fully_connected_dsprites_network_knows_more_t
 def test_the_kl_is_held_within_half_a_nat_of_c_over_the_last_steps():
     kept = Keep(lambda run, terms, weights: abs(terms.values["kl_z"].detach().mean() - weights["capacity_z"]))
     settings = ["objective.gamma_z=100", "objective.beta_z=0", "objective.capacity_z=[[0, 0], [0.5, 3], [1, 3]]"]
-    train(changed(tiny_run(epochs=60, lr=5e-3), settings), images=tiny_images(256), callbacks=[kept])
+    train(parse_config(tiny_run(epochs=60, lr=5e-3).model_dump(), settings), images=tiny_images(256), callbacks=[kept])
     assert sum(kept.values[-100:]) / 100 < 0.5

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mrvae_lib.cli.app import Quick, Settings, command_line, named_argument, out_option, print_table
-from mrvae_lib.config import RunConfig, changed, load_config
+from mrvae_lib.config import RunConfig, load_config
 from mrvae_lib.dialects.ini import IniFile
 from mrvae_lib.errors import ConfigError
 
@@ -69,11 +69,11 @@ def _config_and_folder(source: str, ini: str, variation: str, out: Path | None, 
     if ini:
         file = IniFile.read(ini)
         os.environ.setdefault("MRVAE_DATA", file.configuration.path)
-        return changed(file.run(variation), overrides), out or Path("runs") / Path(ini).stem
+        return file.run(variation, overrides), out or Path("runs") / Path(ini).stem
     saved = Path(source) / "config.toml"
     if saved.is_file():
         if quick or out:
             raise ConfigError(f"{source} is a run and keeps its settings and its place: go on with it, with --set "
                               f"train.epochs=N for more epochs, or train a preset into another folder")
-        return changed(load_config(saved), overrides), Path(source)
+        return load_config(saved, overrides=overrides), Path(source)
     return load_config(source, quick=quick, overrides=overrides), out or Path("runs") / Path(source).stem

@@ -106,14 +106,15 @@ class IniFile(Section):
             raise ConfigError(f"{source}: cannot be read as an INI file ({shortened(str(error))}); the examples are "
                               f"{', '.join(preset_names('.ini'))}") from None
 
-    def run(self, variation: str | None = None) -> RunConfig:
+    def run(self, variation: str | None = None, overrides: Iterable[str] = ()) -> RunConfig:
         """The run that the file describes.
 
         Args:
             variation: `VAE` keeps beta at 1 whatever the file says. `B-VAE` takes the file's beta. None means B-VAE if
                 the file has a beta, else VAE.
+            overrides: as in `load_config`.
         Raises:
-            ConfigError: another variation, or B-VAE without a beta.
+            ConfigError: another variation, B-VAE without a beta, or as in `load_config`.
         """
         from mrvae_lib.data import DATASETS  # on first use, so that the command line answers before torch is there
 
@@ -134,7 +135,7 @@ class IniFile(Section):
                       "lr": _falling(hyper.learning_rate, hyper.epochs)},
             "source": {"project": "AndrewSpano/Disentangled-Variational-Autoencoder", "beta": beta,
                        "convention": "per-image", "batch_size": hyper.batch_size},
-        })
+        }, overrides)
 
 
 def mirrored_layers(net: Architecture, image_shape: tuple[int, int, int]) -> tuple[list[str], list[str]]:
