@@ -125,7 +125,7 @@ class ExampleWalk:
 
     def __init__(self, content: views.ExplorerContent, show: Callable[[int], None]) -> None:
         self.content, self.show, self.example = content, show, 0
-        self.classes = choice("class", "any", sorted(set(content.classes)), lambda _: self.step(0), width="150px")
+        self.classes = choice("class", "any", sorted(set(content.classes)), self._on_class, width="150px")
         self.controls: list[widgets.Widget] = [
             *([self.classes] if content.classes else []),
             button("previous", lambda: self.step(-1), "the previous example"),
@@ -140,6 +140,10 @@ class ExampleWalk:
         place = places.index(self.example) + direction if self.example in places else 0
         self.example = places[place % len(places)]
         self.show(self.example)
+
+    def _on_class(self, name: str) -> None:
+        if name:
+            self.step(0)
 
 
 class DecodedPicture:
