@@ -70,7 +70,8 @@ class MRVAE(nn.Module):
         likelihoods: dict[str, Bernoulli | Gaussian | MseTanh] = {
             "bernoulli": Bernoulli(), "gaussian": Gaussian(config.spread), "mse-tanh": MseTanh()}
         self.likelihood = likelihoods[config.likelihood]
-        self.float()  # as images, draws and checkpoints are, whatever torch's default is
+        if torch.get_default_dtype() != torch.float32:
+            self.float()  # as images, draws and checkpoints are, whatever torch's default is
         self.card: dict[str, Any] = {}
         """The model card, with training command, seed and measured figures; empty until a run is scored."""
         self.examples: dict[str, Tensor] = {}
