@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch.distributions import Bernoulli
 
-from mrvae_lib.model.codes import CodeTable, all_codes, code_index, code_name, log_code_probs
+from mrvae_lib.model.codes import CodeTable, all_codes, code_index, log_code_probs
 from mrvae_lib.model.vae import Posterior
 
 
 def test_codes_are_listed_in_counting_order_and_found_again():
     codes = all_codes(3)
-    assert [code_name(code) for code in codes] == ["000", "001", "010", "011", "100", "101", "110", "111"]
+    assert codes.tolist() == [[0, 0, 0], [0, 0, 1], [0, 1, 0], [0, 1, 1], [1, 0, 0], [1, 0, 1], [1, 1, 0], [1, 1, 1]]
     assert code_index(codes).tolist() == list(range(8))
 
 

@@ -12,7 +12,6 @@ from mrvae_lib.analysis.evaluation import informative_latents
 from mrvae_lib.analysis.figures import BLUE, ORANGE, save_figure
 from mrvae_lib.analysis.pictures import tile
 from mrvae_lib.analysis.traversals import sweep_values, traverse
-from mrvae_lib.model.codes import all_codes, code_name
 
 EXAMPLE = 0
 
@@ -26,9 +25,9 @@ def main() -> None:
 
     left.suptitle("bits: what it is", color=ORANGE, fontsize=12)
     pictures = traverse(model, z, torch.zeros(model.n_bits))
-    for ax, picture, code in zip(left.subplots(4, 4).flat, pictures, all_codes(model.n_bits), strict=True):
+    for code, (ax, picture) in enumerate(zip(left.subplots(4, 4).flat, pictures, strict=True)):
         ax.imshow(tile(picture[None], 1, gap=0), interpolation="nearest")
-        ax.set_title(code_name(code), fontsize=8, pad=2)
+        ax.set_title(format(code, f"0{model.n_bits}b"), fontsize=8, pad=2)
         ax.set_axis_off()
 
     right.suptitle("reals: how it looks", color=BLUE, fontsize=12)

@@ -16,7 +16,6 @@ from torch import Tensor
 from mrvae_lib.analysis.evaluation import informative_latents
 from mrvae_lib.analysis.pictures import tile
 from mrvae_lib.analysis.traversals import MAX_SWEPT, sweep_values, traverse
-from mrvae_lib.model.codes import all_codes, code_name
 from mrvae_lib.model.vae import MRVAE
 
 BLUE, ORANGE = "#0072B2", "#D55E00"
@@ -120,8 +119,8 @@ def plot_traversals(model: MRVAE, mu: Tensor, bits: Tensor, kl_of_real: Sequence
 
 def plot_code_lattice(model: MRVAE, z: Tensor) -> Axes:
     """Every code at the same reals (D,), named."""
-    names = [code_name(code) for code in all_codes(model.n_bits)]
     pictures = traverse(model, z, torch.zeros(model.n_bits))
+    names = [format(code, f"0{model.n_bits}b") for code in range(len(pictures))]  # in binary, such as 0110
     return show_pictures(pictures, 2 ** math.ceil(model.n_bits / 2), captions=names)
 
 

@@ -38,11 +38,6 @@ def code_index(bits: Tensor) -> Tensor:
     return (bits.long() << places).sum(dim=-1)
 
 
-def code_name(bits: Tensor) -> str:
-    """A code as text, bit 0 first: `0110`."""
-    return "".join(str(int(bit)) for bit in bits)
-
-
 def log_code_probs(bit_logits: Tensor) -> Tensor:
     """log q(b | x) of every code, per image.
 
