@@ -34,10 +34,9 @@ class PartsEncoder(nn.Module):
         super().__init__()
         self.reals, self.bits = reals, bits
         last: Any = reals[-1]
-        with torch.no_grad():
-            last.weight.mul_(0.1)
-            last.bias.zero_()
-            last.bias[PARTS_REALS:] = -3  # logvar: sharp enough to draw by
+        last.weight = nn.Parameter(0.1 * last.weight)
+        nn.init.zeros_(last.bias)
+        nn.init.constant_(last.bias[PARTS_REALS:], -3)  # logvar: sharp enough to draw by
 
     def forward(self, x: Tensor) -> Tensor:
         stats = self.reals(x)
