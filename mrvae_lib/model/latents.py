@@ -60,7 +60,9 @@ def expected_loss(loss: CodeLoss, bit_logits: Tensor, *, estimator: Estimator, t
     if estimator == "concrete":
         return loss(concrete_bits(bit_logits, temperature, generator)[None])[0]
     if estimator == "straight-through":
-        return loss(straight_through_bits(bit_logits, generator)[None])[0]
+        probs = torch.sigmoid(bit_logits)
+        bits = sample_bits(bit_logits, generator) + probs - probs.detach()  # hard, with the gradient of `probs`
+        return loss(bits[None])[0]
     raise ValueError(f"estimator must be auto, exact, bit-flip, concrete or straight-through, got {estimator!r}")
 
 
@@ -90,9 +92,3 @@ def concrete_bits(bit_logits: Tensor, temperature: float, generator: torch.Gener
     """Soft bits in (0, 1), (B, K): a logistic draw added to the logits, squashed at the given temperature."""
     uniform = torch.rand(bit_logits.shape, generator=generator, device=bit_logits.device, dtype=bit_logits.dtype)
     return torch.sigmoid((bit_logits + uniform.clamp(1e-6, 1 - 1e-6).logit()) / temperature)
-
-
-def straight_through_bits(bit_logits: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Hard bits, (B, K), that pass the gradient on as if they were their probabilities."""
-    probs = torch.sigmoid(bit_logits)
-    return sample_bits(bit_logits, generator) + probs - probs.detach()
