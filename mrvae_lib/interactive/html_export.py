@@ -138,7 +138,7 @@ def encoder_part(model: MRVAE) -> dict[str, Any]:
 
 
 Layer = tuple[dict[str, Any], tuple[Tensor, ...]]
-"""A plain operation with its sizes, and its numbers in the order in which it uses them."""
+"""A plain operation with its sizes and the shapes of its numbers; and these, in the order in which it uses them."""
 
 
 def plain_layers(network: nn.Module) -> list[Layer]:
@@ -154,31 +154,27 @@ def plain_layers(network: nn.Module) -> list[Layer]:
             seen = plain_layers(nn.Sequential(network.body, nn.ReLU()))
             return [*seen, _layer("seePose", **POSE), *plain_layers(network.head), _layer("addPose", **POSE)]
         case frame.PosedDecoder():
-            channels, *sides = network.image_shape
-            placed = _layer("place", network.around, channels=channels, shape=sides, **POSE)
+            placed = _layer("place", network.around, shape=network.image_shape[1:], **POSE)
             return [_layer("skip", n=frame.POSE_REALS), *plain_layers(network.drawing), placed]
         case parts.PartsDecoder():
             channels, *sides = network.image_shape
             return [_layer("skip", n=parts.PARTS_REALS),
-                    _layer("linear", parts.GAIN * network.canvas.weight, parts.GAIN * network.canvas.bias,
-                           **{"in": network.canvas.in_features}, out=network.canvas.out_features),
+                    _layer("linear", parts.GAIN * network.canvas.weight, parts.GAIN * network.canvas.bias),
                     _layer("shape", shape=[channels, parts.CANVAS_SIDE, parts.CANVAS_SIDE]),
                     _layer("layDown", shape=sides, **PARTS)]
         case nn.Linear():
-            return [_layer("linear", network.weight, network.bias, **{"in": network.in_features},
-                           out=network.out_features)]
+            return [_layer("linear", network.weight, network.bias)]
         case nn.Conv2d() | nn.ConvTranspose2d() if all(len(set(size)) == 1 for size in (
                 network.kernel_size, network.stride, network.padding, network.output_padding)):
             # The page keeps a pixel's channels together: (out, kernel, kernel, in), or (kernel, kernel, out, in).
             forward = isinstance(network, nn.Conv2d)
             weight = network.weight.permute(0, 2, 3, 1) if forward else network.weight.permute(2, 3, 1, 0)
             return [_layer("conv" if forward else "deconv", weight, network.get_parameter("bias"),
-                           **{"in": network.in_channels}, out=network.out_channels, kernel=network.kernel_size[0],
                            stride=network.stride[0], padding=network.padding[0], extra=network.output_padding[0])]
         case nn.BatchNorm1d() | nn.BatchNorm2d():
             scale = network.weight / (network.get_buffer("running_var") + network.eps).sqrt()
             shift = network.bias - network.get_buffer("running_mean") * scale
-            return [_layer("scale", scale, shift, channels=network.num_features)]
+            return [_layer("scale", scale, shift)]
         case nn.ReLU() | nn.SELU() | nn.Tanh() | nn.Flatten():
             return [_layer(type(network).__name__.lower())]
         case nn.LeakyReLU():
@@ -195,7 +191,7 @@ def plain_layers(network: nn.Module) -> list[Layer]:
 
 
 def _layer(op: str, *numbers: Tensor, **sizes: Any) -> Layer:
-    return {"op": op, **sizes}, numbers
+    return {"op": op, "shapes": [tensor.shape for tensor in numbers], **sizes}, numbers
 
 
 def _as_half(layers: Iterable[Layer], what: str) -> str:

@@ -62,16 +62,15 @@ function laid(z, perReal, dim) {
   return { across, down, size: Math.exp(size), turn, light: Math.exp(light - dim) };
 }
 
-// Each makes, from a layer's sizes and a function that takes its weights, a function from { values, shape } to the same;
+// Each makes, from a layer's sizes and its rows of numbers, a function from { values, shape } to the same;
 // it is also given what no layer before it passes on: the decoder's latents, or the frame that the encoder found.
 const LAYERS = {
-  linear({ in: width, out }, take) {
-    const apply = dense(take(width * out), width, out), bias = take(out);
+  linear({ shapes: [[out, width]] }, rows, bias) {
+    const apply = dense(rows, width, out);
     return ({ values }) => ({ values: apply(values).map((v, o) => v + bias[o]), shape: [out] });
   },
 
-  scale({ channels }, take) {
-    const scale = take(channels), shift = take(channels);
+  scale({ shapes: [[channels]] }, scale, shift) {
     return ({ values, shape }) => ({ values: values.map((v, i) => v * scale[i % channels] + shift[i % channels]), shape });
   },
 
@@ -95,8 +94,8 @@ const LAYERS = {
   },
 
   // Transposed convolution: a dense layer gives each pixel a kernel x kernel stamp; the stamps land `stride` apart.
-  deconv({ in: channels, out, kernel, stride, padding, extra }, take) {
-    const size = kernel * kernel * out, apply = dense(take(channels * size), channels, size), bias = take(out);
+  deconv({ shapes: [[kernel, , out, channels]], stride, padding, extra }, rows, bias) {
+    const size = kernel * kernel * out, apply = dense(rows, channels, size);
     return ({ values, shape: [height, width] }) => {
       const [h, w] = [height, width].map(side => (side - 1) * stride - 2 * padding + kernel + extra);
       const stamps = apply(values), next = new Float64Array(h * w * out);
@@ -138,8 +137,7 @@ const LAYERS = {
   },
 
   // What was drawn, moved, sized and stretched by the first five latents
-  place({ channels, shape: sides, halfWidth, reach, size, stretch }, take) {
-    const around = take(channels);
+  place({ shape: sides, halfWidth, reach, size, stretch }, around) {
     return (drawn, { latents }) => {
       const [across, down] = [latents[0] * reach, latents[1] * reach], scale = Math.exp(-size * latents[2]) / halfWidth;
       const [p, q] = [latents[3] * stretch, latents[4] * stretch], r = Math.sqrt(p * p + q * q + 1e-12);
@@ -154,9 +152,9 @@ const LAYERS = {
 function makeNetworks(lists, weights) {
   const numbers = halfFloats(weights);
   let at = 0;
-  const take = n => numbers.subarray(at, at += n);
+  const take = shape => numbers.subarray(at, at += shape.reduce((n, side) => n * side, 1));
   return lists.map(layers => {
-    const steps = layers.map(layer => LAYERS[layer.op](layer, take));
+    const steps = layers.map(layer => LAYERS[layer.op](layer, ...layer.shapes.map(take)));
     return (start, given) => steps.reduce((x, step) => step(x, given), start).values;
   });
 }

@@ -37,8 +37,8 @@ const vector = values => ({ values, shape: [values.length] });
 
 Object.assign(LAYERS, {
   // Convolution: a dense layer looks at the kernel x kernel pixels around each place.
-  conv({ in: channels, out, kernel, stride, padding }, take) {
-    const size = kernel * kernel * channels, apply = dense(take(size * out), size, out), bias = take(out);
+  conv({ shapes: [[out, kernel, , channels]], stride, padding }, rows, bias) {
+    const size = kernel * kernel * channels, apply = dense(rows, size, out);
     return ({ values, shape: [height, width] }) => {
       const [h, w] = [height, width].map(side => Math.floor((side + 2 * padding - kernel) / stride) + 1);
       const seen = new Float64Array(h * w * size);
