@@ -85,7 +85,7 @@ def test_the_page_asks_nothing_of_a_network():
 
 def test_the_weights_are_the_decoders_rounded_to_fp16():
     model = tiny_model(2, 3)
-    numbers = np.frombuffer(base64.b64decode(data_of(page_html(model))["weights"]), dtype="<f2")
+    numbers = np.frombuffer(base64.b64decode(data_of(page_html(model))["decoder"]["weights"]), dtype="<f2")
     expected = torch.cat([parameter.flatten() for parameter in model.decoder.parameters()]).detach().half()
     np.testing.assert_array_equal(numbers, expected.numpy())
 

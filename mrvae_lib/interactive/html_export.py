@@ -3,7 +3,6 @@
 import base64
 import html
 import json
-from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -60,12 +59,10 @@ def page_html(model: MRVAE, *, title: str = "MR-VAE", content: views.ExplorerCon
               state: views.ExplorerState | None = None) -> str:
     """The page that `export_html` writes, as text."""
     content, data = content or views.explorer_content(model), model.card.get("data", "")
-    layers = plain_layers(model.decoder)
     page = {
         "imageShape": model.image_shape,
         "likelihood": model.config.likelihood,
-        "layers": [operation for operation, _ in layers],
-        "weights": _as_half(layers, "decoder"),
+        "decoder": written([plain_layers(model.decoder)], "decoder"),
         "encoder": encoder_part(model),
         "own": None if data.startswith(("xys", "faces")) else "picture" if model.image_shape[0] == 3 else "drawing",
         "fit": FIT.get(data),
@@ -114,7 +111,7 @@ def pose_text(pose: dict[str, Any]) -> str:
 
 
 def encoder_part(model: MRVAE) -> dict[str, Any]:
-    """The encoder for the page: `networks`, whose outputs side by side are the posterior's statistics, and `weights`.
+    """The encoder for the page, as `written`; the networks' outputs side by side are the posterior's statistics.
 
     Where the page cannot hold it, `problem` says why; the page then has no drawing part.
     """
@@ -131,8 +128,7 @@ def encoder_part(model: MRVAE) -> dict[str, Any]:
                             else plain_layers(part) for part in (encoder.reals, encoder.bits) if part]
             case _:
                 networks = [plain_layers(encoder)]
-        return {"networks": [[operation for operation, _ in layers] for layers in networks],
-                "weights": _as_half(chain(*networks), "encoder")}
+        return written(networks, "encoder")
     except ExportError as error:
         return {"problem": str(error)}
 
@@ -194,11 +190,12 @@ def _layer(op: str, *numbers: Tensor, **sizes: Any) -> Layer:
     return {"op": op, "shapes": [tensor.shape for tensor in numbers], **sizes}, numbers
 
 
-def _as_half(layers: Iterable[Layer], what: str) -> str:
-    """The numbers of layers as fp16, in base64."""
-    tensors = [tensor.detach().cpu().float().numpy().ravel() for _, numbers in layers for tensor in numbers]
+def written(networks: list[list[Layer]], what: str) -> dict[str, Any]:
+    """Networks for the page: their operations, and in `weights` the numbers of all of them as fp16, in base64."""
+    tensors = [tensor.detach().cpu().float().numpy().ravel() for _, numbers in chain(*networks) for tensor in numbers]
     weights = np.concatenate(tensors)
     largest = np.abs(weights).max()
     if not largest <= MAX_HALF:  # also a NaN
         raise ExportError(f"the page holds weights of at most {MAX_HALF:.0f} (fp16), the {what} has {largest:g}")
-    return base64.b64encode(weights.astype("<f2").tobytes()).decode()
+    return {"networks": [[operation for operation, _ in layers] for layers in networks],
+            "weights": base64.b64encode(weights.astype("<f2").tobytes()).decode()}

@@ -148,20 +148,20 @@ const LAYERS = {
   },
 };
 
-// Makes of lists of layers, which share one row of weights, a function each: { values, shape } to the last layer's values
-function makeNetworks(lists, weights) {
+// Makes of networks, which share one row of weights, a function each: { values, shape } to the last layer's values
+function makeNetworks({ networks, weights }) {
   const numbers = halfFloats(weights);
   let at = 0;
   const take = shape => numbers.subarray(at, at += shape.reduce((n, side) => n * side, 1));
-  return lists.map(layers => {
+  return networks.map(layers => {
     const steps = layers.map(layer => LAYERS[layer.op](layer, ...layer.shapes.map(take)));
     return (start, given) => steps.reduce((x, step) => step(x, given), start).values;
   });
 }
 
 // z and b to pixels in [0, 1], pixel by pixel
-function makeDecoder({ layers, weights, likelihood }) {
-  const [network] = makeNetworks([layers], weights);
+function makeDecoder({ decoder, likelihood }) {
+  const [network] = makeNetworks(decoder);
   const pixel = likelihood === "mse-tanh" ? v => (Math.tanh(v) + 1) / 2 : v => 1 / (1 + Math.exp(-v));
   return (z, b) => {
     const latents = Float64Array.of(...z, ...b);

@@ -80,7 +80,7 @@ Object.assign(LAYERS, {
 
 // Pixels in [0, 1], pixel by pixel, to the posterior q(z, b | x)
 function makeEncoder({ imageShape: [channels, height, width], encoder, state }) {
-  const networks = makeNetworks(encoder.networks, encoder.weights), n = state.z.length;
+  const networks = makeNetworks(encoder), n = state.z.length;
   return pixels => {
     const image = { values: Float64Array.from(pixels), shape: [height, width, channels] }, found = {};
     const stats = networks.flatMap(network => [...network(image, found)]);
