@@ -30,9 +30,14 @@ class Panel:
     def __init__(self, draw: Callable[..., Figure | Axes | str], **controls: Any) -> None:
         if not controls:
             raise ValueError("a panel needs at least one control, such as beta=(0.0, 4.0)")
-        self.draw, self.controls = draw, {name: _control(name, meant) for name, meant in controls.items()}
-        self.shown, self.png = widgets.HTML(layout=widgets.Layout(max_width="100%")), b""
-        for control in self.controls.values():
+        self.draw, self.controls = draw, dict[str, Any]()
+        self.shown = widgets.HTML(layout=widgets.Layout(max_width="100%"))
+        for name, meant in controls.items():
+            control = self.controls[name] = widgets.interactive.widget_from_abbrev(meant)
+            if control is None:
+                raise ValueError(f"the control {name} must be a range, a choice, a value or a widget, got {meant!r}")
+            control.description = control.description or name
+            control.style.description_width, control.layout.width = "110px", "360px"
             control.observe(self._show, names="value")
         self.panel = wrapped(widgets.VBox(list(self.controls.values())), self.shown)
         self._show()
@@ -57,12 +62,3 @@ class Panel:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         said = "" if self.png else ": " + unescape(re.sub(r"<[^>]+>", " ", self.shown.value)).strip()
         return widget_or_picture(self.panel, self.png or None, f"Panel({self._text()}){said}")
-
-
-def _control(name: str, meant: Any) -> widgets.Widget:
-    control = widgets.interactive.widget_from_abbrev(meant)
-    if control is None:
-        raise ValueError(f"the control {name} must be a range, a choice, a value or a widget, got {meant!r}")
-    control.description = control.description or name
-    control.style.description_width, control.layout.width = "110px", "360px"
-    return control
