@@ -24,12 +24,10 @@ class Panel:
         controls: by name, as for `ipywidgets.interact`: (low, high, step) or (low, high) a slider, a list or dict a
             choice, True or False a tick, a number or text a field, or a widget.
     Raises:
-        ValueError: no control, or one that makes no widget; names it.
+        ValueError: a control that makes no widget; names it.
     """
 
     def __init__(self, draw: Callable[..., Figure | Axes | str], **controls: Any) -> None:
-        if not controls:
-            raise ValueError("a panel needs at least one control, such as beta=(0.0, 4.0)")
         self.draw, self.controls = draw, dict[str, Any]()
         self.shown = widgets.HTML(layout=widgets.Layout(max_width="100%"))
         for name, meant in controls.items():
