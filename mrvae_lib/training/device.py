@@ -14,9 +14,6 @@ MEASURED_SECONDS = 0.6
 CLEARLY_FASTER = 0.97
 """bf16 is taken where its step lasts less than this share of the step in fp32, so that noise does not choose it."""
 
-MALLOPT = {-3: 2**30, -1: 2**31 - 1}
-"""glibc's M_MMAP_THRESHOLD and M_TRIM_THRESHOLD, bytes: freed blocks below the first are kept, up to the second."""
-
 
 def choose_device(name: str) -> torch.device:
     """`auto` is the GPU if there is one; a named device that is not there is a ConfigError."""
@@ -36,8 +33,8 @@ def keep_freed_memory() -> None:
     a step on some processors. The process then holds on to the most that it ever needed.
     """
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        for option, n_bytes in MALLOPT.items():
-            libc.mallopt(option, n_bytes)
+        libc.mallopt(-3, 2**30)  # M_MMAP_THRESHOLD, bytes: freed blocks below it are kept,
+        libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD, bytes: up to so many
 
 
 def multiplies_bf16(device: torch.device) -> bool:
