@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,30 +29,21 @@ SHIPPED = Path(__file__).parents[1] / "weights"
 
 
 @contextmanager
-def only_process(folder: Path) -> Iterator[None]:
-    """Keep a run's folder to ourselves; the system lets go of the lock when its process ends, however it ends.
+def own_folder(folder: Path) -> Iterator[None]:
+    """Keep a run's folder to ourselves, and say in one line what goes wrong in writing there and what remains.
+
+    The system lets go of the lock when its process ends, however it ends.
 
     Raises:
-        CheckpointError: another process has it.
+        CheckpointError: another process has it, the disk is full, the folder is read-only or gone, or the like.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock", timeout=0.3):  # `in_use` of another process may hold it for a moment
             yield
     except Timeout:
         raise CheckpointError(f"{folder}: {TAKEN}; wait for it or stop it, or choose another "
                               f"folder with --out") from None
-
-
-@contextmanager
-def writing_to(folder: Path) -> Iterator[None]:
-    """What goes wrong when a run's files are written, in one line that says what remains.
-
-    Raises:
-        CheckpointError: the disk is full, the folder is read-only or gone, or the like.
-    """
-    try:
-        yield
     except OSError as error:
         if error.filename is None and error.errno is None:
             raise  # an error of another kind that inherits from OSError
@@ -64,10 +55,13 @@ def writing_to(folder: Path) -> Iterator[None]:
 
 
 def in_use(folder: Path) -> bool:
-    """Whether a process is training in this folder."""
-    with suppress(CheckpointError), only_process(folder):
-        return False
-    return True
+    """Whether a process is training in this folder, which is made if it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0.3):
+            return False
+    except Timeout:
+        return True
 
 
 @contextmanager

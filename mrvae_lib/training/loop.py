@@ -4,7 +4,7 @@ import math
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from mrvae_lib.model.codes import CodeTable
 from mrvae_lib.model.vae import MRVAE
 from mrvae_lib.objective import Terms, loss_terms, total_loss, weights_at
 from mrvae_lib.parallel import add_gradients, any_process, is_first, own_part, process_group
-from mrvae_lib.training.checkpoints import latest_checkpoint, only_process, save_model, writing_to
+from mrvae_lib.training.checkpoints import latest_checkpoint, own_folder, save_model
 from mrvae_lib.training.device import choose_device, keep_freed_memory
 from mrvae_lib.training.run import Run, save, start
 
@@ -64,11 +64,9 @@ def train(config: RunConfig, folder: str | Path | None = None, *, callbacks: Seq
         CheckpointError: the folder cannot be written to, or another process trains there.
     """
     keep_freed_memory()
-    with process_group(choose_device(config.train.device)), ExitStack() as stack:
-        path = None if folder is None else Path(folder)
-        if path and is_first():
-            stack.enter_context(writing_to(path))
-            stack.enter_context(only_process(path))
+    path = None if folder is None else Path(folder)
+    to_ourselves = own_folder(path) if path and is_first() else nullcontext()
+    with process_group(choose_device(config.train.device)), to_ourselves:
         return _train(start(config, path, images), callbacks if is_first() else ())
 
 
