@@ -12,7 +12,7 @@ from mrvae_lib.analysis.factor_scores import (
     beta_vae_score,
     code_columns,
     dci_histogram,
-    evenness,
+    dci_of_importances,
     explicitness,
     factor_scores,
     factor_vae_score,
@@ -225,9 +225,9 @@ def test_published_dci_reads_the_importances_of_gradient_boosting_under_another_
     assert dci_histogram(codes, factors)[0].name == "DCI-histogram disentanglement"
 
 
-def test_importances_are_even_by_their_entropy_to_the_base_of_their_number():
-    importance = np.array([[1.0, 0, 0], [0, 0.5, 0.5], [0, 0, 0]])
-    assert evenness(importance) == pytest.approx([0, math.log(2) / math.log(3), 1], abs=1e-8)
+def test_a_factor_is_complete_by_the_entropy_of_its_importances_to_the_base_of_their_number():
+    complete = dci_of_importances("DCI", np.array([[1.0, 0, 0], [0, 0.5, 0], [0, 0.5, 0]]), np.ones((5, 3)), {})[1]
+    assert complete.per_factor == pytest.approx([1, 1 - math.log(2) / math.log(3), 0], abs=1e-8)
 
 
 def test_images_drawn_with_a_fixed_factor_share_it_and_vary_in_the_others():

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.stats import entropy
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
@@ -307,23 +308,12 @@ def explicitness(codes: Array, factors: Array, *, categorical: Collection[int] =
     return MetricResult("explicitness", float(np.mean(areas)), settings, per_factor=areas)
 
 
-def evenness(importance: Array) -> Array:
-    """The entropy of each row's importances, to the base of their number: 0 for one important column, 1 for all alike.
-
-    Args:
-        importance: (D, F >= 2), not negative. A row without importance counts as one where all are alike.
-    Returns:
-        (D,) in [0, 1].
-    """
-    shares = (importance + 1e-11) / (importance + 1e-11).sum(axis=1, keepdims=True)
-    return -(shares * np.log(shares)).sum(axis=1) / np.log(importance.shape[1])
-
-
 def dci_of_importances(name: str, importance: Array, right: Array, settings: dict[str, Any]) -> list[MetricResult]:
     """The three scores of one matrix of importances.
 
     Disentanglement is 1 where every column of the codes matters for one factor only, completeness where every factor
-    needs one column only; both are means by importance. Informativeness is the accuracy, mean per factor.
+    needs one column only; both are means by importance. What has no importance at all counts as spread evenly.
+    Informativeness is the accuracy, mean per factor.
 
     Args:
         name: of the estimator, first word of the names of the scores.
@@ -331,14 +321,15 @@ def dci_of_importances(name: str, importance: Array, right: Array, settings: dic
         right: (N, F) whether each factor of each test image was predicted correctly.
     """
     # A factor cannot be spread over a single column; a second one without importance makes that a score of 1.
-    of_factors = importance.T if len(importance) > 1 else np.pad(importance.T, ((0, 0), (0, 1)))
-    disentangled, complete = 1 - evenness(importance), 1 - evenness(of_factors)
-    scores = [np.average(parts, weights=rows.sum(axis=1) + 1e-11)
-              for parts, rows in ((disentangled, importance), (complete, of_factors))]
+    columns = importance if len(importance) > 1 else np.pad(importance, ((0, 1), (0, 0)))
+    disentangled = 1 - entropy(importance + 1e-11, base=importance.shape[1], axis=1)
+    complete = 1 - entropy(columns + 1e-11, base=len(columns), axis=0)
+    disentanglement = np.average(disentangled, weights=importance.sum(axis=1) + 1e-11)
+    completeness = np.average(complete, weights=importance.sum(axis=0) + 1e-11)
     matrix = importance.tolist()
     return [
-        MetricResult(f"{name} disentanglement", float(scores[0]), settings, matrix=matrix),
-        MetricResult(f"{name} completeness", float(scores[1]), settings, None, complete.tolist(), matrix),
+        MetricResult(f"{name} disentanglement", float(disentanglement), settings, matrix=matrix),
+        MetricResult(f"{name} completeness", float(completeness), settings, None, complete.tolist(), matrix),
         MetricResult.of_mean(f"{name} informativeness", right.mean(axis=1), settings, right.mean(axis=0).tolist(),
                              matrix),
     ]
