@@ -143,7 +143,7 @@ def main() -> None:
     plain = PlainWay(codes, arguments.seed)
     seen = np.random.default_rng(arguments.seed).permutation(len(codes))[: arguments.images]
     ours_codes, ours_factors = codes[seen], factors[seen]
-    settings = {"n_train": N_TRAIN, "n_test": N_TEST, "seed": arguments.seed}
+    settings = {"n_train": N_TRAIN, "n_test": N_TEST}
     names = {"beta_vae_score": settings, "factor_vae_score": settings, "mig": {}, "modularity": {},
              "sap_score": settings, "explicitness": settings}
 

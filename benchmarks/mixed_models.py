@@ -27,7 +27,7 @@ from mrvae_lib.analysis.evaluation import (
     scored_part,
     swapped,
 )
-from mrvae_lib.analysis.factor_scores import code_columns, factor_vae_score
+from mrvae_lib.analysis.factor_scores import factor_scores
 from mrvae_lib.config import PoseConfig, load_config
 from mrvae_lib.data import ImageSet
 from mrvae_lib.model.codes import code_index
@@ -81,8 +81,8 @@ def scores(model: MRVAE, test: ImageSet, train: ImageSet) -> Line:
     if model.n_bits and train is not test:
         measured["code_decides"] = code_decides(model, codes, train, known)
     if test.factors is not None:
-        columns, categorical = code_columns(codes.mu.numpy(), codes.bits.numpy())
-        found = factor_vae_score(columns, test.factors.numpy(), categorical=categorical)
+        found = factor_scores(codes.mu.numpy(), codes.bits.numpy(), test.factors.numpy(), only=["FactorVAE score"])
+        found = found["FactorVAE score"]
         measured |= {"factor_vae": found.score, "factor_vae_of_factor": found.per_factor}
     return rounded({key: measured[key] for key in KEPT if key in measured})
 

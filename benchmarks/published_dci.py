@@ -20,8 +20,7 @@ from mrvae_lib.data import load_dataset
 from mrvae_lib.training.checkpoints import load_model
 
 
-def published_dci(codes: Array, factors: Array, *, n_train: int = 10_000, n_test: int = 5_000, seed: int = 0
-                  ) -> list[MetricResult]:
+def published_dci(codes: Array, factors: Array, *, n_train: int = 10_000, n_test: int = 5_000) -> list[MetricResult]:
     """Gradient-boosted trees, importance = the impurity they remove.
 
     A category number is a number to these trees. Constant codes have disentanglement and completeness 0.
@@ -37,8 +36,8 @@ def published_dci(codes: Array, factors: Array, *, n_train: int = 10_000, n_test
     from sklearn.ensemble import GradientBoostingClassifier
 
     codes, factors = checked(codes, factors)
-    train, test, settings = train_and_test(len(codes), n_train, n_test, seed)
-    models = [GradientBoostingClassifier(random_state=seed).fit(codes[train], y[train]) for y in factors.T]
+    train, test, settings = train_and_test(len(codes), n_train, n_test)
+    models = [GradientBoostingClassifier(random_state=0).fit(codes[train], y[train]) for y in factors.T]
     right = np.stack([model.predict(codes[test]) for model in models], axis=1) == factors[test]
     importance = np.stack([model.feature_importances_ for model in models], axis=1)
     return dci_of_importances("DCI", importance, right, settings)
@@ -52,7 +51,7 @@ def main() -> None:
         images = scored_part(load_dataset(model.card["run"]["data"]["name"], "test"))
         for kind, network in (("trained", model), ("untrained", untrained(model))):
             codes = encode_set(network, images)
-            columns, _ = code_columns(codes.mu.numpy(), codes.bits.numpy())
+            columns = code_columns(codes.mu.numpy(), codes.bits.numpy())
             for result in published_dci(columns, images.factors.numpy()):
                 print(f"{name}, {kind}: {result.name} {result.score:.3f}", flush=True)
 

@@ -1,9 +1,10 @@
 """Scores of codes against known factors, with disentanglement_lib's definitions and without its loops.
 
 Every score takes the codes (N, D) of a set of images and its integer factors (N, F >= 2), both as `scoring.checked`
-gives them. Columns named in `categorical` hold category numbers, such as a whole binary code (`code_columns`). The
-constants and estimators are those of `unsupervised_study_v1` of Locatello et al., Challenging Common Assumptions
-(2019); training and test images are disjoint. A score of an untrained network is not 0: compare with one.
+gives them. If `joint`, the last column is the number of the whole binary code, a category (`code_columns`). Scores that
+are fitted take `n_train` votes or images for that and are read from `n_test` others, drawn with seed 0. The constants
+and estimators are those of `unsupervised_study_v1` of Locatello et al., Challenging Common Assumptions (2019); training
+and test images are disjoint. A score of an untrained network is not 0: compare with one.
 """
 
 import warnings
@@ -21,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from mrvae_lib.analysis.scoring import Array, MetricResult, checked, information_matrix, numbered, train_and_test
+from mrvae_lib.analysis.scoring import Array, MetricResult, checked, information_matrix, train_and_test
 
 GROUP = 64
 """Images per vote, or pairs of images per difference."""
@@ -50,16 +51,14 @@ def factor_scores(reals: Array, bits: Array | None, factors: Array, *, only: Col
     Raises:
         ValueError: see `checked`; an unknown name.
     """
-    reals, factors = np.asarray(reals), np.asarray(factors)
     bits = np.empty((len(reals), 0)) if bits is None else np.asarray(bits)
-    codes, categorical = code_columns(reals, bits)
-    codes, factors = checked(codes, factors)
+    codes, factors = checked(code_columns(reals, bits), factors)
     results: list[MetricResult] = []
     for name in only or SCORES:
         if name not in SCORES:
             raise ValueError(f"scores are {', '.join(SCORES)}; got {name!r}")
         sizes = {} if name in ("MIG", "modularity") else {"n_train": n_train, "n_test": n_test}
-        found = SCORES[name](codes, factors, categorical=categorical, **sizes)
+        found = SCORES[name](codes, factors, joint=bits.shape[1] > 0, **sizes)
         results += found if isinstance(found, list) else [found]
         if name in ("MIG", "FactorVAE score") and bits.shape[1] > 1:
             apart = SCORES[name](np.column_stack([codes[:, :-1], bits]), factors, **sizes)
@@ -67,21 +66,21 @@ def factor_scores(reals: Array, bits: Array | None, factors: Array, *, only: Col
     return {result.name: result for result in results}
 
 
-def code_columns(reals: Array, bits: Array) -> tuple[Array, tuple[int, ...]]:
-    """Reals beside the whole binary code as one column of category numbers, per image.
+def code_columns(reals: Array, bits: Array) -> Array:
+    """Reals beside the whole binary code as one column of numbers from 0, per image.
 
     Args:
         reals: (N, D), usually posterior means.
         bits: (N, K) of 0 and 1.
     Returns:
-        (N, D + 1) and the position of the categorical column; without bits (N, D) and no position.
+        (N, D + 1); without bits (N, D).
     Raises:
         ValueError: the numbers of images differ.
     """
     if not bits.shape[1]:
-        return reals, ()
+        return reals
     category = np.unique(bits, axis=0, return_inverse=True)[1].reshape(-1)
-    return np.column_stack([reals, category]), (reals.shape[1],)
+    return np.column_stack([reals, category])
 
 
 def same_value(values: Array, images: Array, rng: np.random.Generator) -> Array:
@@ -107,12 +106,11 @@ def drawn_factors(n: int, n_factors: int, rng: np.random.Generator) -> Iterator[
             yield factor, min(VOTES_AT_ONCE, count - done)
 
 
-def beta_vae_score(codes: Array, factors: Array, *, categorical: Collection[int] = (), n_train: int = 10_000,
-                   n_test: int = 5_000, seed: int = 0) -> MetricResult:
+def beta_vae_score(codes: Array, factors: Array, n_train: int, n_test: int, joint: bool = False) -> MetricResult:
     """How well a linear classifier tells which factor pairs of images share, from their mean code difference per group.
 
-    Chance is 1 / F, and constant codes score it. A categorical column differs by 0 or 1. Lenient: two factors
-    turned into two columns keep a score of 1 almost until 45 degrees.
+    Chance is 1 / F, and constant codes score it. Joint codes differ by 0 or 1. Lenient: two factors turned into two
+    columns keep a score of 1 almost until 45 degrees.
 
     Args:
         codes: (N, D).
@@ -121,8 +119,8 @@ def beta_vae_score(codes: Array, factors: Array, *, categorical: Collection[int]
 
     Source: Higgins et al., beta-VAE (2017); logistic regression as in disentanglement_lib.
     """
-    rng = np.random.default_rng(seed)
-    nominal, n_factors = sorted(categorical), factors.shape[1]
+    rng = np.random.default_rng(0)
+    nominal, n_factors = [-1] if joint else [], factors.shape[1]
 
     def features(n: int) -> tuple[Array, list[int]]:
         differences, labels = [], []
@@ -139,40 +137,37 @@ def beta_vae_score(codes: Array, factors: Array, *, categorical: Collection[int]
     test, labels = features(n_test)
     said = model.predict(test)
     per_factor = recall_score(labels, said, labels=range(n_factors), average=None, zero_division=0)
-    return MetricResult.of_mean("beta-VAE score", said == labels, {"n_train": n_train, "n_test": n_test, "seed": seed},
+    return MetricResult.of_mean("beta-VAE score", said == labels, {"n_train": n_train, "n_test": n_test, "seed": 0},
                        per_factor.tolist())
 
 
-def indicator_columns(codes: Array, categorical: Collection[int]) -> tuple[Array, Array]:
-    """Codes (N, D) with each categorical column replaced by one column per category, per image.
+def indicator_columns(codes: Array, joint: bool) -> Array:
+    """Codes (N, D) with the joint code replaced by one column per category, (N, D').
 
     Such a column is sqrt(1/2) where the image has the category and 0 elsewhere: two categories are 1 apart.
-
-    Returns:
-        (N, D') and the first column that belongs to each old column, (D,).
     """
-    parts = [np.sqrt(0.5) * (column[:, None] == np.unique(column)) if d in categorical else column[:, None]
-             for d, column in enumerate(codes.T)]
-    widths = [part.shape[1] for part in parts]
-    return np.concatenate(parts, axis=1), np.cumsum(widths) - widths
+    if not joint:
+        return codes
+    category = codes[:, -1:]
+    return np.column_stack([codes[:, :-1], np.sqrt(0.5) * (category == np.unique(category))])
 
 
-def group_variance(columns: Array, starts: Array) -> Array:
+def group_variance(columns: Array, n_columns: int) -> Array:
     """Variance of each column of the codes within each group of images.
 
     Args:
-        columns: (L, V, D'), V groups of L images, of `indicator_columns` with their `starts` (D,).
+        columns: (L, V, D'), V groups of L images, of `indicator_columns`.
+        n_columns: D, that of the codes.
     Returns:
         (V, D) with L - 1 in the denominator; for categories, half the chance that two images of a group differ,
         (L^2 - sum_c L_c^2) / (2 L (L - 1)).
 
     Source: for categories, the evaluation of Jeong and Song, CascadeVAE (2019).
     """
-    return np.add.reduceat(columns.var(axis=0, ddof=1), starts, axis=1)
+    return np.add.reduceat(columns.var(axis=0, ddof=1), range(n_columns), axis=1)
 
 
-def factor_vae_score(codes: Array, factors: Array, *, categorical: Collection[int] = (), n_train: int = 10_000,
-                     n_test: int = 5_000, seed: int = 0) -> MetricResult:
+def factor_vae_score(codes: Array, factors: Array, n_train: int, n_test: int, joint: bool = False) -> MetricResult:
     """How well the column that varies least tells which factor a group of images shares, per group on fresh votes.
 
     Majorities come from `n_train` votes of `GROUP` images each, the score from `n_test` others. Columns with a standard
@@ -188,18 +183,18 @@ def factor_vae_score(codes: Array, factors: Array, *, categorical: Collection[in
 
     Source: Kim and Mnih, Disentangling by Factorising (2018).
     """
-    rng = np.random.default_rng(seed)
-    n_factors = factors.shape[1]
-    columns, starts = indicator_columns(codes, categorical)
-    few = rng.choice(len(codes), min(N_VARIANCE, len(codes)), replace=False)
-    variance = group_variance(columns[few, None], starts)[0]
+    rng = np.random.default_rng(0)
+    (n_images, n_columns), n_factors = codes.shape, factors.shape[1]
+    columns = indicator_columns(codes, joint)
+    few = rng.choice(n_images, min(N_VARIANCE, n_images), replace=False)
+    variance = group_variance(columns[few, None], n_columns)[0]
     active = np.flatnonzero(np.sqrt(variance) >= THRESHOLD)
 
     def votes(n: int) -> Array:
-        table = np.zeros((codes.shape[1], n_factors))
+        table = np.zeros((n_columns, n_factors))
         for factor, count in drawn_factors(n if active.size else 0, n_factors, rng):
-            anchor = np.broadcast_to(rng.integers(len(codes), size=count), (GROUP, count))
-            local = group_variance(columns[same_value(factors[:, factor], anchor, rng)], starts)
+            anchor = np.broadcast_to(rng.integers(n_images, size=count), (GROUP, count))
+            local = group_variance(columns[same_value(factors[:, factor], anchor, rng)], n_columns)
             ratio = local[:, active] / variance[active]
             least = ratio <= ratio.min(axis=1, keepdims=True) + 1e-12
             winner = active[np.argmax(least * (1 - rng.random(least.shape)), axis=1)]
@@ -209,11 +204,11 @@ def factor_vae_score(codes: Array, factors: Array, *, categorical: Collection[in
     majority, test = votes(n_train).argmax(axis=1), votes(n_test)
     right = np.bincount(majority, test[np.arange(len(test)), majority], minlength=n_factors)
     score, per_factor = right.sum() / n_test, right / np.maximum(test.sum(axis=0), 1)
-    return MetricResult("FactorVAE score", float(score), {"n_train": n_train, "n_test": n_test, "seed": seed},
+    return MetricResult("FactorVAE score", float(score), {"n_train": n_train, "n_test": n_test, "seed": 0},
                         float(np.sqrt(score * (1 - score) / n_test)), per_factor.tolist(), (test / n_test).tolist())
 
 
-def mig(codes: Array, factors: Array, *, categorical: Collection[int] = ()) -> MetricResult:
+def mig(codes: Array, factors: Array, joint: bool = False) -> MetricResult:
     """Mutual information gap: by how much the best column tells more of a factor than the next, mean per factor.
 
     The gap is a share of the factor's entropy. 20 bins cannot hold 32 or 40 values: a perfect code of dSprites stays
@@ -229,13 +224,13 @@ def mig(codes: Array, factors: Array, *, categorical: Collection[int] = ()) -> M
 
     Source: Chen et al., Isolating Sources of Disentanglement (2018), in disentanglement_lib's discrete form.
     """
-    told, entropies = information_matrix(codes, factors, categorical)
+    told, entropies = information_matrix(codes, factors, joint)
     second, best = np.sort(np.pad(told, ((1, 0), (0, 0))), axis=0)[-2:]
     gaps = (best - second) / entropies
     return MetricResult("MIG", float(gaps.mean()), {"n": len(codes)}, None, gaps.tolist(), told.tolist())
 
 
-def modularity(codes: Array, factors: Array, *, categorical: Collection[int] = ()) -> MetricResult:
+def modularity(codes: Array, factors: Array, joint: bool = False) -> MetricResult:
     """How far each column tells of one factor only, by squared mutual information, mean per column.
 
     A column that tells nothing at all scores 0, but noise does not: the bias of mutual information grows with the
@@ -245,7 +240,7 @@ def modularity(codes: Array, factors: Array, *, categorical: Collection[int] = (
 
     Source: Ridgeway and Mozer, Learning Deep Disentangled Embeddings With the F-Statistic Loss (2018).
     """
-    told, _ = information_matrix(codes, factors, categorical)
+    told, _ = information_matrix(codes, factors, joint)
     squared = np.where(told > 1e-12, told, 0) ** 2
     best = squared.max(axis=1)
     others = (squared.sum(axis=1) - best) / (factors.shape[1] - 1)
@@ -253,13 +248,12 @@ def modularity(codes: Array, factors: Array, *, categorical: Collection[int] = (
     return MetricResult("modularity", float(parts.mean()), {"n": len(codes)}, matrix=told.tolist())
 
 
-def sap_score(codes: Array, factors: Array, *, categorical: Collection[int] = (), n_train: int = 10_000,
-              n_test: int = 5_000, seed: int = 0) -> MetricResult:
+def sap_score(codes: Array, factors: Array, n_train: int, n_test: int, joint: bool = False) -> MetricResult:
     """Separated attribute predictability: accuracy from the best column minus that from the next, mean per factor.
 
     Accuracies are those of a linear support vector machine on one column; one line per value cannot separate many
     values, so a perfect code stays far below 1 (0.5 for two values) and a slightly turned one may score more. Of a
-    categorical column the machine sees one column per category. With a single column the next best is a constant.
+    joint code the machine sees one column per category. With a single column the next best is a constant.
 
     Args:
         codes: (N, D).
@@ -269,9 +263,8 @@ def sap_score(codes: Array, factors: Array, *, categorical: Collection[int] = ()
 
     Source: Kumar et al., Variational Inference of Disentangled Latent Concepts (2018), discrete factors.
     """
-    train, test, settings = train_and_test(len(codes), n_train, n_test, seed)
-    columns, starts = indicator_columns(codes, categorical)
-    blocks = np.split(columns, starts[1:], axis=1)
+    train, test, settings = train_and_test(len(codes), n_train, n_test)
+    blocks = np.split(indicator_columns(codes, joint), range(1, codes.shape[1]), axis=1)
     if len(blocks) == 1:
         blocks.append(np.zeros((len(codes), 1)))
     machine = LinearSVC(C=0.01, class_weight="balanced", dual=False)
@@ -281,13 +274,12 @@ def sap_score(codes: Array, factors: Array, *, categorical: Collection[int] = ()
     return MetricResult("SAP", float(gaps.mean()), settings, None, gaps.tolist(), accuracy[: codes.shape[1]].tolist())
 
 
-def explicitness(codes: Array, factors: Array, *, categorical: Collection[int] = (), n_train: int = 10_000,
-                 n_test: int = 5_000, seed: int = 0) -> MetricResult:
+def explicitness(codes: Array, factors: Array, n_train: int, n_test: int, joint: bool = False) -> MetricResult:
     """How well a linear classifier ranks the values of a factor: area under ROC, mean per value, then per factor.
 
     Noise scores 0.5, a perfect linear reading 1. The classifier is multinomial logistic regression (disentanglement_lib
-    got one-against-rest from the scikit-learn of its time) on standardised columns; a categorical column becomes one
-    column per category. A value that training or test images lack is left out.
+    got one-against-rest from the scikit-learn of its time) on standardised columns; a joint code becomes one column per
+    category. A value that training or test images lack is left out.
 
     Args:
         codes: (N, D).
@@ -297,8 +289,8 @@ def explicitness(codes: Array, factors: Array, *, categorical: Collection[int] =
 
     Source: Ridgeway and Mozer, Learning Deep Disentangled Embeddings With the F-Statistic Loss (2018).
     """
-    train, test, settings = train_and_test(len(codes), n_train, n_test, seed)
-    columns, _ = indicator_columns(codes, categorical)
+    train, test, settings = train_and_test(len(codes), n_train, n_test)
+    columns = indicator_columns(codes, joint)
     areas = []
     for y in factors.T:
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(columns[train], y[train])
@@ -335,8 +327,7 @@ def dci_of_importances(name: str, importance: Array, right: Array, settings: dic
     ]
 
 
-def dci_histogram(codes: Array, factors: Array, *, categorical: Collection[int] = (), n_train: int = 10_000,
-                  n_test: int = 5_000, seed: int = 0) -> list[MetricResult]:
+def dci_histogram(codes: Array, factors: Array, n_train: int, n_test: int, joint: bool = False) -> list[MetricResult]:
     """DCI from histogram boosting, importance = log-likelihood of training images lost by shuffling a column.
 
     Not comparable with published DCI (`benchmarks/published_dci.py`, minutes long), which has other trees and another
@@ -345,7 +336,7 @@ def dci_histogram(codes: Array, factors: Array, *, categorical: Collection[int] 
     Args:
         codes: (N, D).
         factors: (N, F >= 2) integers.
-        categorical: at most 255 categories each.
+        joint: at most 255 categories.
     Returns:
         Disentanglement, completeness and informativeness, see `dci_of_importances`.
 
@@ -355,17 +346,16 @@ def dci_histogram(codes: Array, factors: Array, *, categorical: Collection[int] 
     def log_likelihood(model: HistGradientBoostingClassifier, x: Array, y: Array) -> float:
         return -log_loss(y, model.predict_proba(x), labels=model.classes_)
 
-    codes = np.column_stack([numbered(column) if d in categorical else column for d, column in enumerate(codes.T)])
-    train, test, settings = train_and_test(len(codes), n_train, n_test, seed)
+    train, test, settings = train_and_test(len(codes), n_train, n_test)
     few = train[:N_SHUFFLED]
     lost, right = [], []
     for y in factors.T:
-        model = HistGradientBoostingClassifier(max_iter=ROUNDS, max_leaf_nodes=8, early_stopping=False,
-                                               categorical_features=sorted(categorical) or None, random_state=seed)
+        model = HistGradientBoostingClassifier(max_iter=ROUNDS, max_leaf_nodes=8, early_stopping=False, random_state=0,
+                                               categorical_features=[codes.shape[1] - 1] if joint else None)
         model.fit(codes[train], y[train])
         right.append(model.predict(codes[test]) == y[test])
         lost.append(permutation_importance(model, codes[few], y[few], scoring=log_likelihood, n_repeats=1,
-                                           random_state=seed).importances_mean)
+                                           random_state=0).importances_mean)
     importance = np.maximum(lost, 0).T
     shares = importance / np.maximum(importance.sum(axis=0), 1e-12)
     return dci_of_importances("DCI-histogram", shares, np.stack(right, axis=1), settings)

@@ -109,7 +109,7 @@ def information_told(codes: Array, target: Array, *, categorical: bool = False) 
     Source: predictive V-information of Xu et al., A Theory of Usable Information (2020); the bound of Barber and
     Agakov (2003).
     """
-    train, test, settings = train_and_test(len(codes), N_TRAIN, N_TEST, seed=0)
+    train, test, settings = train_and_test(len(codes), N_TRAIN, N_TEST)
     y = numbered(target)
     share = (np.bincount(y[train], minlength=y.max() + 1) + 1) / (len(train) + y.max() + 1)
     if categorical:

@@ -1,6 +1,6 @@
 """What every score shares: its result, the check of its input, and the images it is fitted to and read from."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -59,16 +59,16 @@ def checked(codes: Array, factors: Array) -> tuple[Array, Array]:
     return codes, factors
 
 
-def train_and_test(n_images: int, n_train: int, n_test: int, seed: int) -> tuple[Array, Array, dict[str, Any]]:
-    """Indices of training and of test images, disjoint; in the same proportion where there are fewer images.
+def train_and_test(n_images: int, n_train: int, n_test: int) -> tuple[Array, Array, dict[str, Any]]:
+    """Indices of training and of test images, disjoint, seed 0; in the same proportion where there are fewer.
 
     Returns:
         Both, and what a `MetricResult` says of them in its settings.
     """
     train = round(n_train * min(1, n_images / (n_train + n_test)))
     test = min(n_test, n_images - train)
-    order = np.random.default_rng(seed).permutation(n_images)
-    return order[:train], order[train : train + test], {"n_train": train, "n_test": test, "seed": seed}
+    order = np.random.default_rng(0).permutation(n_images)
+    return order[:train], order[train : train + test], {"n_train": train, "n_test": test, "seed": 0}
 
 
 def numbered(column: Array) -> Array:
@@ -81,16 +81,19 @@ def equal_width_bins(column: Array) -> Array:
     return np.digitize(column, np.histogram_bin_edges(column, BINS)[:-1]) - 1
 
 
-def information_matrix(codes: Array, factors: Array, categorical: Collection[int] = ()) -> tuple[Array, Array]:
+def information_matrix(codes: Array, factors: Array, joint: bool = False) -> tuple[Array, Array]:
     """Plug-in mutual information of every column with every factor, and the entropy of every factor.
 
     Args:
-        codes: (N, D). Columns are cut into `equal_width_bins` (exact for bits); `categorical` ones are not cut.
+        codes: (N, D). Columns are cut into `equal_width_bins` (exact for bits).
+        joint: whether the last column holds category numbers, which are not cut.
         factors: (N, F) integers.
     Returns:
         (D, F) and (F,), nats.
     """
-    columns = [numbered(column) if d in categorical else equal_width_bins(column) for d, column in enumerate(codes.T)]
+    columns = [equal_width_bins(column) for column in codes.T]
+    if joint:
+        columns[-1] = numbered(codes[:, -1])
 
     def shared(x: Array, y: Array) -> float:  # counted here, because scikit-learn would sort both for every pair
         return mutual_info_score(None, None, contingency=np.histogram2d(x, y, (np.ptp(x) + 1, np.ptp(y) + 1))[0])
