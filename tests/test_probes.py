@@ -29,7 +29,7 @@ def test_a_code_with_known_errors_tells_the_information_of_that_channel(rng):
     target = rng.integers(2, size=20_000)
     code = np.where(rng.random(20_000) < 0.1, 1 - target, target)
     exact = math.log(2) + 0.1 * math.log(0.1) + 0.9 * math.log(0.9)
-    for result in (information_told(code, target, categorical=True), information_told(code[:, None] * 1.0, target)):
+    for result in (information_told(code, target), information_told(code[:, None] * 1.0, target)):
         assert result.score == pytest.approx(exact, abs=4 * result.standard_error + 0.005)
         assert result.settings["entropy"] == pytest.approx(math.log(2), abs=1e-3)
 
@@ -41,10 +41,10 @@ def test_trees_read_what_a_real_tells_and_noise_tells_nothing(rng):
     told = information_told(np.column_stack([noise, hidden]), target)
     assert told.score == pytest.approx(told.settings["entropy"], abs=0.05)
     assert -0.05 < information_told(noise, target).score < 0.005
-    assert -0.01 < information_told(rng.integers(16, size=15_000), target, categorical=True).score < 0.005
+    assert -0.01 < information_told(rng.integers(16, size=15_000), target).score < 0.005
 
 
 def test_a_value_never_seen_in_training_costs_but_does_not_break():
     target = np.arange(60) // 2
     assert math.isfinite(information_told(target[:, None] * 1.0, target).score)
-    assert math.isfinite(information_told(target, target, categorical=True).score)
+    assert math.isfinite(information_told(target, target).score)

@@ -183,7 +183,7 @@ def told_of(codes: Posterior, asked: Mapping[str, Tensor]) -> dict[str, dict[str
     z, index = codes.sample(torch.Generator().manual_seed(0))[0], codes.code_index
     known = {"b": codes.bits if len(index.unique()) > MAX_CATEGORIES else index} if codes.bits.shape[1] else {}
     known |= {"z": z} if z.shape[1] else {}
-    return {kind: {name: information_told(code.numpy(), target.numpy(), categorical=code is index)
+    return {kind: {name: information_told(code.numpy(), target.numpy())
                    for name, target in asked.items()} for kind, code in known.items()}
 
 

@@ -93,7 +93,7 @@ def knn_accuracy(train: Array, train_labels: Array, test: Array, test_labels: Ar
     return [MetricResult.of_mean(name, column, settings) for name, column in zip(names, right.T, strict=True)]
 
 
-def information_told(codes: Array, target: Array, *, categorical: bool = False) -> MetricResult:
+def information_told(codes: Array, target: Array) -> MetricResult:
     """What codes tell of a target, nats per image: by how much they sharpen a prediction on held-out images.
 
     The mean of ln q(y | code) - ln q(y), q fitted on training images: gradient-boosted trees on histograms, or, for
@@ -101,7 +101,7 @@ def information_told(codes: Array, target: Array, *, categorical: bool = False) 
     the fit is good; a little below 0 where codes tell nothing.
 
     Args:
-        codes: (N, D), or (N,) integers if categorical.
+        codes: (N, D) numbers, or (N,) category numbers.
         target: (N,) integers.
     Returns:
         `settings["entropy"]` is that of the target, the most that can be told.
@@ -112,14 +112,13 @@ def information_told(codes: Array, target: Array, *, categorical: bool = False) 
     train, test, settings = train_and_test(len(codes), N_TRAIN, N_TEST)
     y = numbered(target)
     share = (np.bincount(y[train], minlength=y.max() + 1) + 1) / (len(train) + y.max() + 1)
-    if categorical:
+    floor = 0.0 if codes.ndim == 1 else 0.01  # of the shares, which keeps the trees from 0
+    if codes.ndim == 1:
         codes = numbered(codes)[:, None]
         model = CategoricalNB(alpha=1 / len(share), min_categories=int(codes.max()) + 1)
-        floor = 0.0
-    else:  # the trees stop when a tenth of the images says so, and 1 part in 100 of the shares keeps them from 0
+    else:  # the trees stop when a tenth of the images says so
         model = HistGradientBoostingClassifier(max_iter=100, max_leaf_nodes=8, early_stopping=len(train) > 500,
                                                n_iter_no_change=3, random_state=0)
-        floor = 0.01
     model.fit(codes[train], y[train])
     probs = np.zeros((len(test), len(share)))
     probs[:, model.classes_] = model.predict_proba(codes[test]) if len(model.classes_) > 1 else 1  # of few images
