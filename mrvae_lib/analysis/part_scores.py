@@ -102,10 +102,9 @@ def factor_reader(images: ImageSet) -> nn.Module:
     yes[yes_or_no(images)] = True
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        layers: list[nn.Module] = []
-        for a, b in pairwise((images.image_shape[0], 16, 32, 32)):
-            layers += [nn.Conv2d(a, b, kernel_size=4, stride=2, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
-        reader = nn.Sequential(*layers, nn.Flatten(), nn.LazyLinear(256), nn.ReLU(), nn.Linear(256, len(low)))
+        blocks = [nn.Sequential(nn.Conv2d(a, b, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU())
+                  for a, b in pairwise((images.image_shape[0], 16, 32, 32))]
+        reader = nn.Sequential(*blocks, nn.Flatten(), nn.LazyLinear(256), nn.ReLU(), nn.Linear(256, len(low)))
         reader(images.floats(slice(2)))  # tells the lazy layer its width
         optimizer = torch.optim.Adam(reader.parameters())
         batches = [batch for _ in range(READER_EPOCHS)
