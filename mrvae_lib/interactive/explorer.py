@@ -62,25 +62,20 @@ class LatentExplorer:
         self.sliders = {i: parts.real_slider(label, partial(self._on_real, i), width, title)
                         for i, (label, title) in reals.items()}
         self.selected = next(iter(reals), 0)
-        rows: list[widgets.Widget] = []
-        if bits:
-            buttons = [widgets.VBox([self.bits[k], parts.facts(label)]) for k, label in bits.items()]
-            rows += [parts.heading("Bits: what it is"), wrapped(*buttons)]
-        if reals:
-            rows += [parts.heading("Reals: how it looks"), *map(parts.with_steps, self.sliders.values())]
-        self.latents = widgets.VBox(rows)
+        buttons = [widgets.VBox([self.bits[k], parts.facts(label)]) for k, label in bits.items()]
+        self.latents = widgets.VBox([parts.group("Bits: what it is", *buttons),
+                                     parts.group("Reals: how it looks", *map(parts.with_steps, self.sliders.values()))])
 
         shown = math.prod(model.image_shape[1:]) <= MAX_TILED_PIXELS if tiles is None else tiles
         self.sweep = self._sweep_tiles(shown) if reals else None
         self.codes = self._code_tiles(shown) if views.code_views(self.content.starts[0]) else None
         self.tiles = widgets.VBox([tiles.panel for tiles in (self.sweep, self.codes) if tiles])
 
-        controls = widgets.VBox([
-            self.latents,
-            parts.heading("Start from"),
-            wrapped(*self.walk.controls, parts.button("random", self.randomise, "a draw from the prior")),
-            wrapped(self.views, parts.button("save", self.save, "download picture and view"), self.links),
-        ], layout=widgets.Layout(flex="1 1 330px", width="0", min_width="300px"))
+        random = parts.button("random", self.randomise, "a draw from the prior")
+        save = parts.button("save", self.save, "download picture and view")
+        start = parts.group("Start from", *self.walk.controls, random, self.views, save, self.links)
+        controls = widgets.VBox([self.latents, start],
+                                layout=widgets.Layout(flex="1 1 330px", width="0", min_width="300px"))
         self.panel = parts.styled(model.image_shape, wrapped(self.decoded.panel, controls), self.tiles, self.message)
         self.state = self.content.starts[0] if state is None else state
 
@@ -212,7 +207,7 @@ class CompareExplorer:
         first = next(iter(self.explorers.values()))
         self.walk = parts.ExampleWalk(first.content, self.go_to)
         layout = widgets.Layout(width="350px", margin="0 20px 0 0")
-        columns = [widgets.VBox([parts.heading(name), explorer.decoded.panel, explorer.latents, explorer.tiles,
+        columns = [widgets.VBox([parts.group(name, explorer.decoded.panel), explorer.latents, explorer.tiles,
                                  explorer.message], layout=layout) for name, explorer in self.explorers.items()]
         panel = parts.styled(first.model.image_shape, wrapped(*self.walk.controls), wrapped(*columns))
         self.panel = parts.classed(panel, "mrvae-wide")

@@ -37,9 +37,10 @@ def classed(widget: widgets.DOMWidget, name: str) -> Any:
     return widget
 
 
-def heading(text: str) -> widgets.HTML:
-    """A line above a group of controls."""
-    return widgets.HTML(f'<div style="margin-top:4px;font-weight:600">{escape(text)}</div>')
+def group(title: str, *controls: widgets.Widget) -> widgets.VBox:
+    """Controls in lines below a heading; nothing where there are none."""
+    heading = widgets.HTML(f'<div style="margin-top:4px;font-weight:600">{escape(title)}</div>')
+    return widgets.VBox([heading, wrapped(*controls)] if controls else [])
 
 
 def small_print(text: str) -> str:
@@ -99,7 +100,8 @@ def with_steps(slider: widgets.FloatSlider) -> widgets.HBox:
     name = slider.description.split(" ")[0]
     down = button("−", lambda: slider.set_trait("value", slider.value - views.STEP), f"{name} down", width="28px")
     up = button("+", lambda: slider.set_trait("value", slider.value + views.STEP), f"{name} up", width="28px")
-    return widgets.HBox([slider, classed(down, "mrvae-small"), classed(up, "mrvae-small")])
+    buttons = classed(down, "mrvae-small"), classed(up, "mrvae-small")
+    return widgets.HBox([slider, *buttons], layout=widgets.Layout(width="100%"))
 
 
 def player(act: Callable[[float], None]) -> widgets.Play:
