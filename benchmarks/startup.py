@@ -22,7 +22,7 @@ PICTURE = f"""
 import time
 {NOTEBOOK}
 began = time.perf_counter()
-widgets.LatentExplorer(load_model("mnist-mrvae")).picture
+widgets.LatentExplorer(load_model("mnist-mrvae")).decoded.picture
 print(time.perf_counter() - began)
 """
 COMMANDS = {

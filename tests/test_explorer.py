@@ -32,7 +32,7 @@ def pixels(widget):
 
 def shown(explorer):
     """The pixels in the picture widget."""
-    return pixels(explorer.picture)
+    return pixels(explorer.decoded.picture)
 
 
 def widgets_in(widget):
@@ -71,11 +71,11 @@ def test_sliders_are_the_informative_reals_most_first_and_every_latent_says_what
 
 
 def test_moving_a_slider_shows_the_picture_of_the_readout(explorer):
-    before = explorer.picture.value
+    before = explorer.decoded.picture.value
     explorer.sliders[2].value = 0.5000000000000002  # what a browser adds to a number is no change
     assert explorer.state == explorer.content.starts[0]
     explorer.sliders[1].value = 1.5
-    assert explorer.picture.value != before
+    assert explorer.decoded.picture.value != before
     assert explorer.state.z == (pytest.approx(0.1), 1.5, 0.5)
     np.testing.assert_array_equal(shown(explorer), decode_state(explorer.model, explorer.state))
     expected = explorer.model.decode(torch.tensor([explorer.state.z]), torch.tensor([[1.0, 0.0]]))[0, 0]
@@ -83,13 +83,13 @@ def test_moving_a_slider_shows_the_picture_of_the_readout(explorer):
 
 
 def test_pressing_a_bit_changes_the_picture_and_leaves_the_sliders(explorer):
-    sliders, before = [slider.value for slider in explorer.sliders.values()], explorer.picture.value
+    sliders, before = [slider.value for slider in explorer.sliders.values()], explorer.decoded.picture.value
     explorer.bits[1].value = True
-    assert explorer.picture.value != before
+    assert explorer.decoded.picture.value != before
     assert explorer.state.b == (1, 1)
     assert explorer.bits[1].description == "b1 = 1"
     assert [slider.value for slider in explorer.sliders.values()] == sliders
-    assert "code <b>11</b>" in explorer.caption.value
+    assert "code <b>11</b>" in explorer.decoded.caption.value
 
 
 def test_the_state_survives_json_and_reopens_the_same_view(explorer):
@@ -98,7 +98,7 @@ def test_the_state_survives_json_and_reopens_the_same_view(explorer):
     state = ExplorerState.from_json(explorer.state.to_json())
     again = LatentExplorer(model_with_card(), state=state)
     assert again.state == explorer.state
-    assert again.picture.value == explorer.picture.value
+    assert again.decoded.picture.value == explorer.decoded.picture.value
     assert again.sliders[2].value == -1.2
 
 
@@ -131,7 +131,7 @@ def test_a_state_of_another_model_is_refused(state):
 
 
 def test_examples_are_walked_round_and_reset_returns_to_the_start(explorer):
-    assert "test image 0, a\xa0dog" in explorer.caption.value
+    assert "test image 0, a\xa0dog" in explorer.decoded.caption.value
     start = explorer.state
     button(explorer, "next").click()
     assert explorer.state.example == 1
@@ -140,7 +140,7 @@ def test_examples_are_walked_round_and_reset_returns_to_the_start(explorer):
     button(explorer, "next").click()
     assert explorer.state == start
     explorer.sliders[1].value = 2.0
-    assert "changed from test image 0" in explorer.caption.value
+    assert "changed from test image 0" in explorer.decoded.caption.value
     button(explorer, "reset").click()
     assert explorer.state == start
     button(explorer, "previous").click()
@@ -151,7 +151,7 @@ def test_random_draws_from_the_prior_within_the_sliders(explorer):
     button(explorer, "random").click()
     assert explorer.state.example is None
     assert explorer.sliders[1].value == pytest.approx(explorer.state.z[1], abs=1e-6)
-    assert "drawn from the prior" in explorer.caption.value
+    assert "drawn from the prior" in explorer.decoded.caption.value
 
 
 def test_plus_and_minus_move_a_slider_by_one_step_and_stop_at_its_end(explorer):
@@ -271,7 +271,7 @@ def test_a_class_narrows_the_walk():
         button(explorer, "next").click()
         seen.append(explorer.state.example)
     assert seen == [1, 3, 5, 7, 1]
-    assert "a\xa0lower" in explorer.caption.value
+    assert "a\xa0lower" in explorer.decoded.caption.value
 
 
 def test_the_original_is_beside_what_the_model_makes_of_it():
@@ -302,7 +302,7 @@ def test_every_named_view_proves_its_sentence():
     assert abs(state.z[1]) == 2.5
     assert said["all reals at 0"][0].z == (0.0, 0.0, 0.0)
     explorer.sliders[2].value = 0.3
-    assert "All reals are at 0" not in explorer.caption.value
+    assert "All reals are at 0" not in explorer.decoded.caption.value
     assert explorer.views.value == ""
 
 
@@ -339,8 +339,8 @@ def test_every_control_says_what_it_is():
 
 def test_names_from_a_folder_are_shown_as_text():
     explorer = LatentExplorer(tiny_model(2, 2), replace(tiny_images(8), label_names=("<b>up</b>", "down")))
-    assert "<b>up</b>" not in explorer.caption.value
-    assert "&lt;b&gt;up&lt;/b&gt;" in explorer.caption.value
+    assert "<b>up</b>" not in explorer.decoded.caption.value
+    assert "&lt;b&gt;up&lt;/b&gt;" in explorer.decoded.caption.value
 
 
 def test_compared_models_start_from_the_same_image_and_move_apart():
@@ -351,9 +351,9 @@ def test_compared_models_start_from_the_same_image_and_move_apart():
     assert {explorer.state.example for explorer in compare.explorers.values()} == {1}
     for explorer in compare.explorers.values():
         np.testing.assert_array_equal(pixels(explorer.decoded.start), images.images[1, 0])
-    before = compare.explorers["none"].picture.value
+    before = compare.explorers["none"].decoded.picture.value
     compare.explorers["bits"].bits[0].value = not compare.explorers["bits"].bits[0].value
-    assert compare.explorers["none"].picture.value == before
+    assert compare.explorers["none"].decoded.picture.value == before
     still = compare._repr_mimebundle_()
     assert still["text/plain"] == f"CompareExplorer(bits {compare.explorers['bits'].state.code}, none no bits)"
     compare.explorers["bits"].randomise()

@@ -69,9 +69,9 @@ def test_a_model_on_the_gpu_is_scored_explored_and_exported(tmp_path):
     factors = torch.stack([images.labels, torch.arange(200) % 3], dim=1)
     assert factor_scores(codes.mu.numpy(), codes.bits.numpy(), factors.numpy())
     explorer = LatentExplorer(model, ImageSet("tiny", images.images, images.labels, images.label_names))
-    first = explorer.picture.value
+    first = explorer.decoded.picture.value
     explorer.bits[0].value = not explorer.bits[0].value
-    assert explorer.picture.value != first
+    assert explorer.decoded.picture.value != first
     assert export_html(model, tmp_path / "page.html").stat().st_size > 1000
 
 

@@ -50,7 +50,6 @@ class LatentExplorer:
         self.model, self.content = model, views.explorer_content(model, images)
         originals = None if images is None else images.first(len(self.content.starts)).floats()
         self.decoded = parts.DecodedPicture(model, self.content, originals)
-        self.picture, self.caption = self.decoded.picture, self.decoded.caption
         self.message, self.links = widgets.HTML(), widgets.HTML()
         self.walk = parts.ExampleWalk(self.content, self.go_to)
         self._guided = views.guided_views(model)
