@@ -5,7 +5,6 @@ inline PNG: no Output widget and no matplotlib stand between a slider and its pi
 """
 
 import html
-import math
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -23,8 +22,6 @@ from mrvae_lib.interactive.display import BLUE, error_text, widget_or_picture, w
 from mrvae_lib.interactive.html_export import page_html
 from mrvae_lib.model.vae import MRVAE
 
-MAX_TILED_PIXELS = 64 * 64
-"""Of larger pictures, tiles are shown only when asked for: they would make the sliders lag."""
 FEW_BITS = 4
 """Up to this many bits, a tile has room for the code's class beside its name."""
 
@@ -65,7 +62,7 @@ class LatentExplorer:
         self.latents = widgets.VBox([parts.group("Bits: what it is", *buttons),
                                      parts.group("Reals: how it looks", *map(parts.with_steps, self.sliders.values()))])
 
-        shown = math.prod(model.image_shape[1:]) <= MAX_TILED_PIXELS if tiles is None else tiles
+        shown = max(model.image_shape[1:]) <= parts.TILE_SIDE if tiles is None else tiles
         self.sweep = self._sweep_tiles(shown) if reals else None
         self.codes = self._code_tiles(shown) if views.code_views(self.content.starts[0]) else None
         self.tiles = widgets.VBox([tiles.panel for tiles in (self.sweep, self.codes) if tiles])

@@ -19,7 +19,8 @@ from mrvae_lib.model.vae import MRVAE
 
 PICTURE_WIDTH, START_WIDTH = 280, 84
 TILE_SIDE = 64
-"""Pixels: larger pictures are averaged down to about this before they become tiles."""
+"""Pixels: of larger pictures, tiles are shown only when asked for, as they would make the sliders lag, and are averaged
+    down to about this."""
 
 
 def styled(image_shape: tuple[int, int, int], *rows: widgets.Widget) -> widgets.VBox:
