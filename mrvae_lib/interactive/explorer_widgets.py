@@ -93,7 +93,7 @@ def real_slider(label: str, act: Callable[[float], None], label_width: int, tool
         layout=widgets.Layout(width="0", flex="1 1 190px"),
     )
     setattr(slider, "tooltip" if slider.has_trait("tooltip") else "description_tooltip", tooltip)  # ipywidgets 8, 7
-    return classed(observed(slider, act), "mrvae-real")
+    return observed(slider, act)
 
 
 def with_steps(slider: widgets.FloatSlider) -> widgets.HBox:
@@ -101,8 +101,7 @@ def with_steps(slider: widgets.FloatSlider) -> widgets.HBox:
     name = slider.description.split(" ")[0]
     down = button("−", lambda: slider.set_trait("value", slider.value - views.STEP), f"{name} down", width="28px")
     up = button("+", lambda: slider.set_trait("value", slider.value + views.STEP), f"{name} up", width="28px")
-    buttons = classed(down, "mrvae-small"), classed(up, "mrvae-small")
-    return widgets.HBox([slider, *buttons], layout=widgets.Layout(width="100%"))
+    return widgets.HBox([slider, down, up], layout=widgets.Layout(width="100%"))
 
 
 def player(act: Callable[[float], None]) -> widgets.Play:
