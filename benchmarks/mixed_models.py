@@ -93,7 +93,8 @@ def code_decides(model: MRVAE, codes: Posterior, train: ImageSet, known: Posteri
     Args:
         codes: of the test images, known: of the training images.
     """
-    pictures, bits = (torch.cat(batches) for batches in zip(*swapped(model, codes), strict=True))
+    with torch.inference_mode():
+        pictures, bits = (torch.cat(batches) for batches in zip(*swapped(model, codes), strict=True))
     taken_for = judge_of(train.name).classes(pictures)
     return majority_accuracy(known.code_index, train.labels, code_index(bits), taken_for)
 

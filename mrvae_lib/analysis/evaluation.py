@@ -31,6 +31,7 @@ def scored_part(images: ImageSet) -> ImageSet:
     return images.first(max(1, MAX_SCORED_PIXELS // math.prod(images.image_shape)))
 
 
+@torch.inference_mode()
 def evaluate(model: MRVAE, test: ImageSet, train: ImageSet | None = None, *, test_codes: Posterior | None = None,
              train_codes: Posterior | None = None, kmeans: bool = True) -> dict[str, Any]:
     """Score a model on a test set, of which `scored_part` is taken; nats per image, exact means over all images.
@@ -126,9 +127,8 @@ def encoded_examples(model: MRVAE, images: ImageSet, n: int = 100) -> dict[str, 
 def swapped(model: MRVAE, codes: Posterior) -> Iterator[tuple[Tensor, Tensor]]:
     """Pictures (B, C, H, W) of each image's mu with the code of the image before it, and those codes, (B, K)."""
     bits = codes.bits.roll(1, 0)
-    with torch.inference_mode():
-        for places in batches_in_order(len(bits)):
-            yield model.decode(codes.mu[places], bits[places]), bits[places]
+    for places in batches_in_order(len(bits)):
+        yield model.decode(codes.mu[places], bits[places]), bits[places]
 
 
 def majority_accuracy(train_codes: Tensor, train_labels: Tensor, test_codes: Tensor, test_labels: Tensor) -> float:
@@ -177,9 +177,8 @@ def _codes_read(model: MRVAE, codes: Posterior) -> float:
 
 def _reconstruction(model: MRVAE, images: ImageSet, z: Tensor, b: Tensor) -> float:
     """Mean loss over the images, drawn from these latents, (N, D) and (N, K); nats."""
-    with torch.inference_mode():
-        sums = [model.reconstruction_loss(images.floats(places), z[places], b[places][None]).double().sum()
-                for places in batches_in_order(len(images))]
+    sums = [model.reconstruction_loss(images.floats(places), z[places], b[places][None]).double().sum()
+            for places in batches_in_order(len(images))]
     return float(torch.stack(sums).sum()) / len(images)
 
 
