@@ -2,13 +2,12 @@
 
 import base64
 import io
-import math
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps
 from torch import Tensor
+from torch.nn.functional import pad
 
 SLIDE = (1280, 720)
 """Width and height of an animation, at most."""
@@ -22,19 +21,16 @@ def tile(pictures: Tensor, columns: int, *, gap: int = 1) -> np.ndarray:
     Returns:
         (H', W', 3) uint8.
     """
-    n, _, height, width = pictures.shape
-    columns = min(columns, n)
-    rows = math.ceil(n / columns)
-    grid = torch.ones(rows * columns, 3, height + gap, width + gap)
-    grid[:n, :, gap:, gap:] = pictures.cpu()
-    grid = grid.unflatten(0, (rows, columns)).permute(0, 3, 1, 4, 2).reshape(rows * (height + gap), -1, 3)
-    pixels = grid.clamp(0, 1).mul(255).round().byte().numpy()
-    return np.pad(pixels, ((0, gap), (0, gap), (0, 0)), constant_values=255)
+    columns = min(columns, len(pictures))
+    missing = -len(pictures) % columns  # the last row is filled with white pictures
+    cells = pad(pictures.cpu().expand(-1, 3, -1, -1), (gap, 0, gap, 0, 0, 0, 0, missing), value=1)
+    grid = cells.unflatten(0, (-1, columns)).permute(2, 0, 3, 1, 4).flatten(1, 2).flatten(2)
+    return as_picture(pad(grid, (0, gap, 0, gap), value=1))
 
 
 def as_picture(pixels: Tensor) -> np.ndarray:
-    """Pixels (C, H, W) in [0, 1] as a uint8 picture: (H, W) where C is 1, else (H, W, 3)."""
-    picture = pixels.mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
+    """Pixels (C, H, W) as a uint8 picture, cut at 0 and 1: (H, W) where C is 1, else (H, W, 3)."""
+    picture = pixels.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
     return picture[:, :, 0] if picture.shape[2] == 1 else picture
 
 
