@@ -24,12 +24,13 @@ TILE_SIDE = 64
 
 
 def styled(image_shape: tuple[int, int, int], *rows: widgets.Widget) -> widgets.VBox:
-    """Rows of widgets as a panel that looks as `web/explorer.css` says."""
+    """Rows of widgets as a panel that looks as `web/explorer.css` says; its class tells its pictures' shape."""
     _, height, width = image_shape
     values = f"--mrvae-how: {BLUE}; --mrvae-what: {DARK_ORANGE}; --mrvae-shape: {width} / {height};"
     css = Path(__file__).with_name("web").joinpath("explorer.css").read_text(encoding="utf-8")
-    style = widgets.HTML(f"<style>.mrvae {{ {values} }}\n{css}</style>", layout=widgets.Layout(display="none"))
-    return classed(widgets.VBox([style, *rows]), "mrvae")
+    style = f"<style>.mrvae-{width}x{height} {{ {values} }}\n{css}</style>"
+    panel = widgets.VBox([widgets.HTML(style, layout=widgets.Layout(display="none")), *rows])
+    return classed(classed(panel, "mrvae"), f"mrvae-{width}x{height}")
 
 
 def classed(widget: widgets.DOMWidget, name: str) -> Any:
