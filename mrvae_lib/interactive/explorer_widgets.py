@@ -159,9 +159,7 @@ class DecodedPicture:
 
     def __init__(self, model: MRVAE, content: views.ExplorerContent, originals: torch.Tensor | None) -> None:
         self.model, self.content, self.originals = model, content, originals
-        _, height, width = model.image_shape
-        self.picture = widgets.HTML(layout=widgets.Layout(
-            width=f"{PICTURE_WIDTH}px", min_height=f"{round(PICTURE_WIDTH * height / width)}px"))
+        self.picture = widgets.HTML(layout=widgets.Layout(width=f"{PICTURE_WIDTH}px"))
         self.start = widgets.HTML(layout=widgets.Layout(width=f"{START_WIDTH}px", margin="2px 10px 2px 2px"))
         self.caption = widgets.HTML(layout=widgets.Layout(width="0", flex="1 1 0"))
         self.panel = widgets.VBox([self.picture, widgets.HBox([self.start, self.caption])],
