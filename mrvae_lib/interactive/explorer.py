@@ -70,8 +70,8 @@ class LatentExplorer:
         random = parts.button("random", self.randomise, "a draw from the prior")
         save = parts.button("save", self.save, "download picture and view")
         start = parts.group("Start from", *self.walk.controls, random, self.views, save, self.links)
-        controls = widgets.VBox([self.latents, start],
-                                layout=widgets.Layout(flex="1 1 330px", width="0", min_width="300px"))
+        layout = widgets.Layout(flex="1 1 330px", width="0", min_width="300px", max_width="472px")
+        controls = widgets.VBox([self.latents, start], layout=layout)
         self.panel = parts.styled(model.image_shape, wrapped(self.decoded.panel, controls), self.tiles, self.message)
         self.state = self.content.starts[0] if state is None else state
 
@@ -205,8 +205,7 @@ class CompareExplorer:
         layout = widgets.Layout(width="350px", margin="0 20px 0 0")
         columns = [widgets.VBox([parts.group(name, explorer.decoded.panel), explorer.latents, explorer.tiles,
                                  explorer.message], layout=layout) for name, explorer in self.explorers.items()]
-        panel = parts.styled(first.model.image_shape, wrapped(*self.walk.controls), wrapped(*columns))
-        self.panel = parts.classed(panel, "mrvae-wide")
+        self.panel = parts.styled(first.model.image_shape, wrapped(*self.walk.controls), wrapped(*columns))
 
     def go_to(self, example: int) -> None:
         """Show a starting point in every explorer; counts around."""
