@@ -22,9 +22,6 @@ from mrvae_lib.interactive.display import BLUE, error_text, widget_or_picture, w
 from mrvae_lib.interactive.html_export import page_html
 from mrvae_lib.model.vae import MRVAE
 
-FEW_BITS = 4
-"""Up to this many bits, a tile has room for the code's class beside its name."""
-
 
 class LatentExplorer:
     """An interactive view of a model's latents.
@@ -164,7 +161,7 @@ class LatentExplorer:
 
     def _code_tiles(self, shown: bool) -> parts.Tiles:
         codes, classes = [view.code for view in views.code_views(self.content.starts[0])], self.content.class_of_code
-        few = self.model.n_bits <= FEW_BITS
+        few = self.model.n_bits <= 4  # a tile has room for the code's class beside its name
         short = few and all(len(name) < 3 for name in classes.values())
         labels = [(f"{code} · {classes[code]}" if short and code in classes else code,
                    f"{code}, mostly {classes[code]}" if code in classes else code) for code in codes]
