@@ -41,8 +41,7 @@ def classed(widget: widgets.DOMWidget, name: str) -> Any:
 
 def group(title: str, *controls: widgets.Widget) -> widgets.VBox:
     """Controls in lines below a heading; nothing where there are none."""
-    heading = widgets.HTML(f'<div style="margin-top:4px;font-weight:600">{escape(title)}</div>')
-    return widgets.VBox([heading, wrapped(*controls)] if controls else [])
+    return widgets.VBox([widgets.HTML(f"<b>{escape(title)}</b>"), wrapped(*controls)] if controls else [])
 
 
 def small_print(text: str) -> str:
