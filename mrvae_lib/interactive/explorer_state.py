@@ -112,8 +112,9 @@ class ExplorerContent:
     """The class of each start, where known; else empty."""
     reals: dict[int, tuple[str, str]]
     """The reals worth a slider, most informative first: what stands beside it, and how well a name fits that real."""
-    bits: dict[int, Label]
-    """The bits worth a button: those that carry something or have a name, or all if none does."""
+    bits: dict[int, tuple[str, ...]]
+    """The bits worth a button, those that carry something or have a name, or all if none does, and what is known of each:
+    its name; its nats; the classes it swaps. A bit that means one thing is called after it; its number comes second."""
     class_of_code: dict[str, str]
     """The commonest class of each code, as far as the starts tell; by `ExplorerState.code`."""
 
@@ -164,7 +165,8 @@ def fitted_images(model: MRVAE, given: Any) -> ImageSet:
     return images
 
 
-def _label(name: str, nats: Sequence[float], place: int, meaning: str) -> Label:
+def _label(name: str, nats: Sequence[float], place: int, meaning: str) -> tuple[str, ...]:
+    """What is known of a latent: its name; its nats; the factor a real moves, or the classes a bit swaps."""
     return tuple(filter(None, (name, f"{nats[place]:.2f} nats" if nats else "", meaning)))
 
 

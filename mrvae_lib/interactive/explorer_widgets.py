@@ -75,12 +75,12 @@ def choice(label: str, none: str, names: Sequence[str], act: Callable[[str], Non
                                      layout=widgets.Layout(width=width)), act)
 
 
-def bit_toggle(label: views.Label, act: Callable[[bool], None]) -> widgets.ToggleButton:
+def bit_toggle(label: tuple[str, ...], act: Callable[[bool], None]) -> widgets.ToggleButton:
     """A bit: a button that is up for 0 and down for 1."""
     return classed(toggle(label[0], False, act, " · ".join(label), width="84px"), "mrvae-bit")
 
 
-def facts(label: views.Label) -> widgets.HTML:
+def facts(label: tuple[str, ...]) -> widgets.HTML:
     """What a bit tells, for below its button."""
     return widgets.HTML("<br>".join(map(small_print, label[1:])), layout=widgets.Layout(width="84px", margin="0 2px"))
 
