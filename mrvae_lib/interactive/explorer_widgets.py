@@ -187,10 +187,9 @@ class DecodedPicture:
     def _origin(self, state: views.ExplorerState) -> str:
         if state.example is None:
             return "drawn from the prior"
-        name = self.content.classes[state.example] if self.content.classes else ""
-        article = "an" if name[:1].lower() in "aeio8" else "a"
         changed = "" if state == self.content.starts[state.example] else "changed from "
-        return f"{changed}test image {state.example}" + (f", {article}\N{NO-BREAK SPACE}{name}" if name else "")
+        name = f", class {self.content.classes[state.example]}" if self.content.classes else ""
+        return f"{changed}test image {state.example}{name}"
 
 
 class Tiles:
