@@ -66,7 +66,7 @@ def test_a_finished_run_shows_curves_bars_and_reconstructions(notebook, monkeypa
     assert {line.get_label() for line in axes["loss"].lines} >= {"reconstruction", "test reconstruction"}
     assert {line.get_label() for line in axes["what latents carry"].lines} >= {"KL of z", "KL of b", "test KL of z"}
     assert len(axes["what latents carry"].lines[0].get_xdata()) == len(monitor.rows)
-    bars = axes["KL of each z, I(x; b) of each b"]
+    bars = axes["KL of each real z, I(x; b) of each bit b"]
     assert [text.get_text() for text in bars.get_xticklabels()] == ["z0", "z1", "b0", "b1", "b2"]
     pictures = axes["originals above reconstructions"]
     across = pictures.get_window_extent().width * 96 / figure.dpi

@@ -57,23 +57,19 @@ def show_pictures(pictures: Tensor, columns: int, ax: Axes | None = None, *, tit
     return ax
 
 
-def plot_information(kl_of_real: Sequence[float], information_of_bit: Sequence[float], ax: Axes | None = None, *,
-                     legend: bool = True) -> Axes:
+def plot_information(kl_of_real: Sequence[float], information_of_bit: Sequence[float], ax: Axes | None = None) -> Axes:
     """Bars of what each latent tells about the image, in nats: reals by KL, bits by I(x; b_k), with a bit's bound."""
     ax = ax or plt.subplots(figsize=(7, 2.4))[1]
     n_reals, n_bits = len(kl_of_real), len(information_of_bit)
-    ax.bar(range(n_reals), kl_of_real, color=BLUE, label="reals: KL")
-    ax.bar(range(n_reals, n_reals + n_bits), information_of_bit, color=ORANGE, label="bits: I(x; b)")
+    ax.bar(range(n_reals), kl_of_real, color=BLUE)
+    ax.bar(range(n_reals, n_reals + n_bits), information_of_bit, color=ORANGE)
     if n_bits:
-        ax.hlines(math.log(2), n_reals - 0.5, n_reals + n_bits - 0.5, color="0.4", linestyle="--", linewidth=1,
-                  label="most a bit can tell, ln 2")
+        ax.hlines(math.log(2), n_reals - 0.5, n_reals + n_bits - 0.5, color="0.4", linestyle="--", linewidth=1)
+        ax.text(n_reals + n_bits - 0.5, math.log(2), "ln 2", color="0.4", fontsize=8, ha="right", va="bottom")
     ax.set_xticks(range(n_reals + n_bits), _latent_names(n_reals, n_bits), rotation=90 if n_reals + n_bits > 10 else 0)
-    ax.set_ylim(0, 1.05 * max([math.log(2), *kl_of_real]))
+    ax.set_ylim(0, 1.15 * max([math.log(2), *kl_of_real]))
     _finish(ax, "", "nats per image")
-    if legend:
-        ax.legend(frameon=False, fontsize=8, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
-    else:
-        ax.set_title("KL of each z, I(x; b) of each b", fontsize=10, loc="left")
+    ax.set_title("KL of each real z, I(x; b) of each bit b", fontsize=10, loc="left")
     return ax
 
 

@@ -85,7 +85,7 @@ class TrainingMonitor(Callback):
         message.text(0.01, 0.5, fill(collapse_message(kl, bits), 140), color=ORANGE, va="center", fontsize=9)
         left, right = curves.subfigures(1, 2, width_ratios=[2, 1.1], squeeze=False)[0]
         plot_metrics(self.rows, ("loss", "what latents carry"), left)
-        plot_information(kl, bits, right.subplots(), legend=False)
+        plot_information(kl, bits, right.subplots())
         if self.run is not None:
             x = (self.images or self.run.images).first(N_SHOWN).floats()
             plot_reconstructions(self.run.model, x, pictures.subplots())
