@@ -185,8 +185,8 @@ def plot_metrics(rows: Sequence[Mapping[str, Any]], panels: Sequence[str] = tupl
     curves = {panel: found for panel in panels if (found := _curves(rows, PANELS[panel]))}
     columns, n_rows = min(3, max(1, len(curves))), max(1, math.ceil(len(curves) / 3))
     figure = figure or plt.figure(figsize=(3.6 * columns, 2.6 * n_rows), layout="constrained")
-    axes = list(figure.subplots(n_rows, columns, squeeze=False).flat)
-    for ax, (panel, lines) in zip(axes, curves.items(), strict=False):
+    for place, (panel, lines) in enumerate(curves.items(), start=1):
+        ax = figure.add_subplot(n_rows, columns, place)
         twins = list(dict.fromkeys(name.removeprefix("test ") for name in lines))
         for name, points in lines.items():
             ax.plot(*zip(*points, strict=True), color=COLOURS[twins.index(name.removeprefix("test ")) % len(COLOURS)],
@@ -197,8 +197,6 @@ def plot_metrics(rows: Sequence[Mapping[str, Any]], panels: Sequence[str] = tupl
         if panel not in ("loss", "weights"):
             ax.set_ylim(0, max(0.5, ax.get_ylim()[1]))  # the curves of a collapsed run should lie on the ground
         ax.legend(frameon=False, fontsize=7, ncols=math.ceil(len(lines) / 8))
-    for ax in axes[len(curves):]:
-        ax.set_axis_off()
     return figure
 
 
