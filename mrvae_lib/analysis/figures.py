@@ -22,15 +22,15 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 """The project's two colours, distinct to colour-blind readers: reals and bits."""
 COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#5b6774", "#000000")
 """Okabe and Ito's, for curves."""
-PANELS: dict[str, tuple[str, ...]] = {
-    "loss": ("neg_elbo", "reconstruction"),
-    "what latents carry": ("kl_z", "kl_b", "information_of_code"),
-    "KL of each real": ("kl_of_real",),
-    "information of each bit": ("information_of_bit",),
-    "weights": ("weights",),
+PANELS = {
+    "loss": {"neg_elbo": "−ELBO", "reconstruction": "reconstruction"},
+    "what latents carry": {"kl_z": "KL of z", "kl_b": "KL of b", "information_of_code": "I(x; b)"},
+    "KL of each real": {"kl_of_real": "z"},
+    "information of each bit": {"information_of_bit": "b"},
+    "weights": {"weights": ""},
 }
-"""The charts of `plot_metrics`, and the keys of the metrics in each."""
-NAMES = {"neg_elbo": "−ELBO", "kl_z": "KL of z", "kl_b": "KL of b", "information_of_code": "I(x; b)"}
+"""The charts of `plot_metrics`: the metrics in each by key, with the name of the curve; where a metric has several
+numbers, the name begins with this and goes on with the number's own."""
 
 
 def show_pictures(pictures: Tensor, columns: int, ax: Axes | None = None, *, title: str = "",
@@ -218,7 +218,7 @@ def figure_png(figure_or_axes: FigureBase | Axes, *, dpi: int = 96) -> bytes:
     return buffer.getvalue()
 
 
-def _curves(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> dict[str, list[tuple[float, float]]]:
+def _curves(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> dict[str, list[tuple[float, float]]]:
     """Points (epoch, value) by the name of the curve; a table or a list of numbers gives a curve for each of them.
 
     A curve that is 0 everywhere belongs to a part that the model does not have, and is left out.
@@ -226,15 +226,15 @@ def _curves(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> dict[str,
     found: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
         for prefix, values in (("", row), ("test ", row.get("test", {}))):
-            for key in keys:
+            for key, name in names.items():
                 value = values.get(key, {})
                 if isinstance(value, Sequence):
-                    value = {f"{'z' if key == 'kl_of_real' else 'b'}{i}": each for i, each in enumerate(value)}
+                    value = dict(enumerate(value))
                 elif not isinstance(value, Mapping):
-                    value = {NAMES.get(key, key): value}
-                for name, each in value.items():
-                    found.setdefault(prefix + name, []).append((row["epoch"], each))
-    return {name: points for name, points in found.items() if any(value for _, value in points)}
+                    value = {"": value}
+                for part, each in value.items():
+                    found.setdefault(f"{prefix}{name}{part}", []).append((row["epoch"], each))
+    return {curve: points for curve, points in found.items() if any(value for _, value in points)}
 
 
 def _latent_names(n_reals: int, n_bits: int) -> list[str]:
