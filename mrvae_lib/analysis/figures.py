@@ -211,10 +211,8 @@ def figure_png(figure_or_axes: FigureBase | Axes, *, dpi: int = 96) -> bytes:
     figure: Any = figure_or_axes.get_figure() if isinstance(figure_or_axes, Axes) else figure_or_axes
     buffer = io.BytesIO()
     bounds = None if figure.get_layout_engine() else "tight"  # a layout engine has already made everything fit
-    try:
-        figure.savefig(buffer, format="png", dpi=dpi, bbox_inches=bounds, facecolor="white")
-    finally:
-        plt.close(figure)
+    plt.close(figure)  # first, so that none stays open if it cannot be drawn; it can still be saved
+    figure.savefig(buffer, format="png", dpi=dpi, bbox_inches=bounds, facecolor="white")
     return buffer.getvalue()
 
 
