@@ -27,10 +27,9 @@ from samples import class_samples, prior_samples
 from shipped import markdown
 from sklearn.linear_model import LinearRegression
 
-from mrvae_lib.analysis.evaluation import encode_set, evaluate, scored_part
+from mrvae_lib.analysis.evaluation import INFORMATIVE, encode_set, evaluate, scored_part
 from mrvae_lib.analysis.latent_report import BitRow, RealRow, bit_rows, real_rows
 from mrvae_lib.analysis.probes import knn_accuracy, targets
-from mrvae_lib.analysis.scoring import NAMED
 from mrvae_lib.analysis.tables import bit_table, real_table
 from mrvae_lib.config import load_config
 from mrvae_lib.data import ImageSet, load_dataset
@@ -207,7 +206,8 @@ def reals_table(kept: list[Line]) -> list[str]:
     for n_reals in sorted({line["n_reals"] for line in kept}):
         group = [lines.get((n_reals, beta)) for beta in betas]
         rows.append(row([n_reals, *(cell for line in group for cell in (
-            (f"{line['reconstruction']:.1f}", f"{line['kl_z']:.1f}", sum(kl >= NAMED for kl in line["kl_of_real"]))
+            (f"{line['reconstruction']:.1f}", f"{line['kl_z']:.1f}",
+             sum(kl >= INFORMATIVE for kl in line["kl_of_real"]))
             if line else ("", "", "")))]))
     for beta in betas:
         curve = [lines[key]["reconstruction"] for key in sorted(lines) if key[1] == beta]
@@ -223,8 +223,9 @@ def latents_table(kept: list[Line]) -> list[str]:
         reals = [RealRow(**entry) for entry in line["latents"] if entry["name"].startswith("z")]
         bits = [BitRow(**entry) for entry in line["latents"] if entry["name"].startswith("b")]
         # Lines kept before latents that tell nothing went without a name.
-        reals = [real if min(real.kl, real.information) >= NAMED else replace(real, about="") for real in reals]
-        bits = [bit if min(bit.information, bit.about_information) >= NAMED else replace(bit, about="") for bit in bits]
+        reals = [real if min(real.kl, real.information) >= INFORMATIVE else replace(real, about="") for real in reals]
+        bits = [bit if min(bit.information, bit.about_information) >= INFORMATIVE else replace(bit, about="")
+                for bit in bits]
         active = sum(real.posterior_variance < 0.1 for real in reals)
         idle = sum(real.posterior_variance > 0.8 for real in reals)
         total = sum(real.kl for real in reals)

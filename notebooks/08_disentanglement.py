@@ -46,6 +46,7 @@ if "google.colab" in sys.modules:  # Colab starts empty; elsewhere the library i
         sys.exit("The library is not installed: Colab could not reach GitHub. Wait a minute and run this cell again.")
 
 # %%
+import itertools
 import math
 
 import matplotlib.pyplot as plt
@@ -292,8 +293,16 @@ for name, result in ours.items():
 # %%
 columns = torch.cat([codes.mu, codes.bits], dim=1)
 told = torch.tensor(factor_scores(columns, None, true, only=["MIG"])["MIG"].matrix)  # (latents, factors)
-figure, ax = plt.subplots(figsize=(8, 4.8))
-figures.plot_factor_information(told, images.factor_names, n_bits=model.n_bits, ax=ax)
+latents = [*(f"z{i}" for i in range(model.n_reals)), *(f"b{k}" for k in range(model.n_bits))]
+
+figure, ax = plt.subplots(figsize=(6.4, 4.8))
+ax.imshow(told, cmap="Blues", aspect="auto")
+for row, column in itertools.product(range(len(latents)), range(told.shape[1])):
+    nats = told[row, column]
+    ax.text(column, row, f"{nats:.2f}", ha="center", va="center", color="white" if nats > 0.6 * told.max() else "black")
+ax.set_xticks(range(told.shape[1]), images.factor_names)
+ax.set_yticks(range(len(latents)), latents)
+ax.set_title("nats told of each factor (column) by each latent (row)", fontsize=10, loc="left")
 plt.show()
 
 # %% [markdown]

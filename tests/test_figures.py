@@ -10,7 +10,6 @@ from PIL import Image
 
 from mrvae_lib.analysis.figures import (
     plot_code_lattice,
-    plot_factor_information,
     plot_information,
     plot_reconstructions,
     plot_traversals,
@@ -128,14 +127,4 @@ def test_bars_show_the_values_they_are_given():
     ax = plot_information([1.5, 0.2], [0.6])
     assert [bar.get_height() for bar in ax.patches] == [1.5, 0.2, 0.6]
     assert [text.get_text() for text in ax.get_xticklabels()] == ["z0", "z1", "b0"]
-    plt.close("all")
-
-
-def test_the_map_of_information_shows_every_latent_and_factor_with_its_value():
-    ax = plot_factor_information([[0.5, 0.0], [0.1, 1.2], [0.0, 0.3]], ["shape", "turn"], n_bits=1)
-    assert [text.get_text() for text in ax.get_yticklabels()] == ["z0", "z1", "b0"]
-    assert [text.get_text() for text in ax.get_xticklabels()] == ["shape", "turn"]
-    assert [text.get_text() for text in ax.texts] == ["0.50", "0.00", "0.10", "1.20", "0.00", "0.30"]
-    with pytest.raises(ValueError, match="2 names"):
-        plot_factor_information([[0.5]], ["shape", "turn"])
     plt.close("all")

@@ -13,8 +13,8 @@ from mrvae_lib.data.image_set import ImageSet, batches_in_order
 from mrvae_lib.model.codes import CodeTable, bit_information, code_index
 from mrvae_lib.model.vae import MRVAE, Posterior
 
-INFORMATIVE_KL = 0.1
-"""Nats per image below which a real or a bit counts as unused."""
+INFORMATIVE = 0.1
+"""Nats that a latent must carry to count as used, and tell of a target beyond chance to be named after it."""
 MAX_SCORED_PIXELS = 15_000 * 64 * 64
 """Larger sets are scored on a part of them. MNIST fits, and of dSprites as many images as its scores ask for."""
 
@@ -86,7 +86,7 @@ def evaluate(model: MRVAE, test: ImageSet, train: ImageSet | None = None, *, tes
 def informative_latents(nats: Sequence[float]) -> list[int]:
     """Indices of the reals, by their KL, or of the bits, by their information, that carry something, most first."""
     order = sorted(range(len(nats)), key=lambda i: -nats[i])
-    return [i for i in order if nats[i] >= INFORMATIVE_KL]
+    return [i for i in order if nats[i] >= INFORMATIVE]
 
 
 def score_rows(scores: Mapping[str, Any]) -> list[tuple[str, str, str]]:

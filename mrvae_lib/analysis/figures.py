@@ -66,7 +66,8 @@ def plot_information(kl_of_real: Sequence[float], information_of_bit: Sequence[f
     if n_bits:
         ax.hlines(math.log(2), n_reals - 0.5, n_reals + n_bits - 0.5, color="0.4", linestyle="--", linewidth=1)
         ax.text(n_reals + n_bits - 0.5, math.log(2), "ln 2", color="0.4", fontsize=8, ha="right", va="bottom")
-    ax.set_xticks(range(n_reals + n_bits), _latent_names(n_reals, n_bits), rotation=90 if n_reals + n_bits > 10 else 0)
+    names = [f"z{i}" for i in range(n_reals)] + [f"b{k}" for k in range(n_bits)]
+    ax.set_xticks(range(len(names)), names, rotation=90 if len(names) > 10 else 0)
     ax.set_ylim(0, 1.15 * max([math.log(2), *kl_of_real]))
     _finish(ax, "", "nats per image")
     ax.set_title("KL of each real z, I(x; b) of each bit b", fontsize=10, loc="left")
@@ -150,29 +151,6 @@ def plot_scatter(mu: Tensor, labels: Tensor | None = None, label_names: Sequence
     return ax
 
 
-def plot_factor_information(matrix: Sequence[Sequence[float]], factor_names: Sequence[str], *, n_bits: int = 0,
-                            ax: Axes | None = None) -> Axes:
-    """A map of what every latent tells of every factor, in nats: a latent per row, dark where it tells much.
-
-    Args:
-        matrix: (D + K, F), as `MetricResult.matrix` of `mig` has it for reals and then a column per bit.
-        n_bits: K, how many of the last rows are bits.
-    """
-    values = np.asarray(matrix, dtype=float)
-    if values.shape[1] != len(factor_names):
-        raise ValueError(f"matrix must have a column per factor, got {values.shape} and {len(factor_names)} names")
-    ax = ax or plt.subplots(figsize=(1 + 0.95 * len(factor_names), 0.8 + 0.36 * len(values)))[1]
-    image = ax.imshow(values, cmap="Blues", vmin=0, aspect="auto")
-    for (row, column), value in np.ndenumerate(values):
-        ax.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8,
-                color="white" if value > 0.6 * values.max() else "0.2")
-    ax.set_yticks(range(len(values)), _latent_names(len(values) - n_bits, n_bits))
-    ax.set_xticks(range(len(factor_names)), factor_names)
-    ax.tick_params(length=0)
-    plt.colorbar(image, ax=ax, label="nats told")
-    return ax
-
-
 def plot_metrics(rows: Sequence[Mapping[str, Any]], panels: Sequence[str] = tuple(PANELS),
                  figure: FigureBase | None = None) -> FigureBase:
     """The curves of a run: a chart per panel that has something to show, dashed for test images.
@@ -233,10 +211,6 @@ def _curves(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> dict
                 for part, each in value.items():
                     found.setdefault(f"{prefix}{name}{part}", []).append((row["epoch"], each))
     return {curve: points for curve, points in found.items() if any(value for _, value in points)}
-
-
-def _latent_names(n_reals: int, n_bits: int) -> list[str]:
-    return [f"z{i}" for i in range(n_reals)] + [f"b{k}" for k in range(n_bits)]
 
 
 def _finish(ax: Axes, x_name: str, y_name: str) -> None:

@@ -10,11 +10,11 @@ import torch
 from sklearn.metrics import normalized_mutual_info_score
 from torch import Tensor, nn
 
-from mrvae_lib.analysis.evaluation import encode_set, evaluate, scored_part
+from mrvae_lib.analysis.evaluation import INFORMATIVE, encode_set, evaluate, scored_part
 from mrvae_lib.analysis.factor_scores import factor_scores
 from mrvae_lib.analysis.part_scores import factor_reader, part_scores, yes_or_no
 from mrvae_lib.analysis.probes import information_told, knn_accuracy, targets
-from mrvae_lib.analysis.scoring import NAMED, Array, MetricResult, equal_width_bins, information_matrix, numbered
+from mrvae_lib.analysis.scoring import Array, MetricResult, equal_width_bins, information_matrix, numbered
 from mrvae_lib.data import ImageSet
 from mrvae_lib.model.codes import bit_information
 from mrvae_lib.model.vae import MRVAE, Posterior
@@ -68,7 +68,7 @@ class BitRow:
     @property
     def state(self) -> str:
         """`constant` for a bit that is the same for all images, `undecided` for one tossed for each, else empty."""
-        if self.information >= NAMED:
+        if self.information >= INFORMATIVE:
             return ""
         return "constant" if min(self.share_on, 1 - self.share_on) < 0.01 else "undecided"
 
@@ -213,7 +213,7 @@ def real_rows(codes: Posterior, asked: Mapping[str, Tensor]) -> list[RealRow]:
     mu = codes.mu.double().numpy()
     variances, costs = codes.logvar.exp().mean(dim=0).tolist(), codes.kl_reals().mean(dim=0).tolist()
     return [
-        RealRow(f"z{i}", variances[i], costs[i], name if min(costs[i], beyond) >= NAMED else "", told,
+        RealRow(f"z{i}", variances[i], costs[i], name if min(costs[i], beyond) >= INFORMATIVE else "", told,
                 _explained(mu[:, i], asked[name]) if name else 0.0)
         for i, (name, told, beyond) in enumerate(_most_told(mu, asked))
     ]
@@ -259,7 +259,7 @@ def bit_rows(model: MRVAE, codes: Posterior, asked: Mapping[str, Tensor], labels
     for k, (name, told, beyond) in enumerate(_most_told(codes.bits.double().numpy(), asked)):
         rows.append(BitRow(
             f"b{k}", information[k], float(probs[:, k].mean()), tuple(float(share[k]) for share in classes),
-            float((flips[k] - pictures).abs().mean()), name if min(information[k], beyond) >= NAMED else "", told,
+            float((flips[k] - pictures).abs().mean()), name if min(information[k], beyond) >= INFORMATIVE else "", told,
         ))
     return rows
 

@@ -11,7 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from torch import nn
 
-from mrvae_lib.analysis.scoring import NAMED, Array, MetricResult, information_matrix, numbered
+from mrvae_lib.analysis.evaluation import INFORMATIVE
+from mrvae_lib.analysis.scoring import Array, MetricResult, information_matrix, numbered
 from mrvae_lib.data import ImageSet
 from mrvae_lib.data.image_set import shuffled_batches
 from mrvae_lib.model.codes import bit_information
@@ -69,8 +70,8 @@ def info_mec(codes: Posterior, parts: Array, settings: dict[str, Any]) -> list[M
     """InfoM, InfoC and InfoE of bits, shares of what there is to tell.
 
     InfoM is 1 where each bit tells of one part alone, InfoC where each part is told by one bit alone, both 0 where it
-    is spread evenly; they are over the bits that carry `NAMED` or more. InfoE is the share of a part's entropy that
-    a logistic regression on all bits tells.
+    is spread evenly; they are over the bits that carry `INFORMATIVE` or more. InfoE is the share of a part's entropy
+    that a logistic regression on all bits tells.
 
     Args:
         parts: (N, F >= 2) of 0 and 1.
@@ -79,7 +80,7 @@ def info_mec(codes: Posterior, parts: Array, settings: dict[str, Any]) -> list[M
     """
     bits = codes.bits.numpy()
     told, entropies = information_matrix(bits, parts)
-    shares = (told / entropies)[(bit_information(codes.bit_logits) >= NAMED).numpy()]
+    shares = (told / entropies)[(bit_information(codes.bit_logits) >= INFORMATIVE).numpy()]
     results = []
     for name, rows in (("InfoM of the bits", shares), ("InfoC of the bits", shares.T)):
         n = max(2, rows.shape[1])

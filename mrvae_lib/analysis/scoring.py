@@ -12,8 +12,6 @@ Array = NDArray[Any]
 
 BINS = 20
 """Of equal width, into which a column is cut before mutual information is counted."""
-NAMED = 0.1
-"""Nats that a latent must carry to count, and tell of a target beyond chance to be named after it."""
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,6 @@ MAX_LATTICE_BITS = 6
 """Up to this many bits, the pictures of all codes are shown."""
 N_MEASURED = 2000
 """Images on which the latents of a model without a card are measured."""
-Label = tuple[str, ...]
-"""What is known of a latent: its name; its nats; the factor a real moves, or the classes a bit swaps. A bit that means
-one thing is called after it, and its number comes second."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +110,7 @@ class ExplorerContent:
     reals: dict[int, tuple[str, str]]
     """The reals worth a slider, most informative first: what stands beside it, and how well a name fits that real."""
     bits: dict[int, tuple[str, ...]]
-    """The bits worth a button, those that carry something or have a name, or all if none does, and what is known of each:
+    """The bits worth a button: those that carry something or have a name, or all if none does. What is known of each:
     its name; its nats; the classes it swaps. A bit that means one thing is called after it; its number comes second."""
     class_of_code: dict[str, str]
     """The commonest class of each code, as far as the starts tell; by `ExplorerState.code`."""

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 from IPython.core.getipython import get_ipython
 from IPython.display import display
 
-from mrvae_lib.analysis.evaluation import INFORMATIVE_KL
+from mrvae_lib.analysis.evaluation import INFORMATIVE
 from mrvae_lib.analysis.figures import ORANGE, figure_png, plot_information, plot_metrics, plot_reconstructions
 from mrvae_lib.data import ImageSet
 from mrvae_lib.objective import Terms
@@ -124,15 +124,15 @@ def collapse_message(kl_of_real: Sequence[float], information_of_bit: Sequence[f
     Args:
         kl_of_real: (D,) and information_of_bit: (K,), nats per image; under 0.1 counts as nothing.
     """
-    empty_reals = [f"z{i}" for i, value in enumerate(kl_of_real) if value < INFORMATIVE_KL]
-    empty_bits = [f"b{k}" for k, value in enumerate(information_of_bit) if value < INFORMATIVE_KL]
+    empty_reals = [f"z{i}" for i, value in enumerate(kl_of_real) if value < INFORMATIVE]
+    empty_bits = [f"b{k}" for k, value in enumerate(information_of_bit) if value < INFORMATIVE]
     empty, total = empty_reals + empty_bits, len(kl_of_real) + len(information_of_bit)
     if not empty:
         return ""
     if len(empty) == total:
         return ("Collapsed: no latent carries anything, so every image is decoded alike. Lower beta, or reward "
                 "information about the image.")
-    message = f"Carrying nothing: {', '.join(empty)} (under {INFORMATIVE_KL:g} nats per image)."
+    message = f"Carrying nothing: {', '.join(empty)} (under {INFORMATIVE:g} nats per image)."
     if information_of_bit and len(empty_bits) == len(information_of_bit):
         message += " All bits have collapsed: raise lambda_information."
     return message
