@@ -35,7 +35,7 @@ print("stopped at step", monitor.run.step, monitor.status())
 @pytest.fixture
 def notebook(monkeypatch):
     """Stands in for a notebook: keeps the pictures and texts that are shown in it."""
-    monkeypatch.setattr(training_monitor, "in_notebook", lambda: True)
+    monkeypatch.setattr(training_monitor, "get_ipython", lambda: types.SimpleNamespace(kernel=True))
     shown = []
 
     class Handle:
@@ -93,7 +93,7 @@ def test_a_running_run_says_how_to_stop_it_and_that_a_checkpoint_stays(tmp_path,
 
 def test_drawing_takes_at_most_5_percent_of_the_time(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(training_monitor, "in_notebook", lambda: True)
+    monkeypatch.setattr(training_monitor, "get_ipython", lambda: types.SimpleNamespace(kernel=True))
     monkeypatch.setattr(training_monitor.time, "monotonic", lambda: now[0])
     drawn_at = []
 

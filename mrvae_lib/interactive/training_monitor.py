@@ -46,7 +46,8 @@ class TrainingMonitor(Callback):
         self._n_summed = 0
         self._started_at = time.monotonic()
         self._next_at = self._started_at + self.every
-        self._display: Any = display(self, display_id=True) if in_notebook() else None
+        # A shell has a kernel where pictures are shown below a cell.
+        self._display: Any = display(self, display_id=True) if hasattr(get_ipython(), "kernel") else None
 
     def on_step(self, run: Run, terms: Terms, weights: Mapping[str, float]) -> None:
         for name, value in terms.values.items():
@@ -59,7 +60,7 @@ class TrainingMonitor(Callback):
         self.metrics = metrics
         self._add_row(run)
         self.rows[-1] = {**metrics, **self.rows[-1]}
-        if not in_notebook():
+        if self._display is None:
             told = ", ".join(f"{name} {metrics[name]:.2f}" for name in ("reconstruction", "kl_z", "kl_b"))
             print(f"epoch {run.epoch}/{run.config.train.epochs}: {told}")
 
@@ -111,11 +112,6 @@ class TrainingMonitor(Callback):
             means = {name: float(total) / self._n_summed for name, total in self._sums.items()}
             self.rows.append({**means, "epoch": run.step / run.steps_per_epoch})
             self._sums, self._n_summed = {}, 0
-
-
-def in_notebook() -> bool:
-    """Whether a kernel runs this process, so that pictures are shown below the cell."""
-    return getattr(get_ipython(), "kernel", None) is not None
 
 
 def collapse_message(kl_of_real: Sequence[float], information_of_bit: Sequence[float]) -> str:
