@@ -153,11 +153,10 @@ def plain_layers(network: nn.Module) -> list[Layer]:
             placed = _layer("place", network.around, shape=network.image_shape[1:], **POSE)
             return [_layer("skip", n=frame.POSE_REALS), *plain_layers(network.drawing), placed]
         case parts.PartsDecoder():
-            channels, *sides = network.image_shape
             return [_layer("skip", n=parts.PARTS_REALS),
                     _layer("linear", parts.GAIN * network.canvas.weight, parts.GAIN * network.canvas.bias),
-                    _layer("shape", shape=[channels, parts.CANVAS_SIDE, parts.CANVAS_SIDE]),
-                    _layer("layDown", shape=sides, **PARTS)]
+                    _layer("shape", shape=[network.image_shape[0], parts.CANVAS_SIDE, parts.CANVAS_SIDE]),
+                    _layer("layDown", shape=network.image_shape[1:], **PARTS)]
         case nn.Linear():
             return [_layer("linear", network.weight, network.bias)]
         case nn.Conv2d() | nn.ConvTranspose2d() if all(len(set(size)) == 1 for size in (
@@ -171,7 +170,7 @@ def plain_layers(network: nn.Module) -> list[Layer]:
             scale = network.weight / (network.get_buffer("running_var") + network.eps).sqrt()
             shift = network.bias - network.get_buffer("running_mean") * scale
             return [_layer("scale", scale, shift)]
-        case nn.ReLU() | nn.SELU() | nn.Tanh() | nn.Flatten():
+        case nn.ReLU() | nn.SELU() | nn.Tanh() | nn.Flatten() | nn.AdaptiveAvgPool2d(output_size=1):
             return [_layer(type(network).__name__.lower())]
         case nn.LeakyReLU():
             return [_layer("leakyrelu", slope=network.negative_slope)]
@@ -179,8 +178,6 @@ def plain_layers(network: nn.Module) -> list[Layer]:
             return [_layer("shape", shape=list(network.unflattened_size))]
         case nn.ZeroPad2d():
             return [_layer("pad", amounts=list(network.padding))]
-        case nn.AdaptiveAvgPool2d(output_size=1):
-            return [_layer("meanpool")]
     raise ExportError(f"the page cannot hold a {type(network).__name__}; it knows Linear, square Conv2d and "
                       "ConvTranspose2d, BatchNorm, ReLU, LeakyReLU, SELU, Tanh, Flatten, Unflatten, ZeroPad2d and the "
                       "mean of a map")

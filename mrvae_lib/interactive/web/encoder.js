@@ -52,7 +52,8 @@ Object.assign(LAYERS, {
     };
   },
 
-  meanpool: () => ({ values, shape: [height, width, channels] }) => {
+  // The mean of each map
+  adaptiveavgpool2d: () => ({ values, shape: [height, width, channels] }) => {
     const mean = new Float64Array(channels);
     values.forEach((v, i) => { mean[i % channels] += v / (height * width); });
     return { values: mean, shape: [1, 1, channels] };
