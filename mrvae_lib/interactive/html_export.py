@@ -115,19 +115,18 @@ def encoder_part(model: MRVAE) -> dict[str, Any]:
 
     Where the page cannot hold it, `problem` says why; the page then has no drawing part.
     """
-    encoder = model.encoder
     try:
-        match encoder:
-            case parts.PartsEncoder():  # the bits see the image where the reals have found the canvas
+        match model.encoder:
+            case parts.PartsEncoder() as encoder:  # the bits see the image where the reals have found the canvas
                 networks = [[*plain_layers(encoder.reals), _layer("note")],
                             [_layer("takeUp", **PARTS), *plain_layers(encoder.bits)]]
-            case frame.FramedEncoder():
+            case frame.FramedEncoder() as encoder:
                 side = frame.frame_side(*model.image_shape[1:])
                 seen = _layer("frame", frame=encoder.frame, side=side, spread=frame.SPREAD, thinnest=frame.THINNEST)
                 networks = [[seen, *plain_layers(part)] if part is encoder.bits or isinstance(part, frame.PosedReals)
                             else plain_layers(part) for part in (encoder.reals, encoder.bits) if part]
             case _:
-                networks = [plain_layers(encoder)]
+                networks = [plain_layers(model.encoder)]
         return written(networks, "encoder")
     except ExportError as error:
         return {"problem": str(error)}
