@@ -55,12 +55,6 @@ def process_group(device: torch.device) -> Iterator[None]:
         dist.destroy_process_group()
 
 
-def wait_for_all() -> None:
-    """Return when every process has come here."""
-    if dist.is_initialized():
-        dist.barrier()
-
-
 def restore_noise(generator: torch.Generator, states: Tensor) -> None:
     """Go on drawing where a checkpoint stopped.
 
@@ -105,5 +99,5 @@ def add_gradients(model: nn.Module) -> None:
 
 
 def any_process(said: bool) -> bool:
-    """Whether one of the processes says so."""
+    """Whether one of the processes says so; each waits here for what the others say."""
     return bool(gather(torch.tensor([float(said)])).any())

@@ -49,7 +49,7 @@ def fake_run(device, **objective):
         adversary = Discriminator(2, (4,))
         images = ImageSet("fake", torch.zeros(64, 1, 8, 8, dtype=torch.uint8))
     return Run(config, model, torch.optim.Adam(model.parameters(), fused=True), images, torch.device(device), bf16=False,
-               noise=None, pool=CodePool(3, 8), adversary=Adversary(adversary, torch.optim.Adam(adversary.parameters())))
+               noise=None, pool=CodePool(3, 8), adversary=Adversary(adversary, 1e-3))
 
 
 @pytest.mark.parametrize("estimator", ["exact", "bit-flip", "concrete", "straight-through"])

@@ -76,7 +76,7 @@ def discriminator():
 @pytest.mark.parametrize("rho", [0.0, 0.8])
 def test_a_trained_discriminator_finds_the_closed_form_of_a_gaussian(rho, discriminator, generator):
     z, *_ = correlated_posteriors(8192, rho)
-    adversary = Adversary(discriminator, torch.optim.Adam(discriminator.parameters(), lr=2e-3, betas=(0.5, 0.9)))
+    adversary = Adversary(discriminator, 2e-3)
     for _ in range(10):
         for batch in z[torch.randperm(len(z), generator=generator)].split(256):
             adversary.step(batch, generator)

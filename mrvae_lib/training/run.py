@@ -53,12 +53,12 @@ class Plateau:
             self.factor, self.n_bad = self.factor / 10, 0
 
 
-@dataclass
 class Adversary:
     """The discriminator that estimates TC(z) and learns beside the model, on the model's draws."""
 
-    network: Discriminator
-    optimizer: torch.optim.Optimizer
+    def __init__(self, network: Discriminator, lr: float) -> None:
+        # Kim and Mnih's moments: short memories suit an opponent that moves.
+        self.network, self.optimizer = network, torch.optim.Adam(network.parameters(), lr=lr, betas=(0.5, 0.9))
 
     def step(self, z: Tensor, generator: torch.Generator) -> Tensor:
         """One step on draws (B, D) of q(z) against the same draws shuffled; its loss before the step, () nats.
@@ -145,13 +145,16 @@ def start(config: RunConfig, folder: Path | None = None, images: ImageSet | None
                           f"{batch_size}")
     if folder and parallel.is_first():
         _claim(folder, config)
-    parallel.wait_for_all()
+    parallel.any_process(False)  # waits for the first one, so that all find the same checkpoint
     newest = checkpoints.latest_checkpoint(folder) if folder else None
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
         model = checkpoints.read_model(newest).train() if newest else MRVAE(images.image_shape, config.model)
-        adversary = _adversary(config, device)
+        adversary, objective = None, config.objective
+        if objective.tc == "discriminator" and objective.lambda_tc != 0:
+            network = Discriminator(config.model.n_reals, objective.discriminator.hidden).to(device)
+            adversary = Adversary(network, objective.discriminator.lr)
     dense = config.model.network == "mlp"  # convolutions run fastest with the channels last
     model.to(device).to(memory_format=torch.contiguous_format if dense else torch.channels_last)
     run = Run(
@@ -219,15 +222,6 @@ def _state(run: Run) -> dict[str, Any]:
         state["discriminator"] = run.adversary.network.state_dict()
         state["discriminator_optimizer"] = run.adversary.optimizer.state_dict()
     return state
-
-
-def _adversary(config: RunConfig, device: torch.device) -> Adversary | None:
-    objective = config.objective
-    if objective.tc != "discriminator" or objective.lambda_tc == 0:
-        return None
-    network = Discriminator(config.model.n_reals, objective.discriminator.hidden).to(device)
-    # Kim and Mnih's moments: short memories suit an opponent that moves.
-    return Adversary(network, torch.optim.Adam(network.parameters(), lr=objective.discriminator.lr, betas=(0.5, 0.9)))
 
 
 def _claim(folder: Path, config: RunConfig) -> None:
