@@ -252,16 +252,15 @@ def bit_rows(model: MRVAE, codes: Posterior, asked: Mapping[str, Tensor], labels
     """
     probs, information = torch.sigmoid(codes.bit_logits), bit_information(codes.bit_logits).tolist()
     classes = [] if labels is None else [probs[labels == value].mean(dim=0) for value in labels.unique()]
-    mu, bits, rows = codes.mu[:N_FLIPPED], codes.bits[:N_FLIPPED], []
+    mu, bits = codes.mu[:N_FLIPPED], codes.bits[:N_FLIPPED]
     with torch.inference_mode():
         pictures = model.decode(mu, bits)
-        flips = [model.decode(mu, (bits - bit).abs()) for bit in torch.eye(model.n_bits)]
-    for k, (name, told, beyond) in enumerate(_most_told(codes.bits.double().numpy(), asked)):
-        rows.append(BitRow(
-            f"b{k}", information[k], float(probs[:, k].mean()), tuple(float(share[k]) for share in classes),
-            float((flips[k] - pictures).abs().mean()), name if min(information[k], beyond) >= INFORMATIVE else "", told,
-        ))
-    return rows
+        moved = [(model.decode(mu, (bits - bit).abs()) - pictures).abs().mean() for bit in torch.eye(model.n_bits)]
+    return [
+        BitRow(f"b{k}", information[k], float(probs[:, k].mean()), tuple(float(share[k]) for share in classes),
+               float(moved[k]), name if min(information[k], beyond) >= INFORMATIVE else "", told)
+        for k, (name, told, beyond) in enumerate(_most_told(codes.bits.double().numpy(), asked))
+    ]
 
 
 def _most_told(columns: Array, asked: Mapping[str, Tensor]) -> list[tuple[str, float, float]]:
