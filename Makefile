@@ -45,7 +45,7 @@ site: $(SITE_READY)  ## build/site/index.html: the notebooks, docs/, the library
 	$(BIN)/python tools/gallery.py build/site/gallery
 
 ui: $(READY)  ## drag, press and type in a real browser; prints how soon the picture follows; films the README's moving picture
-	$(BIN)/pytest -q tests/ui --screenshots docs
+	$(BIN)/pytest -q tests/ui --screenshots build/screenshots
 	$(BIN)/python tools/demo.py
 
 bench: $(READY)  ## the figures in docs/performance.md and docs/results.md

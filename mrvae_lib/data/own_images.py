@@ -148,6 +148,7 @@ def _finished(look: DataConfig, pictures: Sequence[Pictures], columns: Mapping[s
 
 
 def _folder(look: DataConfig) -> Whole:
+    """The pictures in a folder, or of one file."""
     root = Path(look.name)
     sizes: dict[Path, tuple[int, int]] = {}
     left_out: list[str] = []

@@ -26,7 +26,8 @@ SIZES = tuple(len(values) for values in FACTORS.values())
 SUB = 256
 """Corners lie on a grid of this many points a pixel, so that everything after them is exact in whole numbers."""
 FROM_COLUMN = np.array([2 ** (SIDE - column) - 1 for column in range(SIDE + 1)], dtype=np.uint64).astype(">u8")
-"""For c = 0..64, a row of 64 bits that is white from column c on; its bytes run from left to right."""
+"""For c = 0..64, a row of 64 bits that is white from column c on. Its first byte (`>u8`) holds the leftmost 8 pixels,
+as `np.packbits` has them."""
 
 
 @cache
@@ -63,8 +64,11 @@ def _draw(shape: int, scale: int, orientation: int) -> np.ndarray:
     rise = (np.roll(y, -1, axis=1) - y)[place, edge, None]
     run = (np.roll(x, -1, axis=0) - x)[edge]  # (crossings, X)
     down = (middles[row] - y[place, edge])[:, None]
-    column = -(-((x[edge] - SUB // 2) * rise + down * run) // (SUB * rise))  # rounded up
+    # The first column whose middle is at the crossing or right of it; -(-a // b) rounds a / b up.
+    column = -(-((x[edge] - SUB // 2) * rise + down * run) // (SUB * rise))
 
+    # Where the crossings of each row begin. White from each of them on, exchanged with black at the next, is what XOR
+    # makes of rows of bits, in whatever order the view takes their bytes.
     begins = np.flatnonzero(np.diff(target, prepend=-1))
     rows = np.zeros((x.shape[1], y.shape[0] * SIDE), dtype=np.uint64)
     rows[:, target[begins]] = np.bitwise_xor.reduceat(FROM_COLUMN.view(np.uint64)[column], begins, axis=0).T

@@ -118,7 +118,7 @@ def collapse_message(kl_of_real: Sequence[float], information_of_bit: Sequence[f
     """Which latents carry nothing, and what to try when none does; empty if all carry something or nothing is known.
 
     Args:
-        kl_of_real: (D,) and information_of_bit: (K,), nats per image; under 0.1 counts as nothing.
+        kl_of_real: (D,) and information_of_bit: (K,), nats per image; under `INFORMATIVE` counts as nothing.
     """
     empty_reals = [f"z{i}" for i, value in enumerate(kl_of_real) if value < INFORMATIVE]
     empty_bits = [f"b{k}" for k, value in enumerate(information_of_bit) if value < INFORMATIVE]

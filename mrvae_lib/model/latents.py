@@ -49,7 +49,7 @@ def expected_loss(loss: CodeLoss, bit_logits: Tensor, *, estimator: Estimator, t
         concrete, Maddison et al. (2017); straight-through, Bengio et al. (2013).
     """
     n_bits = bit_logits.shape[1]
-    if n_bits == 0:
+    if n_bits == 0:  # the one code of no bits has the same empty shape as its logits
         return loss(bit_logits[None])[0]
     if estimator == "auto":
         estimator = "exact" if n_bits <= 4 else "bit-flip" if n_bits <= 12 else "concrete"
@@ -76,8 +76,9 @@ def exact_loss(loss: CodeLoss, bit_logits: Tensor) -> Tensor:
 def bit_flip_loss(loss: CodeLoss, bit_logits: Tensor, bits: Tensor) -> Tensor:
     """loss(b) at a given hard draw, with each bit's gradient from its own flip, (B,) nats.
 
-    The derivative of E[loss] by pi_k is E[loss(b_k = 1) - loss(b_k = 0)], the other bits being drawn: we evaluate
-    that difference at `bits` for every k, without gradients, and attach it to pi_k by a term that is zero in value.
+    With pi_k = q(b_k = 1 | x), the derivative of E[loss] by pi_k is E[loss(b_k = 1) - loss(b_k = 0)], the other bits
+    being drawn. We evaluate that difference at `bits` for every k, without gradients, and add to the loss its product
+    with pi_k - pi_k.detach(), which is 0 as a number and has the difference as its derivative by pi_k.
     """
     value = loss(bits[None])[0]
     flips = torch.eye(bits.shape[1], device=bits.device, dtype=bits.dtype)

@@ -81,7 +81,7 @@ class MRVAE(nn.Module):
         """The posterior of each image.
 
         Args:
-            x: (B, C, H, W) float in [0, 1], of any width, also a numpy array; computed in the weights' own kind.
+            x: (B, C, H, W) in [0, 1], of any float dtype, also a numpy array; computed in the dtype of the weights.
         Raises:
             ValueError: another shape, whole numbers, or, in evaluation mode, another range; says what to do.
         """
@@ -100,7 +100,7 @@ class MRVAE(nn.Module):
         return own_frame(x, self.encoder.frame)[0] if isinstance(self.encoder, FramedEncoder) else x
 
     def _as_weights(self, values: Tensor) -> Tensor:
-        """Numbers of the weights' kind and on their device; under autocast, which chooses by itself, as they are."""
+        """Values in the weights' dtype, on their device; under autocast, which chooses dtypes itself, as they are."""
         weight = next(self.parameters())
         return values if torch.is_autocast_enabled(weight.device.type) else values.to(weight.device, weight.dtype)
 

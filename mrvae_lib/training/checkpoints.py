@@ -21,9 +21,9 @@ from mrvae_lib.errors import CheckpointError, one_line, shortened, suggestion
 from mrvae_lib.model.vae import MRVAE
 
 PARTIAL = ".partial-"
-"""How the names of the folders begin in which something is being written."""
+"""How the names of the temporary folders begin in which `atomic` writes."""
 TAKEN = "another process is training here"
-"""By these words of its error a sweep knows a run that another process has."""
+"""A sweep looks for these words in a run's error, to see that another process has the run."""
 SHIPPED = Path(__file__).parents[1] / "weights"
 """The folder of the shipped models, one model folder each."""
 
@@ -68,7 +68,8 @@ def in_use(folder: Path) -> bool:
 def atomic(path: Path) -> Iterator[Path]:
     """Where to write a file or a folder that appears under its name only when it is complete, in place of an older one.
 
-    A reader sees the old one or the new one, and no half of either.
+    A reader never sees half of one. A file is replaced in one step; a folder that replaces another is missing for the
+    moment between two renames.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=path.parent, ignore_cleanup_errors=True) as room:
@@ -154,7 +155,7 @@ def read_model(folder: Path) -> MRVAE:
             raise CheckpointError(f"{path}: not there; a model folder holds config.json and model.safetensors")
     try:
         said = _ModelFile.model_validate_json(config_path.read_bytes())
-        with torch.device("meta"):  # shapes alone: a damaged file may ask for any amount of memory
+        with torch.device("meta"):  # allocates nothing, for a damaged file may ask for any amount of memory
             model = MRVAE(said.image_shape, said.model)
     except ValidationError as error:
         raise CheckpointError(f"{config_path}: not a model's config.json ({one_line(error, _ModelFile)})") from None

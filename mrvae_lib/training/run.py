@@ -22,8 +22,8 @@ from mrvae_lib.training import checkpoints
 from mrvae_lib.training.device import CLEARLY_FASTER, choose_device, multiplies_bf16, seconds_per_step
 
 MIN_TIMED_STEPS = 200
-"""A shorter run computes in fp32 where the precision is `auto`: it would be over before timing both pays. So does a run
-on several processes, whose clocks may differ."""
+"""With the precision `auto`, fp32 and bf16 are timed only in runs of so many steps or more, which win the time back,
+and only on one process, because several might choose differently. Other runs compute in fp32."""
 
 ANOTHER_VERSION = "another version of mrvae_lib wrote it; go on with that version, or train anew with another --out"
 
@@ -45,7 +45,7 @@ class Plateau:
 
     def watch(self, loss: float, patience: int) -> None:
         """Take in an epoch's mean loss."""
-        if loss < self.best - 1e-4 * abs(self.best) or self.best == math.inf:
+        if loss < self.best - 1e-4 * abs(self.best) or self.best == math.inf:  # inf - 1e-4 inf is not a number
             self.best, self.n_bad = loss, 0
         else:
             self.n_bad += 1
@@ -95,7 +95,7 @@ class Run:
     recent_bits: list[Tensor] = field(default_factory=list)
     """The logits of this epoch's last codes, oldest first."""
     unchecked: dict[int, dict[str, Tensor]] = field(default_factory=dict)
-    """The mean terms and the loss of each step whose loss was not read yet, by its number."""
+    """The mean terms and the loss of each step, by its number, that `check_finite` has yet to look at."""
     plateau: Plateau = field(default_factory=Plateau)
     stop: threading.Event = field(default_factory=threading.Event)
     """Set it, from any thread, to end the run after its current step with a checkpoint."""
@@ -145,7 +145,7 @@ def start(config: RunConfig, folder: Path | None = None, images: ImageSet | None
                           f"{batch_size}")
     if folder and parallel.is_first():
         _claim(folder, config)
-    parallel.any_process(False)  # waits for the first one, so that all find the same checkpoint
+    parallel.any_process(False)  # a barrier: all wait until the first one has claimed the folder
     newest = checkpoints.latest_checkpoint(folder) if folder else None
 
     with torch.random.fork_rng(devices=[]):
@@ -181,7 +181,7 @@ def save(run: Run) -> None:
     Raises:
         TrainingError: a weight is not finite; the last good checkpoint stays.
     """
-    state = _state(run)  # every process tells the state of its noise
+    state = _state(run)  # before any process returns, because the states of their noise are gathered from all
     if run.folder is None:
         return
     for name, weight in {**run.model.state_dict(), **state.get("discriminator", {})}.items():
