@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import venv
+from html.parser import HTMLParser
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 
@@ -25,6 +27,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def no_figure_stays_open():
+    """What a test drew is closed after it."""
+    yield
+    plt.close("all")
 
 
 @pytest.fixture
@@ -95,6 +104,30 @@ class Keep(Callback):
 
     def on_step(self, *told):
         self.values.append(float(self.value(*told)))
+
+
+class Page(HTMLParser):
+    """The elements of a page as a browser would see them, and the text of its scripts and title."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.texts, self.last = [], [], {}, ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes += attributes
+        self.last = dict(attributes).get("id", tag)
+
+    def handle_endtag(self, tag):
+        self.last = ""
+
+    def handle_data(self, data):
+        self.texts[self.last] = self.texts.get(self.last, "") + data
+
+    def values(self, name):
+        """An attribute's, of all elements that have it."""
+        return [value for attribute, value in self.attributes if attribute == name]
 
 
 def clean_environment(folder: Path, *, borrow: str) -> Path:
