@@ -7,27 +7,23 @@ import types
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from jupyter_client.manager import start_new_kernel
+from jupyter_client.manager import run_kernel
 from matplotlib.axes import Axes
 
 from mrvae_lib.interactive import training_monitor
 from mrvae_lib.interactive.training_monitor import TrainingMonitor, collapse_message
 from mrvae_lib.training.callbacks import HeldOut
 from mrvae_lib.training.checkpoints import load_model
-from mrvae_lib.training.loop import Callback, train
+from mrvae_lib.training.loop import train
 from tests.conftest import ROOT, At, Keep, tiny_images, tiny_run
 
 TRAIN = """
 import sys; sys.path.insert(0, {root!r})
 from mrvae_lib.interactive import TrainingMonitor
-from mrvae_lib.training.loop import Callback, train
-from tests.conftest import tiny_images, tiny_run
-class Tell(Callback):
-    def on_step(self, run, *_):
-        if run.step == 8:
-            print("training starts", flush=True)
-monitor = TrainingMonitor(every=0.2)
-model = train(tiny_run(epochs=10**6, checkpoint_every=10**6), {folder!r}, images=tiny_images(), callbacks=[monitor, Tell()])
+from mrvae_lib.training.loop import train
+from tests.conftest import At, tiny_images, tiny_run
+monitor, tell = TrainingMonitor(every=0.2), At(8, lambda run: print("training starts", flush=True))
+train(tiny_run(epochs=10**6, checkpoint_every=10**6), {folder!r}, images=tiny_images(), callbacks=[monitor, tell])
 print("stopped at step", monitor.run.step, monitor.status())
 """
 
@@ -37,39 +33,24 @@ def notebook(monkeypatch):
     """Stands in for a notebook: keeps the pictures and texts that are shown in it."""
     monkeypatch.setattr(training_monitor, "get_ipython", lambda: types.SimpleNamespace(kernel=True))
     shown = []
-
-    class Handle:
-        def update(self, what):
-            shown.append((what._repr_png_(), repr(what)))
-
-    def display(what, display_id):
-        Handle().update(what)
-        return Handle()
-
-    monkeypatch.setattr(training_monitor, "display", display)
+    handle = types.SimpleNamespace(update=lambda what: shown.append((what._repr_png_(), repr(what))))
+    monkeypatch.setattr(training_monitor, "display", lambda what, display_id: handle.update(what) or handle)
     return shown
-
-
-def drawn(monitor, monkeypatch):
-    """The figure that the monitor would show."""
-    figures = []
-    monkeypatch.setattr(training_monitor, "figure_png", figures.append)
-    monitor.png()
-    plt.close(figures[0])
-    return {ax.get_title(loc="left"): ax for ax in figures[0].findobj(Axes)}, figures[0]
 
 
 def test_a_finished_run_shows_curves_bars_and_reconstructions(notebook, monkeypatch):
     monitor = TrainingMonitor(tiny_images(), every=0)
     train(tiny_run(), images=tiny_images(), callbacks=[HeldOut(tiny_images()), monitor])
-    axes, figure = drawn(monitor, monkeypatch)
+    figures = []
+    monkeypatch.setattr(training_monitor, "figure_png", figures.append)
+    monitor.png()
+    axes = {ax.get_title(loc="left"): ax for ax in figures[0].findobj(Axes)}
     assert {line.get_label() for line in axes["loss"].lines} >= {"reconstruction", "test reconstruction"}
     assert {line.get_label() for line in axes["what latents carry"].lines} >= {"KL of z", "KL of b", "test KL of z"}
     assert len(axes["what latents carry"].lines[0].get_xdata()) == len(monitor.rows)
     bars = axes["KL of each real z, I(x; b) of each bit b"]
     assert [text.get_text() for text in bars.get_xticklabels()] == ["z0", "z1", "b0", "b1", "b2"]
-    pictures = axes["originals above reconstructions"]
-    across = pictures.get_window_extent().width * 96 / figure.dpi
+    across = axes["originals above reconstructions"].get_window_extent().width * 96 / figures[0].dpi
     assert across / training_monitor.N_SHOWN > 56
     assert monitor.status().startswith("finished, epoch 4 of 4")
 
@@ -84,32 +65,25 @@ def test_the_last_picture_stays_in_a_saved_notebook_and_none_stays_open(notebook
 
 
 def test_a_running_run_says_how_to_stop_it_and_that_a_checkpoint_stays(tmp_path, notebook):
-    for folder, told in ((None, "(interrupt the cell to stop after this step)"),
-                         (tmp_path, "(interrupt the cell to stop after this step; a checkpoint stays)")):
+    for folder, kept in ((None, ""), (tmp_path, "; a checkpoint stays")):
         train(tiny_run(), folder, images=tiny_images(), callbacks=[TrainingMonitor(every=0)])
-        assert told in notebook[0][1]
+        assert f"(interrupt the cell to stop after this step{kept})" in notebook[0][1]
         notebook.clear()
 
 
-def test_drawing_takes_at_most_5_percent_of_the_time(monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr(training_monitor, "get_ipython", lambda: types.SimpleNamespace(kernel=True))
-    monkeypatch.setattr(training_monitor.time, "monotonic", lambda: now[0])
-    drawn_at = []
+def test_drawing_takes_at_most_5_percent_of_the_time(notebook, monkeypatch):
+    now, drawn_at = [0.0], []
+    monkeypatch.setattr(training_monitor.time, "monotonic", lambda: now[-1])
 
     def draw(_):
-        drawn_at.append(now[0])
-        now[0] += 2.0
+        drawn_at.append(now[-1])
+        now.append(now[-1] + 2)
 
-    monkeypatch.setattr(training_monitor, "display", lambda *_, **__: types.SimpleNamespace(update=draw))
-
-    class Clock(Callback):
-        def on_step(self, run, terms, weights):
-            now[0] += 10.0
-
-    train(tiny_run(), images=tiny_images(), callbacks=[Clock(), TrainingMonitor(every=1)])
-    assert len(drawn_at) > 3
-    assert np.diff(drawn_at[:-1]).min() >= 2 + 20 * 2  # the last one shows the end of the run
+    monkeypatch.setattr(TrainingMonitor, "_repr_png_", draw)
+    clock = Keep(lambda *_: now.append(now[-1] + 10) or now[-1])
+    train(tiny_run(), images=tiny_images(), callbacks=[clock, TrainingMonitor(every=1)])
+    assert len(drawn_at) > 4
+    assert np.diff(drawn_at[1:-1]).min() >= 2 + 20 * 2  # the first one shows the start of the run, the last one its end
 
 
 @pytest.mark.parametrize(("every", "points"), [(1e9, [1, 2, 3, 4]), (0, [step / 4 for step in range(1, 17)])])
@@ -154,30 +128,21 @@ def test_the_warning_names_what_carries_nothing(kl, bits, message):
     assert collapse_message(kl, bits) == message
 
 
-@pytest.fixture
-def kernel():
-    manager, client = start_new_kernel(kernel_name="python3")
-    yield manager, client
-    client.stop_channels()
-    manager.shutdown_kernel(now=True)
-
-
 def printed(client, wanted, timeout=300):
     """Wait for a printed line; gives what follows `wanted` in it."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
         message = client.get_iopub_msg(timeout=timeout)
         assert message["msg_type"] != "error", message["content"]
-        found = re.search(re.escape(wanted) + r" (.*)", message["content"].get("text", ""))
-        if found:
+        if found := re.search(re.escape(wanted) + r" (.*)", message["content"].get("text", "")):
             return found[1]
     raise AssertionError(f"never printed: {wanted}")
 
 
-def test_the_notebooks_own_interrupt_ends_the_run_and_leaves_a_checkpoint(kernel, tmp_path):
-    manager, client = kernel
-    client.execute(TRAIN.format(root=str(ROOT), folder=str(tmp_path)))
-    printed(client, "training")
-    manager.interrupt_kernel()
-    assert "stopped, epoch" in printed(client, "stopped at step")
+def test_the_notebooks_own_interrupt_ends_the_run_and_leaves_a_checkpoint(tmp_path):
+    with run_kernel(kernel_name="python3") as client:
+        client.execute(TRAIN.format(root=str(ROOT), folder=str(tmp_path)))
+        printed(client, "training")
+        client.parent.interrupt_kernel()
+        assert "stopped, epoch" in printed(client, "stopped at step")
     assert load_model(tmp_path).n_bits == 3
