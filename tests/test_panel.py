@@ -1,7 +1,6 @@
 """The panel: a reader's function, drawn again whenever a control moves."""
 
 import base64
-import re
 
 import ipywidgets
 import pytest
@@ -41,7 +40,7 @@ def test_readers_without_a_kernel_see_a_picture_or_the_text():
     assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
     assert bundle["text/plain"] == "Panel(height 2)"
     told = Panel(lambda beta: f"<b>{2 * beta:g}</b> &lt; 5", beta=1.5)._repr_mimebundle_()["text/plain"]
-    assert re.sub(" +", " ", told) == "Panel(beta 1.5): 3 < 5"
+    assert told.split() == ["Panel(beta", "1.5):", "3", "<", "5"]
 
 
 def test_a_control_keeps_the_name_that_it_was_given():
