@@ -9,7 +9,6 @@ from mrvae_lib.config import parse_config
 from mrvae_lib.data import load_dataset
 from mrvae_lib.errors import ConfigError
 from mrvae_lib.model.frame import (
-    FRAME_SIDE,
     POSE_HALF_WIDTH,
     POSE_SHIFT,
     POSE_SIZE,
@@ -17,7 +16,6 @@ from mrvae_lib.model.frame import (
     SPREAD,
     PosedDecoder,
     affine_places,
-    frame_side,
     own_frame,
 )
 from mrvae_lib.model.vae import MRVAE
@@ -70,13 +68,17 @@ def test_shapes_stay_apart_in_the_round_frame():
         assert unlike(a, b) > 0.15
 
 
+def middle_and_spread(image):
+    """The mean and the covariance of the places of brightness, across and down, in half widths."""
+    places = (torch.arange(image.shape[3]) + 0.5) / image.shape[3] * 2 - 1
+    across_and_down, share = torch.cartesian_prod(places, places).T.flip(0), image.flatten() / image.sum()
+    return across_and_down @ share, torch.cov(across_and_down, correction=0, aweights=share)
+
+
 def test_an_image_fills_the_round_frame_with_equal_spread():
-    frame = seen(sprite(ELLIPSE, orientation=7), "round")[0, 0]
-    places = (torch.arange(FRAME_SIDE) + 0.5) / FRAME_SIDE * 2 - 1
-    share = frame / frame.sum()
-    for profile in (share.sum(0), share.sum(1)):
-        assert (profile * places).sum().abs() < 0.01
-        assert (profile * places.square()).sum().sqrt().item() == pytest.approx(SPREAD, abs=0.02)
+    middle, spread = middle_and_spread(seen(sprite(ELLIPSE, orientation=7), "round"))
+    torch.testing.assert_close(middle, torch.zeros(2), atol=0.01, rtol=0)
+    torch.testing.assert_close(spread.diagonal().sqrt(), torch.full((2,), SPREAD), atol=0.02, rtol=0)
 
 
 @pytest.mark.parametrize("frame", ["upright", "round"])
@@ -90,12 +92,17 @@ def test_a_black_image_and_a_single_dot_have_a_finite_frame(frame):
     assert view[1].sum() > 0
 
 
-def test_bits_of_a_model_with_a_frame_do_not_see_place_and_reals_do():
-    model = MRVAE((1, 64, 64), parse_config({"model": {"frame": "round", "n_bits": 3}}).model).eval()
+PLACING = {"n_bits": 0, "n_reals": 6, "frame": "round", "posed": True}
+
+
+@pytest.mark.parametrize(("settings", "moved"), [({"frame": "round", "n_bits": 3}, 0.01), (PLACING, 1e-3)])
+def test_bits_of_a_model_with_a_frame_do_not_see_place_and_reals_do_also_those_that_place_a_drawing(settings, moved):
+    model = MRVAE((1, 64, 64), parse_config({"model": settings}).model).eval()
     image = sprite(HEART)
     here, there = model.encode(image), model.encode(image.roll((9, -13), (2, 3)))
     torch.testing.assert_close(here.bit_logits, there.bit_logits, atol=1e-4, rtol=0)
-    assert (here.mu - there.mu).abs().max() > 0.01
+    assert (here.mu - there.mu).abs().max() > moved
+    assert here.bit_logits.shape == model.bit_logits(image).shape == (1, settings["n_bits"])
 
 
 def test_bit_logits_are_those_of_the_posterior():
@@ -117,18 +124,9 @@ def test_without_bits_a_frame_that_places_nothing_adds_nothing():
     assert framed.state_dict().keys() == plain.state_dict().keys()
 
 
-def test_reals_that_place_a_drawing_are_told_where_the_frame_lies():
-    settings = {"n_bits": 0, "n_reals": 6, "frame": "round", "posed": True}
-    model = MRVAE((1, 64, 64), parse_config({"model": settings}).model).eval()
-    image = sprite(HEART)
-    here, there = model.encode(image), model.encode(image.roll((9, -13), (2, 3)))
-    assert (here.mu - there.mu).abs().max() > 1e-3
-    assert here.bit_logits.shape == model.bit_logits(image).shape == (1, 0)
-
-
 def test_a_frame_has_at_most_32_points_a_side():
-    assert (frame_side(28, 20), frame_side(64, 64)) == (28, 32)
-    assert seen(torch.rand(2, 3, 40, 64), "round").shape == (2, 3, 32, 32)
+    for height, width, side in ((28, 20, 28), (64, 64, 32), (40, 64, 32)):
+        assert seen(torch.rand(2, 3, height, width), "round").shape == (2, 3, side, side)
 
 
 def test_a_frame_beside_listed_layers_is_refused_in_one_line():
@@ -136,36 +134,17 @@ def test_a_frame_beside_listed_layers_is_refused_in_one_line():
         parse_config({"model": {"network": "layers", "frame": "round"}})
 
 
-class Drawn(torch.nn.Module):
-    """Draws the same map whatever it is told."""
-
-    def __init__(self, picture):
-        super().__init__()
-        self.picture = picture
-
-    def forward(self, rest):
-        return self.picture.expand(len(rest), -1, -1, -1)
-
-
 def placed(picture, *pose):
     """A map placed by five reals, on a black ground of 64 x 64."""
-    decoder = PosedDecoder(Drawn(picture), (1, 64, 64))
+    decoder = PosedDecoder(lambda rest: picture.expand(len(rest), -1, -1, -1), (1, 64, 64))
     with torch.no_grad():
         decoder.around.zero_()
         return decoder(torch.tensor([[*pose, 0.0]]))
 
 
-def middle(image):
-    """The centre of brightness, across and down, in half widths."""
-    places = (torch.arange(64) + 0.5) / 32 - 1
-    share = image[0, 0] / image.sum()
-    return torch.stack([(share.sum(0) * places).sum(), (share.sum(1) * places).sum()])
-
-
 def test_two_reals_move_a_drawing_across_and_down():
-    dot = torch.ones(1, 1, 8, 8)
-    torch.testing.assert_close(middle(placed(dot, 1.0, -2.0, 0.0, 0.0, 0.0)), torch.tensor([POSE_SHIFT, -2 * POSE_SHIFT]),
-                               atol=1e-3, rtol=0)
+    middle = middle_and_spread(placed(torch.ones(1, 1, 8, 8), 1.0, -2.0, 0.0, 0.0, 0.0))[0]
+    torch.testing.assert_close(middle, torch.tensor([POSE_SHIFT, -2 * POSE_SHIFT]), atol=1e-3, rtol=0)
 
 
 def test_a_real_sizes_a_drawing():
@@ -174,24 +153,14 @@ def test_a_real_sizes_a_drawing():
     assert areas[1] / areas[0] == pytest.approx(math.exp(2 * POSE_SIZE), rel=0.05)
 
 
-def spread_of(image):
-    """Covariance of brightness over places, (2, 2)."""
-    places = (torch.arange(64) + 0.5) / 32 - 1
-    share, centre = image[0, 0] / image.sum(), middle(image)
-    across, down = places - centre[0], places - centre[1]
-    xx, yy = (share.sum(0) * across.square()).sum(), (share.sum(1) * down.square()).sum()
-    xy = (share * down[:, None] * across).sum()
-    return torch.stack([torch.stack([xx, xy]), torch.stack([xy, yy])])
-
-
 def test_two_reals_stretch_a_drawing_along_the_axes_and_along_the_diagonals():
     disc = ((torch.arange(16) - 7.5).square()[:, None] + (torch.arange(16) - 7.5).square() < 50).float()[None, None]
-    round_spread = spread_of(placed(disc, 0.0, 0.0, 0.0, 0.0, 0.0))[0, 0]
-    along, slanted = (spread_of(placed(disc, 0.0, 0.0, 0.0, *pose)) / round_spread for pose in ((1.5, 0.0), (0.0, 1.5)))
+    still, along, slanted = (middle_and_spread(placed(disc, 0.0, 0.0, 0.0, *pose))[1]
+                             for pose in ((0.0, 0.0), (1.5, 0.0), (0.0, 1.5)))
     longer, shorter = math.exp(3 * POSE_STRETCH), math.exp(-3 * POSE_STRETCH)
-    torch.testing.assert_close(along, torch.tensor([[longer, 0.0], [0.0, shorter]]), atol=0.05, rtol=0)
+    torch.testing.assert_close(along / still[0, 0], torch.tensor([[longer, 0.0], [0.0, shorter]]), atol=0.05, rtol=0)
     mean, half = (longer + shorter) / 2, (longer - shorter) / 2
-    torch.testing.assert_close(slanted, torch.tensor([[mean, half], [half, mean]]), atol=0.05, rtol=0)
+    torch.testing.assert_close(slanted / still[0, 0], torch.tensor([[mean, half], [half, mean]]), atol=0.05, rtol=0)
 
 
 @pytest.mark.parametrize("pose", [(0.0,) * 5, (1.0, -0.5, 0.7, 1.0, -1.0)])
@@ -215,8 +184,7 @@ def test_a_placed_drawing_needs_its_frame_five_reals_and_something_to_draw_with(
 
 
 def test_an_untrained_encoder_places_the_drawing_where_the_image_lies():
-    settings = {"n_bits": 0, "n_reals": 6, "frame": "round", "posed": True}
-    model = MRVAE((1, 64, 64), parse_config({"model": settings}).model).eval()
+    model = MRVAE((1, 64, 64), parse_config({"model": PLACING}).model).eval()
     with torch.no_grad():
         for parameter in model.encoder.parameters():
             parameter.zero_()
