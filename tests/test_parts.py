@@ -89,6 +89,7 @@ def test_a_model_of_parts_takes_five_reals_a_bit_and_no_frame(changes):
 
 def factors_and_codes(columns):
     """Three independent factors, two of them yes or no, and the posterior of sure bits made from them."""
+    torch.manual_seed(0)
     factors = torch.stack([torch.randint(2, (N,)), torch.randint(5, (N,)), torch.randint(2, (N,))], dim=1)
     bits = torch.stack([column(factors) for column in columns], dim=1)
     return factors, Posterior(torch.zeros(N, 0), torch.zeros(N, 0), 20.0 * (2 * bits - 1))
@@ -112,14 +113,12 @@ def scores(columns, chosen=(0, 1, 2)):
     ([SILENT, SILENT], (0.5, 0, 0, 0)),
 ])
 def test_agreement_infom_infoc_and_infoe_are_what_was_planted(columns, expected):
-    torch.manual_seed(0)
     found = scores(columns)
     assert [result.score for result in found] == pytest.approx(expected, abs=0.06)
     assert found[0].settings["factors"] == ["hat", "tie"]
 
 
 def test_noise_finds_no_part_and_without_yes_or_no_factors_there_is_nothing_to_find():
-    torch.manual_seed(0)
     found = scores([NOISE, NOISE])
     assert (found[0].score, found[3].score) == pytest.approx((0.5, 0), abs=0.03)
     assert scores([NOISE, NOISE], [1]) == []
@@ -144,7 +143,6 @@ def test_a_flip_is_seen_to_change_its_part_another_one_or_what_is_no_part(model,
 
 
 def test_a_bit_is_called_after_the_part_that_it_goes_with_and_others_have_no_name():
-    torch.manual_seed(0)
     weaker = lambda f: f[:, 0] * (torch.rand(N) < 0.9)  # noqa: E731
     factors, codes = factors_and_codes([FIRST, THIRD, NOISE, SILENT, lambda f: (f[:, 1] > 1).long(), weaker])
     named = names_of_bits(codes, dict(zip(("hat", "size", "tie"), factors.T, strict=True)))
