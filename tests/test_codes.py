@@ -41,7 +41,7 @@ def test_kl_of_the_code_is_information_and_aggregate_and_bits_together_tell_the_
 
 
 @pytest.mark.parametrize(("two", "tells"), [([30.0, 30.0], 0), ([40.0, -40.0], math.log(2))])
-def test_a_sure_bit_costs_ln_2_and_tells_it_if_images_decide_it_half_the_time_but_nothing_if_it_is_always_one(two, tells):
+def test_a_sure_bit_costs_ln_2_and_tells_it_if_decided_half_the_time_but_nothing_if_it_is_always_one(two, tells):
     logits = torch.tensor(two).repeat(50)[:, None]
     assert abs(Posterior(logits[:, :0], logits[:, :0], logits).kl_bits().mean() - math.log(2)) < 1e-6
     assert abs(float(CodeTable.from_logits(logits).information) - tells) < 1e-6
