@@ -136,7 +136,8 @@ def test_encode_and_decode_take_real_numbers_of_any_kind(kind, as_array, weights
     (lambda m, x, z, b: m.decode(z, b[:1]), r"decode takes z \(B, 2\) and b \(B, 3\), got \(2, 2\) and \(1, 3\)"),
     (lambda m, x, z, b: m.decode([1], b), "z must be a tensor or numpy array of real numbers, got list"),
     (lambda m, x, z, b: m.decode(z + 0j, b), "z must be .*complex64"), (lambda m, x, z, b: m.decode(z, np.array(["a"])), "b must be .*<U1"),
-    (lambda m, x, z, b: m.encode(None), "x must be .*NoneType"), (lambda m, x, z, b: m.encode((255 * x).byte()), r"encode takes float images \(B, 1, 8, 8\).*uint8"),
+    (lambda m, x, z, b: m.encode(None), "x must be .*NoneType"),
+    (lambda m, x, z, b: m.encode((255 * x).byte()), r"encode takes float images \(B, 1, 8, 8\).*uint8"),
     (lambda m, x, z, b: m.decode(b, b), r"z \(B, 2\) and b \(B, 3\), got \(2, 3\) and \(2, 3\)"),
 ])
 def test_the_models_door_says_in_one_line_what_it_takes(call, message):
