@@ -5,7 +5,6 @@ inline PNG: no Output widget and no matplotlib stand between a slider and its pi
 """
 
 import html
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -189,7 +188,7 @@ class CompareExplorer:
         ValueError: the models cannot start from the same image.
     """
 
-    def __init__(self, models: Mapping[str, MRVAE], images: ImageSet | None = None) -> None:
+    def __init__(self, models: dict[str, MRVAE], images: ImageSet | None = None) -> None:
         shapes = {name: model.image_shape for name, model in models.items()}
         if len(models) < 2 or len(set(shapes.values())) > 1:
             raise ValueError(f"models: two or more that draw pictures of one shape are compared, got {shapes}")
