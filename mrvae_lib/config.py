@@ -260,6 +260,7 @@ def parse_config(table: Mapping[str, Any], overrides: Iterable[str] = (), *, ori
     """
     for override in overrides:
         table = _merged(table, _parse_override(override))
+        origin += f" --set {override}"
     try:
         return RunConfig.model_validate(table)
     except ValidationError as error:

@@ -27,6 +27,8 @@ class Commands(TyperGroup):
             warnings.showwarning = lambda message, *_, **__: print(f"mrvae: {message}", file=sys.stderr)
             try:
                 return super().invoke(ctx)
+            except BrokenPipeError:
+                raise  # a reader such as `head` has seen enough
             except (MRVAEError, OSError) as error:
                 print(f"mrvae: {error}", file=sys.stderr)
                 raise typer.Exit(2) from None

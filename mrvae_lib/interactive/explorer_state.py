@@ -195,7 +195,7 @@ def other_hand(model: MRVAE, content: ExplorerContent, start: ExplorerState) -> 
     """The reals of the example with the same code whose picture differs most."""
     alike = [replace(start, z=view.z) for view in content.starts if view.b == start.b and view.z != start.z]
     if not alike:
-        return start, f"No other example has the code {start.code}; walk to one that shares its code."
+        return start, f"No example with other reals has the code {start.code}."
     state = max(alike, key=lambda view: change(model, start, view))
     return state, (f"Both have the code {start.code}; the reals alone move a pixel by "
                    f"{change(model, start, state):.0f} of 255 on average.")

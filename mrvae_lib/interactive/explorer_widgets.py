@@ -144,7 +144,7 @@ class ExampleWalk:
         self.show(self.example)
 
     def _on_class(self, name: str) -> None:
-        if name:
+        if name and self.content.classes[self.example] != name:
             self.step(0)
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +57,9 @@ def own_folder(folder: Path) -> Iterator[None]:
 def in_use(folder: Path) -> bool:
     """Whether a process is training in this folder, which is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".lock", timeout=0.3):
-            return False
-    except Timeout:
-        return True
+    with suppress(Timeout), FileLock(folder / ".lock", timeout=0.3):
+        return False
+    return True
 
 
 @contextmanager
