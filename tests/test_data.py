@@ -6,6 +6,7 @@ import os
 import pickle
 import shutil
 import tarfile
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -20,11 +21,8 @@ from tests.conftest import tiny_images
 @pytest.fixture
 def no_network(monkeypatch, tmp_path):
     """An empty data folder, and downloads that fail as they do without a network."""
-    def refused(*_args, **_kwargs):
-        raise OSError("Network is unreachable")
-
     monkeypatch.setenv("MRVAE_DATA", str(tmp_path))
-    monkeypatch.setattr("urllib.request.urlopen", refused)
+    monkeypatch.setattr("urllib.request.urlopen", mock.Mock(side_effect=OSError("Network is unreachable")))
     return tmp_path
 
 
@@ -51,12 +49,12 @@ def test_real_idx_files_have_their_published_counts(mnist_folder, name, n_train)
                                                     if name == "mnist" else [1000] * 10)
 
 
-def test_images_come_by_index_as_bytes_and_as_floats():
+def test_images_come_by_index_as_bytes_and_as_floats_and_the_first_ones_with_their_labels():
     images = tiny_images(10)
     places = torch.tensor([3, 1])
     assert torch.equal(images.take(places), images.images[[3, 1]])
-    assert images.take().dtype == torch.uint8
-    assert images.floats().dtype == torch.float32
+    assert (images.take().dtype, images.floats().dtype) == (torch.uint8, torch.float32)
+    assert len(images.first(4)) == len(images.first(4).labels) == 4
     assert torch.equal(images.floats(places), images.images[[3, 1]].float() / 255)
 
 
@@ -70,44 +68,31 @@ def test_packed_images_are_seen_as_what_was_packed(generator):
     assert few.floats().unique().tolist() == [0, 1]
 
 
-def test_a_pass_in_random_order_uses_full_batches_and_no_image_twice(generator):
-    batches = list(shuffled_batches(10, 4, generator))
-    assert [len(batch) for batch in batches] == [4, 4]
-    assert len(torch.cat(batches).unique()) == 8
-
-
-def test_a_batch_larger_than_the_set_is_the_whole_set(generator):
-    assert [len(batch) for batch in shuffled_batches(3, 256, generator)] == [3]
+@pytest.mark.parametrize(("n_images", "batch_size", "sizes"), [(10, 4, [4, 4]), (3, 256, [3])])
+def test_a_pass_in_random_order_uses_full_batches_or_the_whole_set_and_no_image_twice(generator, n_images, batch_size, sizes):
+    batches = shuffled_batches(n_images, batch_size, generator)
+    assert [len(batch) for batch in batches] == sizes
+    assert len(torch.cat(batches).unique()) == sum(sizes)
 
 
 def test_a_pass_in_order_sees_every_image_once():
     assert torch.cat(list(batches_in_order(2500, 1000))).tolist() == list(range(2500))
 
 
-def test_first_keeps_images_and_labels_together():
-    few = tiny_images(10).first(4)
-    assert len(few) == len(few.labels) == 4
+@pytest.mark.parametrize(("images", "labels", "message"), [
+    (torch.zeros(2, 1, 8, 8), None, "must be uint8"), (torch.zeros(2, 8, 8, dtype=torch.uint8), None, "must be uint8"),
+    (torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.zeros(3), "2 images but 3 labels"),
+])
+def test_an_image_set_of_other_numbers_or_with_more_labels_than_images_is_refused(images, labels, message):
+    with pytest.raises(ValueError, match=message):
+        ImageSet("odd", images, labels)
 
 
-@pytest.mark.parametrize("images", [torch.zeros(2, 1, 8, 8), torch.zeros(2, 8, 8, dtype=torch.uint8)])
-def test_an_image_set_of_other_numbers_is_refused(images):
-    with pytest.raises(ValueError, match="must be uint8"):
-        ImageSet("odd", images)
-
-
-def test_as_many_labels_as_images():
-    with pytest.raises(ValueError, match="2 images but 3 labels"):
-        ImageSet("odd", torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.zeros(3))
-
-
-def test_an_unknown_name_lists_the_sets_there_are():
-    with pytest.raises(DataError, match="no data set 'minst'; there are digits, mnist"):
-        load_dataset("minst")
-
-
-def test_a_split_is_train_or_test():
-    with pytest.raises(DataError, match="digits: split must be train or test, got 'valid'"):
-        load_dataset("digits", "valid")
+@pytest.mark.parametrize(("asked", "message"), [(("minst",), "no data set 'minst'; there are digits, mnist"),
+                                                (("digits", "valid"), "digits: split must be train or test, got 'valid'")])
+def test_an_unknown_name_or_split_lists_those_there_are(asked, message):
+    with pytest.raises(DataError, match=message):
+        load_dataset(*asked)
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10"])
@@ -130,9 +115,7 @@ def test_a_data_folder_that_cannot_be_made_is_one_line_too(tmp_path, monkeypatch
 def test_a_file_that_was_cut_off_is_never_trusted(mnist_folder, no_network, damaged):
     """While it was downloaded, or while it was unpacked."""
     raw = no_network / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for path in (mnist_folder / "MNIST" / "raw").glob("*.gz"):
-        shutil.copy(path, raw)
+    shutil.copytree(mnist_folder / "MNIST" / "raw", raw, ignore=shutil.ignore_patterns("*-ubyte"))
     if not damaged.endswith(".gz"):
         load_dataset("mnist", "test")
     os.truncate(raw / damaged, 1000)
@@ -157,16 +140,15 @@ def test_cifar10_archives_are_checked_unpacked_and_read(no_network, monkeypatch)
 
     folder = no_network / "cifar-10-batches-py"
     folder.mkdir()
-    lists = {"train_list": [f"data_batch_{i}" for i in range(1, 6)], "test_list": ["test_batch"]}
     contents = {name: {"data": np.full((2, 3072), i, np.uint8), "labels": [i, 9]}
-                for i, name in enumerate(lists["train_list"] + lists["test_list"])}
+                for i, (name, _) in enumerate(datasets.CIFAR10.train_list + datasets.CIFAR10.test_list)}
     contents["batches.meta"] = {"label_names": [f"class {i}" for i in range(10)]}
     for name, content in contents.items():
         (folder / name).write_bytes(pickle.dumps(content))
-    for attribute, names in lists.items():
-        monkeypatch.setattr(datasets.CIFAR10, attribute, [[name, md5_of(folder / name)] for name in names])
-    monkeypatch.setattr(datasets.CIFAR10, "meta", {"filename": "batches.meta", "key": "label_names",
-                                                   "md5": md5_of(folder / "batches.meta")})
+    for attribute in ("train_list", "test_list"):
+        files = [[name, md5_of(folder / name)] for name, _ in getattr(datasets.CIFAR10, attribute)]
+        monkeypatch.setattr(datasets.CIFAR10, attribute, files)
+    monkeypatch.setitem(datasets.CIFAR10.meta, "md5", md5_of(folder / "batches.meta"))
     archive = no_network / datasets.CIFAR10.filename
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(folder, folder.name)
