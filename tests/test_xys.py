@@ -5,11 +5,10 @@ import hashlib
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import LinearRegression
 
-from benchmarks.gaze import eye_crops
+from benchmarks.gaze import eye_crops, r_squared
 from mrvae_lib.config import load_config
-from mrvae_lib.data import load_dataset
+from mrvae_lib.data import ImageSet, load_dataset
 from mrvae_lib.data.xys import FACTORS, FILE
 from mrvae_lib.training.loop import train
 from tests.conftest import History
@@ -44,29 +43,22 @@ def in_order(*splits):
     return images[numbers.argsort()].reshape(-1, SIZES[2], *images.shape[1:])
 
 
-def r2(train_pixels, train_values, test_pixels, test_values):
-    """R^2 on held-out images of a linear regression from pixels."""
-    fitted = LinearRegression().fit(train_pixels.flatten(1).float() / 255, train_values)
-    return fitted.score(test_pixels.flatten(1).float() / 255, test_values)
-
-
 @pytest.mark.parametrize(("name", "split"), DIGESTS)
 def test_the_images_have_a_known_digest(name, split):
-    images = load_dataset(name, split)
-    assert hashlib.sha256(images.take().numpy().tobytes()).hexdigest() == DIGESTS[name, split]
+    assert hashlib.sha256(load_dataset(name, split).take().numpy().tobytes()).hexdigest() == DIGESTS[name, split]
 
 
-def test_every_combination_of_factors_is_in_exactly_one_split(splits):
+def test_every_combination_of_factors_is_in_exactly_one_split_and_looks_like_no_other(splits, drawn):
     assert (len(splits[0]), len(splits[1])) == (720, 180)
     together = torch.cat([each.factors for each in splits])
     assert len(together.unique(dim=0)) == len(together) == 15 * 10 * 6
     assert tuple(map(len, FACTORS.values())) == SIZES
+    assert len(drawn[:, :, 0].reshape(-1, 64 * 64).unique(dim=0)) == 900
 
 
 def test_a_stack_is_the_full_image_then_the_two_eyes(splits):
     stacked, full = splits[1], load_dataset("xys-full", "test")
     assert stacked.image_shape == (3, 64, 64)
-    assert full.image_shape == (1, 64, 64)
     assert torch.equal(stacked.images[:, :1], full.images)
     assert torch.equal(stacked.factors, full.factors)
     assert stacked.factor_names == full.factor_names == tuple(FACTORS) == ("x", "y", "scale")
@@ -96,10 +88,6 @@ def test_gaze_changes_pixels_inside_the_eye_boxes_and_nowhere_else(drawn):
             assert not (changes & ~in_boxes).any()
 
 
-def test_no_two_of_the_900_images_are_equal(drawn):
-    assert len(drawn[:, :, 0].reshape(-1, 64 * 64).unique(dim=0)) == 900
-
-
 def test_an_eye_patch_shows_gaze_and_not_distance(drawn):
     patches = drawn[:, :, 1:]
     assert torch.equal(patches, patches[:, :1].expand_as(patches))
@@ -109,8 +97,7 @@ def test_an_eye_patch_shows_gaze_and_not_distance(drawn):
 def test_the_head_is_as_wide_as_its_scale_says_on_a_background_of_grey_64():
     test = load_dataset("xys-256", "test")
     assert (FACTORS["scale"][0], FACTORS["scale"][-1]) == (58, 91)
-    for scale in (0, 5):
-        width = FACTORS["scale"][scale]
+    for scale, width in ((0, 58), (5, 91)):
         image = test.images[test.factors[:, 2] == scale][0, 0]
         row = round(106 - 0.25 * width)  # below the eyes, above the earlobes' end
         skin = torch.nonzero(image[row] != 64).flatten()
@@ -120,26 +107,18 @@ def test_the_head_is_as_wide_as_its_scale_says_on_a_background_of_grey_64():
         assert len(image.unique()) > 150
 
 
-def test_gaze_can_be_read_off_true_eye_crops_of_combinations_never_seen(splits):
-    train_images, test_images = splits
-    crops = [255 * eye_crops(each) for each in splits]
-    for factor in (0, 1):  # measured: 0.996 and 0.997
-        assert r2(crops[0], train_images.factors[:, factor], crops[1], test_images.factors[:, factor]) > 0.99
+def test_gaze_can_be_read_off_true_eye_crops_and_scale_off_full_images_of_combinations_never_seen(splits):
+    crops, full = [eye_crops(each) for each in splits], [each.floats()[:, :1] for each in splits]
+    for factor, pixels in ((0, crops), (1, crops), (2, full)):  # measured: 0.996, 0.997 and 1.000
+        assert r_squared(pixels, splits, factor) > 0.99
 
 
 def test_gaze_can_be_read_off_eye_patches_of_gazes_never_seen(drawn):
-    patches = drawn[:, 0, 1:]  # at one scale: at the others they are the same
     gazes = torch.cartesian_prod(torch.arange(SIZES[0]), torch.arange(SIZES[1]))
+    patches = ImageSet("patches", drawn[:, 0, 1:], factors=gazes)  # at one scale: at the others they are the same
     order = torch.randperm(len(gazes), generator=torch.Generator().manual_seed(0))
-    seen, unseen = order[:120], order[120:]
-    scores = [r2(patches[seen], gazes[seen, factor], patches[unseen], gazes[unseen, factor]) for factor in (0, 1)]
-    assert min(scores) > 0.99  # measured: 0.9996 for both
-
-
-def test_scale_can_be_read_off_full_images_of_combinations_never_seen(splits):
-    train_images, test_images = splits
-    assert r2(train_images.images[:, :1], train_images.factors[:, 2],  # measured: 1.000
-              test_images.images[:, :1], test_images.factors[:, 2]) > 0.99
+    sets = patches.subset(order[:120]), patches.subset(order[120:])
+    assert min(r_squared([each.floats() for each in sets], sets, factor) for factor in (0, 1)) > 0.99  # measured: 0.9996
 
 
 def test_gaze_makes_less_than_a_thirtieth_of_what_varies_in_the_full_image(drawn):
