@@ -67,9 +67,9 @@ def tiny_images(n: int = 64, *, shape: tuple[int, int, int] = (1, 8, 8), seed: i
 
 
 def tiny_run(**train: object) -> RunConfig:
-    """A configuration that trains on `tiny_images` in well under a second."""
+    """A configuration that trains on `tiny_images` in well under a second; a key without a section is one of `train`."""
     settings = {"epochs": 4, "batch_size": 16, "checkpoint_every": 1, "precision": "fp32", "device": "cpu", **train}
-    overrides = [f"train.{key}={value}" for key, value in settings.items()]
+    overrides = [f"{key if '.' in key else f'train.{key}'}={value}" for key, value in settings.items()]
     # tiny_images differ by place, which no frame shows.
     tiny = ["model.hidden=[16]", "model.n_reals=2", "model.n_bits=3", "model.frame=image", "objective.lambda_aggregate=0"]
     return load_config("digits", overrides=[*tiny, *overrides])
