@@ -43,19 +43,15 @@ def test_batches_estimate_too_low_and_less_so_the_larger_they_are():
     assert -0.1 < in_batches(z, mu, logvar, 64) - tc < 0
 
 
-def test_the_sampled_estimate_is_the_mixture_of_torch_distributions_over_the_whole_set(generator):
+@pytest.mark.parametrize("n", [40, 1])  # one image alone has no correlation
+def test_the_sampled_estimate_is_the_mixture_of_torch_distributions_over_the_whole_set(n, generator):
     from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
-    z, mu, logvar = torch.randn(3, 40, 3, generator=generator)
-    equal, sigma = Categorical(torch.ones(40)), (0.5 * logvar).exp()
+    z, mu, logvar = torch.randn(3, n, 3, generator=generator)
+    equal, sigma = Categorical(torch.ones(n)), (0.5 * logvar).exp()
     joint = MixtureSameFamily(equal, Independent(Normal(mu, sigma), 1)).log_prob(z)
     singles = [MixtureSameFamily(equal, Normal(mu[:, d], sigma[:, d])).log_prob(z[:, d]) for d in range(3)]
-    torch.testing.assert_close(stratified_tc(z, mu, logvar, n_images=40), joint - sum(singles), rtol=1e-4, atol=1e-4)
-
-
-def test_one_image_alone_has_no_correlation(generator):
-    z, mu, logvar = torch.randn(3, 1, 4, generator=generator)
-    torch.testing.assert_close(stratified_tc(z, mu, logvar, n_images=1), torch.zeros(1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(stratified_tc(z, mu, logvar, n_images=n), joint - sum(singles), rtol=1e-4, atol=1e-5)
 
 
 def test_shuffling_keeps_each_real_and_destroys_what_they_share(generator):
@@ -84,18 +80,13 @@ def test_a_trained_discriminator_finds_the_closed_form_of_a_gaussian(rho, discri
     assert abs(discriminator(unseen).detach().mean() - tc) < 0.15
 
 
-def test_the_discriminators_loss_leaves_no_gradient_on_the_encoder(discriminator, generator):
+def test_neither_loss_leaves_a_gradient_on_the_other_network_and_the_models_reaches_the_encoder(discriminator, generator):
     model = tiny_model()
-    weights = {"lambda_tc": 5}
-    terms = loss_terms(model, torch.rand(7, 1, 8, 8), ObjectiveConfig(), weights, discriminator=discriminator)
+    terms = loss_terms(model, torch.rand(7, 1, 8, 8), ObjectiveConfig(), {"lambda_tc": 5}, discriminator=discriminator)
     discriminator.loss(terms.z, generator).backward()
     assert all(parameter.grad is None for parameter in model.parameters())
     assert all(parameter.grad.abs().sum() > 0 for parameter in discriminator.parameters())
-
-
-def test_the_models_loss_reaches_the_encoder_through_the_discriminator_and_leaves_it_no_gradient(discriminator):
-    model = tiny_model()
-    terms = loss_terms(model, torch.rand(7, 1, 8, 8), ObjectiveConfig(), {"lambda_tc": 5}, discriminator=discriminator)
+    discriminator.zero_grad()
     terms.values["tc"].mean().backward()
     assert all(parameter.grad is None for parameter in discriminator.parameters())
     assert model.encoder[-1].weight.grad[:4].abs().sum() > 0
@@ -103,17 +94,11 @@ def test_the_models_loss_reaches_the_encoder_through_the_discriminator_and_leave
 
 
 @pytest.mark.parametrize("with_discriminator", [False, True])
-def test_lambda_tc_adds_its_share_of_tc_and_nothing_else(with_discriminator, discriminator):
+def test_lambda_tc_adds_its_share_of_tc_and_nothing_else_and_bits_have_no_part_in_it(with_discriminator, discriminator):
     network = discriminator if with_discriminator else None
     terms = loss_terms(tiny_model(), torch.rand(7, 1, 8, 8), ObjectiveConfig(), {"lambda_tc": 1}, discriminator=network)
     torch.testing.assert_close(total_loss(terms, {"lambda_tc": 3}) - total_loss(terms), 3 * terms.values["tc"].mean())
-
-
-def test_bits_have_no_part_in_it():
-    x = torch.rand(7, 1, 8, 8)
-    terms = loss_terms(tiny_model(n_reals=2, n_bits=3), x, ObjectiveConfig(), {"lambda_tc": 1})
-    (grad,) = torch.autograd.grad(terms.values["tc"].mean(), terms.posterior.bit_logits, allow_unused=True)
-    assert grad is None
+    assert torch.autograd.grad(terms.values["tc"].mean(), terms.posterior.bit_logits, allow_unused=True) == (None,)
 
 
 def test_one_real_has_nothing_to_share_with_and_is_refused():
@@ -162,16 +147,8 @@ def killed(run):
     raise KeyboardInterrupt
 
 
-def test_both_estimates_are_named_in_the_metrics():
-    for estimator, more in (("stratified", set()), ("discriminator", {"discriminator_loss"})):
-        history = History()
-        train(tc_run(estimator), images=tiny_images(), callbacks=[history])
-        assert {"tc", *more} <= set(history.rows[-1])
-        assert "lambda_tc" in history.rows[-1]["weights"]
-
-
-@pytest.mark.parametrize("estimator", ["stratified", "discriminator"])
-def test_a_killed_run_resumes_with_its_discriminator_bit_for_bit(tmp_path, estimator):
+@pytest.mark.parametrize(("estimator", "told"), [("stratified", {"tc"}), ("discriminator", {"tc", "discriminator_loss"})])
+def test_a_killed_run_tells_its_estimate_and_resumes_with_its_discriminator_bit_for_bit(tmp_path, estimator, told):
     undisturbed = History()
     expected = train(tc_run(estimator), images=tiny_images(), callbacks=[undisturbed])
     with pytest.raises(KeyboardInterrupt):
@@ -181,6 +158,8 @@ def test_a_killed_run_resumes_with_its_discriminator_bit_for_bit(tmp_path, estim
     assert all(torch.equal(a, b) for a, b in zip(expected.parameters(), model.parameters(), strict=True))
     assert resumed.rows == undisturbed.rows[-len(resumed.rows):]
     assert 0 < len(resumed.rows) < len(undisturbed.rows)
+    assert told <= set(resumed.rows[-1])
+    assert "lambda_tc" in resumed.rows[-1]["weights"]
 
 
 def test_a_discriminator_does_not_change_the_models_first_weights():
