@@ -11,14 +11,10 @@ _WATCH = """
 window.painted = [];
 let moved = 0;
 addEventListener("mousemove", event => { moved = event.timeStamp; }, true);
-function answered(then) {
-  const channel = new MessageChannel();
-  channel.port1.onmessage = then;
-  channel.port2.postMessage(0);
-}
 function arrived() {
-  const since = moved;
-  answered(() => painted.push(performance.now() - since));
+  const since = moved, channel = new MessageChannel();
+  channel.port1.onmessage = () => painted.push(performance.now() - since);
+  channel.port2.postMessage(0);
 }
 """
 OF_AN_IMAGE = "selector => {" + _WATCH + """
