@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import statistics
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 import nbformat
 import pytest
 
+from mrvae_lib.interactive.explorer_state import ExplorerState
 from tests.conftest import ROOT
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -55,10 +57,9 @@ def measured():
 def browser():
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with (sync_playwright() as playwright,
+          playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]) as browser):
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -68,13 +69,11 @@ def page(browser):
 
 
 @contextmanager
-def new_page(browser):
+def new_page(browser, width=1180, height=860, **settings):
     """A page in a context of its own."""
-    context = browser.new_context(viewport={"width": 1180, "height": 860}, device_scale_factor=1)
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    yield page
-    context.close()
+    with browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=1, **settings) as page:
+        page.set_default_timeout(60_000)
+        yield page
 
 
 @pytest.fixture
@@ -103,8 +102,7 @@ def front_end(request, tmp_path_factory):
     server = subprocess.Popen(
         [sys.executable, "-m", "jupyter", *arguments, "--no-browser", "--allow-root", f"--port={port}",
          f"--ServerApp.root_dir={folder}", "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(240):
@@ -136,3 +134,22 @@ def run_all_cells(page, address):
     page.add_locator_handler(page.get_by_text("official Jupyter news"),
                              lambda: page.get_by_role("button", name="No", exact=True).click())
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")  # not awaited
+
+
+def drag(page, selector, *places):
+    """Draw a stroke through places on an element, as shares of its sides."""
+    page.locator(selector).scroll_into_view_if_needed()
+    box = page.locator(selector).bounding_box()
+    points = [(box["x"] + across * box["width"], box["y"] + down * box["height"]) for across, down in places]
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points:
+        page.mouse.move(*point, steps=5)
+    page.mouse.up()
+
+
+def view_told(state, names, values, bits):
+    """The view that the texts of sliders and buttons tell; `state` gives the reals without a slider."""
+    for name, value in zip(names, values, strict=True):
+        state = state.with_real(int(re.match(r"z(\d+)", name)[1]), float(value.replace("−", "-")))
+    return ExplorerState(state.z, tuple(int(re.match(r"b\d+ = (\d)", text)[1]) for text in bits), state.example)
