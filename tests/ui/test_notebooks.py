@@ -2,18 +2,19 @@
 
 import base64
 import io
-import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from mrvae_lib import load_model
-from mrvae_lib.interactive.explorer_state import ExplorerState, decode_state, explorer_content
+from mrvae_lib.interactive.explorer_state import decode_state, explorer_content
 from tests.ui import latency
-from tests.ui.conftest import KERNEL_IS_READY, new_page, run_all_cells
+from tests.ui.conftest import KERNEL_IS_READY, drag, new_page, run_all_cells, view_told
 
 PICTURE = "img[alt^='decoded picture']"
+HANDLE = ".widget-slider .noUi-handle >> nth=0"
+TOLD = ".widget-slider .widget-label", ".widget-slider .widget-readout", "button.mrvae-bit"
 
 
 def shown(page):
@@ -24,13 +25,8 @@ def shown(page):
 def readout(page):
     """The view that sliders and buttons say they show."""
     model = load_model("mnist-mrvae")
-    state = explorer_content(model).starts[0]
-    names = page.locator(".widget-slider .widget-label").all_text_contents()
-    values = page.locator(".widget-slider .widget-readout").all_text_contents()
-    for name, value in zip(names, values, strict=True):
-        state = state.with_real(int(re.match(r"z(\d+)", name)[1]), float(value.replace("−", "-")))
-    bits = page.locator("button.mrvae-bit").all_text_contents()
-    return model, ExplorerState(state.z, tuple(int(re.match(r"b\d+ = (\d)", text)[1]) for text in bits))
+    told = (page.locator(selector).all_text_contents() for selector in TOLD)
+    return model, view_told(explorer_content(model).starts[0], *told)
 
 
 def sheet_tile(page, button):
@@ -51,9 +47,9 @@ def source(page):
     return page.locator(PICTURE).first.get_attribute("src")
 
 
-def picture_changes_and_is_of_the_readout(page, act):
+def picture_changes_and_is_of_the_readout(page, act, *given):
     before = source(page)
-    act()
+    act(*given)
     page.wait_for_function("([selector, before]) => document.querySelector(selector).src !== before", arg=[PICTURE, before])
     page.wait_for_timeout(1000)  # the readout and the last picture of a fast series
     return picture_is_of_the_readout(page)
@@ -65,7 +61,7 @@ def explorer(front_end, browser):
     name, address = front_end
     with new_page(browser) as page:
         run_all_cells(page, f"{address}/00_start_here.ipynb?reset")
-        handle = page.locator(".widget-slider .noUi-handle").first
+        handle = page.locator(HANDLE)
         handle.wait_for(state="attached", timeout=180_000)
         page.wait_for_function(KERNEL_IS_READY, timeout=180_000, polling=250)
         page.locator(PICTURE).first.scroll_into_view_if_needed()
@@ -82,16 +78,7 @@ def middle(locator):
 def test_slider_bit_and_keyboard_each_show_the_picture_of_the_readout(explorer, screenshot, measured):
     name, _, page, handle = explorer
     assert picture_is_of_the_readout(page)
-
-    x, y = middle(handle)
-
-    def drag():
-        page.mouse.move(x, y)
-        page.mouse.down()
-        page.mouse.move(x - 40, y, steps=10)
-        page.mouse.up()
-
-    assert picture_changes_and_is_of_the_readout(page, drag)
+    assert picture_changes_and_is_of_the_readout(page, drag, page, HANDLE, (0.5, 0.5), (-2, 0.5))
 
     values = page.locator(".widget-slider .widget-readout").all_inner_texts()
     assert picture_changes_and_is_of_the_readout(page, page.locator("button.mrvae-bit").nth(2).click)
@@ -105,11 +92,10 @@ def test_slider_bit_and_keyboard_each_show_the_picture_of_the_readout(explorer, 
 
     real = page.locator(".widget-slider .widget-label").first.inner_text().split(" ")[0]
     for direction in ("up", "down"):
-        page.locator(f"button[title='{real} {direction}']").focus()
-        assert picture_changes_and_is_of_the_readout(page, lambda: page.keyboard.press("Space"))
+        button = page.locator(f"button[title='{real} {direction}']")
+        assert picture_changes_and_is_of_the_readout(page, button.press, "Space")
     if name == "JupyterLab 4":  # Notebook 7 keeps arrow keys for itself: there the buttons stand in
-        handle.focus()
-        assert picture_changes_and_is_of_the_readout(page, lambda: page.keyboard.press("ArrowLeft"))
+        assert picture_changes_and_is_of_the_readout(page, handle.press, "ArrowLeft")
     page.locator(".mrvae").first.evaluate("panel => panel.scrollIntoView()")
     screenshot(page, f"explorer-{'lab' if name == 'JupyterLab 4' else 'notebook7'}.png")
 
