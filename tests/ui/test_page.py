@@ -23,9 +23,11 @@ from mrvae_lib.training.loop import train
 from tests.conftest import tiny_images, tiny_model, tiny_run
 from tests.test_export import HOSTILE, hostile_model
 from tests.ui import latency
+from tests.ui.conftest import drag, new_page, view_told
 from tools.gallery import export_gallery
 
 MODEL = load_model("mnist-mrvae")
+TOLD = "#reals label span", "#reals output", "#bits button"
 
 
 @pytest.fixture
@@ -56,158 +58,101 @@ def pixels(page, selector="#picture"):
 
 def picture_is_of_the_readout(page, model=MODEL):
     """Compare with torch at what the controls say, not at what the script believes."""
-    state = state_of(page)
-    bits = page.locator("#bits button").all_inner_texts()
-    state = ExplorerState(state.z, tuple(int(re.match(r"b\d+ = (\d)", text)[1]) for text in bits), state.example)
-    for row in page.locator("#reals label").all():
-        name, value = row.locator("span").inner_text(), row.locator("output").inner_text()
-        state = state.with_real(int(re.match(r"z(\d+)", name)[1]), float(value.replace("−", "-")))
-    expected = decode_state(model, state)
+    told = (page.locator(selector).all_inner_texts() for selector in TOLD)
+    expected = decode_state(model, view_told(state_of(page), *told))
     return np.abs(pixels(page) - (expected if expected.ndim == 3 else expected[:, :, None])).max() <= 2
 
 
-def decoded(page, z, b):
-    return np.array(list(page.evaluate("([z, b]) => Array.from(decode(z, b))", [z.tolist(), b.tolist()])))
+def decoder_agrees(page, model, n, generator):
+    """What the page draws for random latents is what torch draws, to 2 of 255."""
+    z = torch.randn(n, model.n_reals, generator=generator)
+    b = torch.randint(0, 2, (n, model.n_bits), generator=generator).float()
+    expected = model.decode(z, b).permute(0, 2, 3, 1).flatten(1).tolist()
+    for *view, picture in zip(z.tolist(), b.tolist(), expected, strict=True):
+        drawn = page.evaluate("([z, b]) => Array.from(decode(z, b))", view)
+        np.testing.assert_allclose(drawn, picture, rtol=0, atol=2 / 255)
+
+
+def encoder_agrees(page, model, x):
+    """The page's mu, logvar and bit_logits of images are torch's to 1e-2."""
+    posterior = model.encode(x)
+    found = page.evaluate("images => images.map(image => encode(image))", x.permute(0, 2, 3, 1).flatten(1).tolist())
+    for name, expected in (("mu", posterior.mu), ("logvar", posterior.logvar), ("bitLogits", posterior.bit_logits)):
+        np.testing.assert_allclose([image[name] for image in found], expected.tolist(), atol=1e-2)
 
 
 @pytest.mark.parametrize("name", pretrained_names())
-def test_a_shipped_model_draws_what_torch_draws_for_100_random_latents(name, offline, tmp_path, generator, measured):
+def test_a_shipped_model_draws_and_finds_what_torch_does_100_times(name, offline, tmp_path, generator, measured):
     model = load_model(name)
-    path = export_html(model, tmp_path / "page.html")
-    assert path.stat().st_size < 3_000_000
-    offline.goto(path.as_uri())
+    offline.goto(export_html(model, tmp_path / "page.html").as_uri())
     assert offline.evaluate("$('caption').scrollWidth <= $('caption').clientWidth"), "a long code is broken into lines"
-    z = torch.randn(100, model.n_reals, generator=generator)
-    b = torch.randint(0, 2, (100, model.n_bits), generator=generator).float()
-    with torch.inference_mode():
-        expected = model.decode(z, b).permute(0, 2, 3, 1).flatten(1).numpy()
-    drawn = np.array([decoded(offline, z[i], b[i]) for i in range(100)])
-    assert np.abs(drawn - expected).max() * 255 <= 2
+    decoder_agrees(offline, model, 100, generator)
+    drawn_here = "dsprites" if name.startswith("dsprites") else "digits"  # neither needs a download
+    x = F.interpolate(load_dataset(drawn_here, "test").floats(torch.arange(100)), size=model.image_shape[1:])
+    encoder_agrees(offline, model, x)
     times = offline.evaluate("""() => Array.from({length: 50}, () => {
         const start = performance.now(); decode(state.z, state.b); return performance.now() - start; })""")
     measured(f"{name}, one decode in the page", times, target=20)
 
 
-def encoder_agrees(page, model, x):
-    """The page's mu, logvar and bit_logits of images are torch's to 1e-2."""
-    with torch.inference_mode():
-        posterior = model.encode(x)
-    found = page.evaluate("images => images.map(image => encode(image))", x.permute(0, 2, 3, 1).flatten(1).tolist())
-    for name, expected in (("mu", posterior.mu), ("logvar", posterior.logvar), ("bitLogits", posterior.bit_logits)):
-        np.testing.assert_allclose([image[name] for image in found], expected.numpy(), atol=1e-2)
-
-
-@pytest.mark.parametrize("name", pretrained_names())
-def test_a_shipped_model_finds_in_100_images_what_torch_finds(name, offline, tmp_path):
-    model = load_model(name)
-    drawn_here = "dsprites" if name.startswith("dsprites") else "digits"  # neither needs a download
-    x = F.interpolate(load_dataset(drawn_here, "test").floats(torch.arange(100)), size=model.image_shape[1:])
-    offline.goto(export_html(model, tmp_path / "page.html").as_uri())
-    encoder_agrees(offline, model, x)
-
-
 @pytest.mark.parametrize("settings", [
-    {"n_bits": 0, "shape": (3, 20, 28), "network": "conv"}, {"n_reals": 0, "shape": (3, 9, 8)},
+    {"shape": (3, 20, 28), "network": "conv", "n_bits": 2}, {"shape": (3, 20, 28), "network": "conv", "n_bits": 0},
+    {"n_reals": 3, "n_bits": 0, "likelihood": "mse-tanh"}, {"n_reals": 0, "shape": (3, 9, 8), "likelihood": "gaussian"},
+    {"n_reals": 6, "shape": (1, 40, 33), "network": "conv", "posed": True},
     {"n_reals": 6, "shape": (3, 40, 33), "network": "conv", "posed": True},
+    {"n_reals": 6, "shape": (3, 20, 20), "posed": True},
     {"n_reals": 6, "n_bits": 0, "shape": (1, 20, 20), "posed": True},
 ])
-def test_an_encoder_finds_what_torch_finds_in_grey_or_colour_with_or_without_a_frame(settings, offline, tmp_path, generator):
+def test_grey_or_colour_dense_or_convolutional_placed_or_without_bits_or_reals(settings, offline, tmp_path, generator):
     model = tiny_model(**settings)
     offline.goto(export_html(model, tmp_path / "page.html").as_uri())
+    decoder_agrees(offline, model, 5, generator)
     encoder_agrees(offline, model, torch.rand(5, *model.image_shape, generator=generator))
+    offline.locator("#random").click()
+    assert picture_is_of_the_readout(offline, model)
+    assert offline.locator("#bits-block").is_visible() == bool(model.n_bits)
+    assert offline.locator("#reals-block").is_visible() == bool(model.n_reals)
 
 
-def test_every_layer_of_a_written_encoder_computes_what_torch_computes(offline, tmp_path, generator):
+def test_every_layer_of_an_encoder_or_a_decoder_computes_what_torch_computes(offline, tmp_path, generator):
     model = tiny_model(2, 2, shape=(3, 11, 12))
     layers, _ = read_layers(["fit 13x12, conv 4 k4 s2 p1, batchnorm, leaky 0.1, conv 3 k3, selu, meanpool, linear 5, tanh"],
                             model.image_shape, "test")
     model.encoder = nn.Sequential(*layers, nn.Linear(5, 6)).eval()
-    offline.goto(export_html(model, tmp_path / "page.html").as_uri())
-    encoder_agrees(offline, model, torch.rand(5, *model.image_shape, generator=generator))
-
-
-@pytest.mark.parametrize(("n_reals", "n_bits", "shape", "network", "likelihood"), [
-    (2, 2, (3, 20, 28), "conv", "bernoulli"), (3, 0, (1, 8, 8), "mlp", "mse-tanh"), (0, 3, (3, 9, 8), "mlp", "gaussian"),
-])
-def test_grey_or_colour_dense_or_convolutional_without_bits_or_reals(n_reals, n_bits, shape, network, likelihood, offline,
-                                                                     tmp_path, generator):
-    model = tiny_model(n_reals, n_bits, shape=shape, network=network, likelihood=likelihood)
-    offline.goto(export_html(model, tmp_path / "page.html").as_uri())
-    z, b = torch.randn(1, n_reals, generator=generator), torch.ones(1, n_bits)
-    with torch.inference_mode():
-        expected = model.decode(z, b)[0].permute(1, 2, 0).flatten().numpy()
-    assert np.abs(decoded(offline, z[0], b[0]) - expected).max() * 255 <= 2
-    offline.locator("#random").click()
-    assert picture_is_of_the_readout(offline, model)
-    assert offline.locator("#bits-block").is_visible() == bool(n_bits)
-    assert offline.locator("#reals-block").is_visible() == bool(n_reals)
-
-
-@pytest.mark.parametrize(("shape", "network"), [((1, 40, 33), "conv"), ((3, 20, 20), "mlp")])
-def test_a_placed_drawing_lands_where_torch_puts_it(shape, network, offline, tmp_path, generator):
-    model = tiny_model(6, 2, shape=shape, network=network, posed=True)
-    offline.goto(export_html(model, tmp_path / "page.html").as_uri())
-    for _ in range(5):
-        z, b = torch.randn(1, 6, generator=generator), torch.randint(0, 2, (1, 2), generator=generator).float()
-        with torch.inference_mode():
-            expected = model.decode(z, b)[0].permute(1, 2, 0).flatten().numpy()
-        assert np.abs(decoded(offline, z[0], b[0]) - expected).max() * 255 <= 2
-
-
-def test_every_layer_that_can_be_exported_computes_what_torch_computes(offline, tmp_path, generator):
-    model = tiny_model(2, 2, shape=(3, 11, 12))
     model.decoder = nn.Sequential(
         nn.Linear(4, 10), nn.BatchNorm1d(10), nn.SELU(), nn.Linear(10, 18), nn.LeakyReLU(0.2), nn.Unflatten(1, (2, 3, 3)),
         nn.ConvTranspose2d(2, 5, 4, 2, 1), nn.BatchNorm2d(5), nn.ReLU(), nn.Flatten(), nn.Unflatten(1, (5, 6, 6)),
         nn.ConvTranspose2d(5, 3, 3, 2, 1, 1), nn.Tanh(), nn.ZeroPad2d((1, -1, -2, 1)),
     ).eval()
-    with torch.no_grad():
-        for layer in model.decoder:
-            if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
-                for tensor in (layer.weight, layer.bias, layer.running_mean, layer.running_var):
-                    tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            for tensor in layer.state_dict().values():
+                tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
     offline.goto(export_html(model, tmp_path / "page.html").as_uri())
-    z, b = torch.randn(1, 2, generator=generator), torch.tensor([[1.0, 0.0]])
-    with torch.inference_mode():
-        expected = model.decode(z, b)[0].permute(1, 2, 0).flatten().numpy()
-    assert np.abs(decoded(offline, z[0], b[0]) - expected).max() * 255 <= 2
+    decoder_agrees(offline, model, 5, generator)
+    encoder_agrees(offline, model, torch.rand(5, *model.image_shape, generator=generator))
 
 
 def test_slider_bit_code_strip_and_keyboard_each_show_the_picture_of_the_readout(offline, mnist_page, screenshot, measured):
     offline.goto(mnist_page)
     assert picture_is_of_the_readout(offline)
-    seen = [pixels(offline).tobytes()]
 
-    def is_new_and_right():
-        seen.append(pixels(offline).tobytes())
-        return seen[-1] != seen[-2] and picture_is_of_the_readout(offline)
+    def shows(act, *given):
+        before = pixels(offline).tobytes()
+        act(*given)
+        return pixels(offline).tobytes() != before and picture_is_of_the_readout(offline)
 
-    slider = offline.locator("#reals input").nth(1)
-    box = slider.bounding_box()
-    offline.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    offline.mouse.down()
-    offline.mouse.move(box["x"] + 20, box["y"] + box["height"] / 2, steps=10)
-    offline.mouse.up()
-    assert is_new_and_right()
+    assert shows(drag, offline, "#reals input >> nth=1", (0.5, 0.5), (0.1, 0.5))
     z = state_of(offline).z
-    offline.locator("#bits button").nth(2).click()
-    assert is_new_and_right()
-    offline.locator("#lattice .cell").nth(0b0110).click()
-    assert is_new_and_right()
+    assert shows(offline.locator("#bits button").nth(2).click)
+    assert shows(offline.locator("#lattice .cell").nth(0b0110).click)
     assert state_of(offline).code == "0110"
     assert state_of(offline).z == z
-    offline.locator("#strip canvas").nth(9).click()
-    assert is_new_and_right()
-    offline.locator("#lattice input:checked").focus()
-    offline.keyboard.press("ArrowRight")
-    assert is_new_and_right()
+    assert shows(offline.locator("#strip canvas").nth(9).click)
+    assert shows(offline.locator("#lattice input:checked").press, "ArrowRight")
     assert state_of(offline).code == "0111"
-    slider.focus()
-    offline.keyboard.press("ArrowLeft")
-    assert is_new_and_right()
-    offline.locator("#bits button").nth(1).focus()
-    offline.keyboard.press("Space")
-    assert is_new_and_right()
+    assert shows(offline.locator("#reals input").nth(1).press, "ArrowLeft")
+    assert shows(offline.locator("#bits button").nth(1).press, "Space")
     screenshot(offline, "explorer-page.png")
 
     box = offline.locator("#reals input").nth(0).bounding_box()
@@ -220,10 +165,9 @@ def test_slider_bit_code_strip_and_keyboard_each_show_the_picture_of_the_readout
 def test_the_lattice_and_the_strip_show_what_a_press_would_give(offline, mnist_page):
     offline.goto(mnist_page)
     offline.wait_for_function("() => cells.every(cell => cell.fresh)")
-    for cells in ("#lattice .cell", "#strip canvas"):
-        cell = offline.locator(cells).nth(5)
-        promised = pixels(offline, f"{cells} >> nth=5" if "canvas" in cells else f"{cells} >> nth=5 >> canvas")
-        cell.click()
+    for cell in ("#lattice .cell canvas >> nth=5", "#strip canvas >> nth=5"):
+        promised = pixels(offline, cell)
+        offline.locator(cell).click()
         np.testing.assert_array_equal(pixels(offline), promised)
 
 
@@ -255,10 +199,9 @@ def test_a_view_travels_by_address_and_by_text_between_page_and_notebook(offline
     text = offline.evaluate("JSON.stringify(state)")
     offline.wait_for_function("text => document.getElementById('text').value === text", arg=text)
     assert LatentExplorer(MODEL, state=ExplorerState.from_json(offline.locator("#text").input_value())).state == state_of(offline)
-    other = browser.new_page()
-    other.goto(offline.url)
-    assert other.evaluate("JSON.stringify(state)") == text
-    other.close()
+    with new_page(browser) as other:
+        other.goto(offline.url)
+        assert other.evaluate("JSON.stringify(state)") == text
 
 
 def test_a_text_that_is_no_view_is_refused_with_what_is_expected(offline, mnist_page):
@@ -306,18 +249,6 @@ def test_every_control_has_a_name_and_a_place_in_the_order_of_keys(offline, mnis
         assert offline.get_by_role(role).count() == n
 
 
-def drag(page, selector, *places):
-    """Draw a stroke through places on an element, as shares of its sides."""
-    page.locator(selector).scroll_into_view_if_needed()
-    box = page.locator(selector).bounding_box()
-    points = [(box["x"] + across * box["width"], box["y"] + down * box["height"]) for across, down in places]
-    page.mouse.move(*points[0])
-    page.mouse.down()
-    for point in points:
-        page.mouse.move(*point, steps=5)
-    page.mouse.up()
-
-
 SEVEN = (0.3, 0.25), (0.7, 0.25), (0.5, 0.6), (0.45, 0.8)
 
 
@@ -329,8 +260,7 @@ def test_bits_and_reals_jump_to_what_the_model_finds_in_a_drawing_and_can_be_cha
     drag(offline, "#pad", *SEVEN)
     assert offline.locator("#caption").inner_text().endswith("your drawing")
     found, x = state_of(offline), torch.tensor(offline.evaluate("reading.pixels")).reshape(1, 1, 28, 28)
-    with torch.inference_mode():
-        posterior = MODEL.encode(x)
+    posterior = MODEL.encode(x)
     assert found == ExplorerState(tuple(posterior.mu[0].tolist()), tuple(posterior.bits[0].int().tolist()))
     certain = [max(p, 1 - p) for p in posterior.bit_logits[0].sigmoid().tolist()]
     shown = offline.locator(".sure").all_inner_texts()
@@ -413,8 +343,7 @@ def test_the_map_opens_a_test_image_and_moves_both_its_reals(offline, mnist_page
 def test_the_tour_is_taken_and_left_by_keyboard_alone(offline, mnist_page):
     offline.goto(mnist_page)
     assert not offline.locator("#tour-step").is_visible()
-    offline.locator("#tour").focus()
-    offline.keyboard.press("Enter")
+    offline.locator("#tour").press("Enter")
     titles = []
     for key in ("ArrowRight", "Enter", "ArrowRight", "Enter", "Enter", "Enter"):
         titles.append(offline.locator("#tour-title").inner_text()[:6])
@@ -450,14 +379,12 @@ def shut_out(page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_axe_finds_nothing_that_shuts_somebody_out(width, scheme, browser, mnist_page):
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page.goto(mnist_page)
-    drag(page, "#pad", *SEVEN)
-    page.locator("#stages [data-part=bits]").click()
-    page.locator("#tour").click()
-    found = shut_out(page)
-    page.close()
-    assert found == []
+    with new_page(browser, width, 900, color_scheme=scheme) as page:
+        page.goto(mnist_page)
+        drag(page, "#pad", *SEVEN)
+        page.locator("#stages [data-part=bits]").click()
+        page.locator("#tour").click()
+        assert shut_out(page) == []
 
 
 def test_axe_finds_nothing_on_the_gallery_and_the_report_of_a_run(offline, tmp_path):
@@ -469,8 +396,7 @@ def test_axe_finds_nothing_on_the_gallery_and_the_report_of_a_run(offline, tmp_p
 
 def test_a_slider_is_not_read_aloud_twice_but_a_new_start_is_told(offline, mnist_page):
     offline.goto(mnist_page)
-    offline.locator("#reals input").first.focus()
-    offline.keyboard.press("ArrowLeft")
+    offline.locator("#reals input").first.press("ArrowLeft")
     assert offline.locator("[aria-live]").all_inner_texts() == [""]
     offline.locator("#starts button").nth(3).click()
     assert "test image 3, a\u00a00" in offline.locator("[aria-live]").inner_text()
@@ -487,38 +413,32 @@ def test_a_hostile_name_is_shown_as_it_is_written(offline, tmp_path):
 
 @pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (390, "light"), (760, "light"), (1180, "light"), (390, "dark")])
 def test_the_page_fits_phones_and_wide_screens_in_light_and_dark(width, scheme, browser, mnist_page, screenshot):
-    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme, has_touch=width < 500,
-                                  is_mobile=width < 500)
-    page = context.new_page()
-    page.goto(mnist_page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    lightness = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)[0]")
-    assert (lightness > 128) == (scheme == "light")
-    if width == 390:
-        page.locator("#lattice .cell").nth(3).tap()
-        assert state_of(page).code == "0011"
-        assert picture_is_of_the_readout(page)
-        box = page.locator("#picture").bounding_box()
-        assert box["y"] >= 0, "the picture stays in sight while the codes are pressed"
-        if scheme == "light":
-            page.evaluate("scrollTo(0, 0)")
-            screenshot(page, "explorer-phone.png")
-    context.close()
-
-
-def test_the_gallery_opens_every_model_and_fits_a_phone(browser, tmp_path, screenshot):
-    index = export_gallery({name: load_model(name) for name in pretrained_names()}, tmp_path)
-    for width in (390, 1000):
-        page = browser.new_page(viewport={"width": width, "height": 400})
-        page.goto(index.as_uri())
+    with new_page(browser, width, 844, color_scheme=scheme, has_touch=width < 500, is_mobile=width < 500) as page:
+        page.goto(mnist_page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.locator("main a").count() == len(pretrained_names())
-        if width == 1000:
-            screenshot(page, "gallery.png", whole=True)
-            page.locator("main a").first.click()
-            page.wait_for_function("() => cells.every(cell => cell.fresh)")
-            assert page.locator("h1").inner_text().endswith(pretrained_names()[0])
-        page.close()
+        lightness = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)[0]")
+        assert (lightness > 128) == (scheme == "light")
+        if width == 390:
+            page.locator("#lattice .cell").nth(3).tap()
+            assert state_of(page).code == "0011"
+            assert picture_is_of_the_readout(page)
+            box = page.locator("#picture").bounding_box()
+            assert box["y"] >= 0, "the picture stays in sight while the codes are pressed"
+            if scheme == "light":
+                page.evaluate("scrollTo(0, 0)")
+                screenshot(page, "explorer-phone.png")
+
+
+def test_the_gallery_opens_every_model_and_fits_a_phone(offline, tmp_path, screenshot):
+    offline.goto(export_gallery({name: load_model(name) for name in pretrained_names()}, tmp_path).as_uri())
+    assert offline.locator("main a").count() == len(pretrained_names())
+    for width in (390, 1000):
+        offline.set_viewport_size({"width": width, "height": 400})
+        assert offline.evaluate("document.documentElement.scrollWidth") <= width
+    screenshot(offline, "gallery.png", whole=True)
+    offline.locator("main a").first.click()
+    offline.wait_for_function("() => cells.every(cell => cell.fresh)")
+    assert offline.locator("h1").inner_text().endswith(pretrained_names()[0])
 
 
 def test_the_page_lives_inside_a_notebooks_output_as_well(offline):
