@@ -29,6 +29,13 @@ def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
+def real_file(*parts: str) -> Path:
+    """A file of the data folder; where it is not there the test is skipped, and nothing is ever downloaded."""
+    if not (path := data_folder().joinpath(*parts)).is_file():
+        pytest.skip(f"{path.name} is not in the data folder (MRVAE_DATA)")
+    return path
+
+
 @pytest.fixture(autouse=True)
 def no_figure_stays_open():
     """What a test drew is closed after it."""
@@ -38,10 +45,8 @@ def no_figure_stays_open():
 
 @pytest.fixture
 def mnist_folder() -> Path:
-    """The data folder, where it holds MNIST's own files; without them the test is skipped, never downloaded."""
-    if not (data_folder() / "MNIST" / "raw" / "t10k-images-idx3-ubyte.gz").is_file():
-        pytest.skip("real MNIST is not in the data folder (MRVAE_DATA)")
-    return data_folder()
+    """The data folder, where it holds MNIST's own files."""
+    return real_file("MNIST", "raw", "t10k-images-idx3-ubyte.gz").parents[2]
 
 
 def tiny_model(n_reals: int = 2, n_bits: int = 3, *, shape: tuple[int, int, int] = (1, 8, 8), network: str = "mlp",

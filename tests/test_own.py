@@ -10,10 +10,9 @@ from PIL import Image
 from mrvae_lib.analysis.evaluation import evaluate
 from mrvae_lib.config import DataConfig
 from mrvae_lib.data import ImageSet, load_dataset
-from mrvae_lib.data.real_sets import data_folder
 from mrvae_lib.errors import ConfigError, DataError
 from mrvae_lib.training.loop import train
-from tests.conftest import tiny_images, tiny_run
+from tests.conftest import real_file, tiny_images, tiny_run
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -174,8 +173,7 @@ def test_files_of_every_kind_are_read_with_their_contrast_and_one_line_says_how(
     for i in range(6):
         make(i).save(tmp_path / f"{i}.{suffix}")
     images, line, _ = in_both(tmp_path)
-    assert len(images) == 6
-    assert images.shape[1] == channels
+    assert images.shape[:2] == (6, channels)
     assert images.amax() - images.amin() > 200
     assert (said in line) if said else not line
 
@@ -377,9 +375,7 @@ def test_an_npz_that_is_empty_or_text_or_truncated_or_not_there_is_named(tmp_pat
 
 
 def test_the_real_cifar_sample_loads_this_way():
-    path = data_folder() / "cifar10" / "cifar10_11000.npz"
-    if not path.is_file():
-        pytest.skip("the real CIFAR-10 sample is not in the data folder (MRVAE_DATA)")
+    path = real_file("cifar10", "cifar10_11000.npz")
     images, test_set = load_dataset(str(path)), load_dataset(str(path), "test")
     assert (len(images), len(test_set), images.image_shape) == (10_000, 1000, (3, 32, 32))
     with np.load(path) as file:
