@@ -19,25 +19,18 @@ EVERY_TERM = (
 """A run in which every weight acts."""
 LAYERS = ("model.network=layers", 'model.encoder=["linear 8, relu"]', 'model.decoder=["linear 64, view 1x8x8"]')
 
-CHANGES = {
-    "data.limit": "data.limit=40",
-    "model.n_reals": "model.n_reals=3", "model.n_bits": "model.n_bits=2", "model.network": "model.network=conv",
-    "model.hidden": "model.hidden=[4, 12]", "model.likelihood": "model.likelihood=gaussian",
-    "model.frame": "model.frame=round", "model.posed": "model.posed=true",
-    "model.encoder": 'model.encoder=["linear 8, tanh"]',
-    "model.decoder": 'model.decoder=["linear 8, relu, linear 64, view 1x8x8"]',
-    "objective.tc": "objective.tc=stratified", "objective.estimator": "objective.estimator=exact",
-    "objective.discriminator.hidden": "objective.discriminator.hidden=[6]", "objective.pose.mirror": "objective.pose.mirror=true",
-    "train.plateau": "train.plateau=0", "train.precision": "train.precision=bf16", "train.epochs": "train.epochs=3",
-    "train.batch_size": "train.batch_size=8", "train.checkpoint_every": "train.checkpoint_every=2",
-} | {key: f"{key}=0.37" for key in (
-    *(f"objective.{name}" for name in ("beta_z", "beta_b", "gamma_z", "capacity_z", "gamma_b", "capacity_b", "lambda_tc",
-                                       "lambda_information", "lambda_aggregate", "lambda_consistency", "lambda_reading",
-                                       "temperature",
-                                       "discriminator.lr")),
-    *(f"objective.pose.{name}" for name in ("rotation", "shear", "scale", "shift", "elastic", "contrast", "specks")),
-    "train.lr", "train.weight_decay", "model.spread",
-)} | {"train.seed": "train.seed=1"}
+CHANGES = {change.partition("=")[0]: change for change in (
+    "data.limit=40", "model.n_reals=3", "model.n_bits=2", "model.network=conv", "model.hidden=[4, 12]",
+    "model.likelihood=gaussian", "model.frame=round", "model.posed=true", 'model.encoder=["linear 8, tanh"]',
+    'model.decoder=["linear 8, relu, linear 64, view 1x8x8"]', "model.spread=0.37", "objective.tc=stratified",
+    "objective.estimator=exact", "objective.discriminator.hidden=[6]", "objective.pose.mirror=true", "train.plateau=0",
+    "train.precision=bf16", "train.epochs=3", "train.batch_size=8", "train.checkpoint_every=2", "train.seed=1",
+    "train.lr=0.37", "train.weight_decay=0.37",
+    *(f"objective.{name}=0.37" for name in (
+        "beta_z", "beta_b", "gamma_z", "capacity_z", "gamma_b", "capacity_b", "lambda_tc", "lambda_information",
+        "lambda_aggregate", "lambda_consistency", "lambda_reading", "temperature", "discriminator.lr", "pose.rotation",
+        "pose.shear", "pose.scale", "pose.shift", "pose.elastic", "pose.contrast", "pose.specks")),
+)}
 SEEN_ELSEWHERE = {"about": "test_outputs", "data.name": "test_cli", "data.size": "test_own", "data.fit": "test_own", "data.channels": "test_own", "data.invert": "test_own", "train.pictures": "test_outputs", "train.device": "test_training"}
 
 
