@@ -21,65 +21,57 @@ from mrvae_lib.training.loop import train
 from tests.conftest import Keep, tiny_images, tiny_run
 
 
-def n_parameters(config, shape):
+def n_parameters(config):
     with torch.device("meta"):
-        return sum(parameter.numel() for parameter in MRVAE(shape, config.model).parameters())
+        return sum(weight.numel() for weight in MRVAE(DATASETS[config.data.name].shape, config.model).parameters())
 
 
-@pytest.mark.parametrize(
-    ("preset", "n_reals", "count"),
-    [
-        ("vae-fc", 16, 648_016),
-        ("vae-fc", 20, 652_824),
-        ("vae-fc", 2, 631_188),
-        ("vae-conv", 16, 98_001),
-        ("vae-conv", 20, 99_289),
-        ("dsprites-beta", 10, 19_827_765),
-        ("dsprites-fc", 10, 14_196_516),
-        ("xys-stacked", 10, 7_876_855),
-        ("dsprites-capacity", 10, 436_213),
-        ("dsprites-burgess", 10, 502_005),
-        ("fashion-fc", 3, 936_214),
-        ("fashion-cnn", 3, 38_199),
-        ("mnist-jointvae", 10, 687_359),
-    ],
-)
+def with_channels(file, channels):
+    return file.model_copy(update={"architecture": file.architecture.model_copy(update={"conv_channels": channels})})
+
+
+@pytest.mark.parametrize(("preset", "n_reals", "count"), [
+    ("vae-fc", 16, 648_016),
+    ("vae-fc", 20, 652_824),
+    ("vae-fc", 2, 631_188),
+    ("vae-conv", 16, 98_001),
+    ("vae-conv", 20, 99_289),
+    ("dsprites-beta", 10, 19_827_765),
+    ("dsprites-fc", 10, 14_196_516),
+    ("xys-stacked", 10, 7_876_855),
+    ("dsprites-capacity", 10, 436_213),
+    ("dsprites-burgess", 10, 502_005),
+    ("fashion-fc", 3, 936_214),
+    ("fashion-cnn", 3, 38_199),
+    ("mnist-jointvae", 10, 687_359),
+])
 def test_a_source_s_network_has_its_number_of_parameters(preset, n_reals, count):
-    config = load_config(preset, overrides=[f"model.n_reals={n_reals}"])
-    assert n_parameters(config, DATASETS[config.data.name].shape) == count
+    assert n_parameters(load_config(preset, overrides=[f"model.n_reals={n_reals}"])) == count
 
 
-@pytest.mark.parametrize(
-    ("example", "channels", "count"),
-    [
-        ("ini-mnist", None, 376_053),
-        ("ini-cifar10", None, 2_733_379),
-        ("ini-mnist-strides", None, 166_389),
-        ("ini-fashion-mnist", None, 5_656_517),
-        ("ini-fashion-mnist", (128, 256, 512), 21_446_533),
-    ],
-)
+@pytest.mark.parametrize(("example", "channels", "count"), [
+    ("ini-mnist", None, 376_053),
+    ("ini-cifar10", None, 2_733_379),
+    ("ini-mnist-strides", None, 166_389),
+    ("ini-fashion-mnist", None, 5_656_517),
+    ("ini-fashion-mnist", (128, 256, 512), 21_446_533),
+])
 def test_an_ini_file_s_network_has_source_004_s_number_of_parameters(example, channels, count):
     file = IniFile.read(example)
-    if channels:
-        architecture = file.architecture.model_copy(update={"conv_channels": channels})
-        file = file.model_copy(update={"architecture": architecture})
-    assert n_parameters(file.run(), DATASETS[file.run().data.name].shape) == count
+    run = with_channels(file, channels or file.architecture.conv_channels).run()
+    assert n_parameters(run) == count
 
 
-@pytest.mark.parametrize(
-    ("preset", "part", "sides"),
-    [
-        ("vae-conv", "encoder", [14, 7, 4, 1]),
-        ("vae-conv", "decoder", [3, 7, 15, 28]),
-        ("dsprites-beta", "decoder", [4, 8, 16, 32, 64]),
-        ("xys-stacked", "encoder", [128, 63, 30, 14, 6]),
-        ("xys-stacked", "decoder", [6, 14, 30, 62, 126, 254, 256]),
-        ("dsprites-capacity", "encoder", [32, 16, 8, 4]),
-        ("fashion-cnn", "encoder", [14, 7, 4]),
-        ("fashion-cnn", "decoder", [8, 15, 29, 28]),
-    ],
-)
+@pytest.mark.parametrize(("preset", "part", "sides"), [
+    ("vae-conv", "encoder", [14, 7, 4, 1]),
+    ("vae-conv", "decoder", [3, 7, 15, 28]),
+    ("dsprites-beta", "decoder", [4, 8, 16, 32, 64]),
+    ("xys-stacked", "encoder", [128, 63, 30, 14, 6]),
+    ("xys-stacked", "decoder", [6, 14, 30, 62, 126, 254, 256]),
+    ("dsprites-capacity", "encoder", [32, 16, 8, 4]),
+    ("fashion-cnn", "encoder", [14, 7, 4]),
+    ("fashion-cnn", "decoder", [8, 15, 29, 28]),
+])
 def test_its_maps_have_the_sizes_of_the_source_s(preset, part, sides):
     config = load_config(preset)
     start = DATASETS[config.data.name].shape if part == "encoder" else (config.model.n_reals,)
@@ -101,8 +93,7 @@ def test_the_learning_rate_falls_as_torch_s_step_schedule_does(preset, every, fa
     last = config.train.epochs * per_epoch - 1
     for epoch in range(config.train.epochs):
         for step in (epoch * per_epoch, (epoch + 1) * per_epoch - 1):
-            wanted = optimizer.param_groups[0]["lr"]
-            assert value_at(config.train.lr, step / last) == pytest.approx(wanted, rel=1e-4)
+            assert value_at(config.train.lr, step / last) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-4)
         optimizer.step()
         steps.step()
 
@@ -110,8 +101,7 @@ def test_the_learning_rate_falls_as_torch_s_step_schedule_does(preset, every, fa
 @pytest.mark.parametrize("preset", ["dsprites-capacity", "dsprites-burgess"])
 def test_the_capacity_reaches_its_end_after_100_000_steps(preset):
     config = load_config(preset)
-    last = 30 * (737_280 // 64) - 1
-    end = config.objective.capacity_z[-1][1]
+    last, end = 30 * (737_280 // 64) - 1, config.objective.capacity_z[-1][1]
     at = [value_at(config.objective.capacity_z, step / last) for step in (0, 50_000, 100_000, last)]
     assert at == pytest.approx([0, end / 2, end, end], rel=1e-4)
 
@@ -161,8 +151,7 @@ def test_a_preset_s_quick_form_learns(name):
 def test_an_ini_file_s_network_with_few_channels_learns_and_can_be_shown(name):
     file = IniFile.read(name)
     few = tuple(max(2, channels // 8) for channels in file.architecture.conv_channels)
-    file = file.model_copy(update={"architecture": file.architecture.model_copy(update={"conv_channels": few})})
-    config = file.run("VAE", [*FORTY_STEPS, "train.batch_size=32", "train.lr=3e-4"])
+    config = with_channels(file, few).run("VAE", [*FORTY_STEPS, "train.batch_size=32", "train.lr=3e-4"])
     images = real_images(config.data.name)
     fall, model = fall_of_the_reconstruction(config, images)
     assert fall < FALLS_TO.get(name, 0.8)
