@@ -16,7 +16,6 @@ PACKAGE = ROOT / "mrvae_lib"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem not in
                  ("__init__", "__main__"))
 EVERY_MODULE = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 
 
 def imported(path):
@@ -64,7 +63,7 @@ def test_nothing_private_of_another_library_is_used():
             assert module == "__future__" or not any(part.startswith("_") for part in parts), f"{path}: {module}.{name}"
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda path: path.stem)
 def test_a_notebook_imports_public_names_only(path):
     for module, name in imported(path):
         if module.split(".")[0] == "mrvae_lib":
@@ -76,33 +75,22 @@ def test_the_package_keeps_its_budget_of_lines(capsys):
     assert budget.main() == 0, capsys.readouterr().out
 
 
-def loaded_by(*arguments):
-    """The top-level packages that a new Python process imports, from its own report."""
-    report = subprocess.run([sys.executable, "-X", "importtime", *arguments], capture_output=True, text=True, check=True)
-    lines = [line for line in report.stderr.splitlines() if line.startswith("import time:")]
-    return {line.split("|")[-1].strip().split(".")[0] for line in lines}
-
-
 HEAVY = {"torchvision", "matplotlib", "sklearn", "scipy", "tensorboard", "ipywidgets", "IPython"}
 
 
-def test_a_model_is_trained_and_encoded_without_widgets_a_display_or_what_only_some_runs_need():
-    loaded = loaded_by("-c", "from mrvae_lib import train, load_config, load_dataset, load_model, loss_terms, encode_set")
-    assert "torch" in loaded
-    assert not loaded & HEAVY
-
-
-def test_the_command_line_says_what_it_can_do_before_torch_is_loaded():
-    loaded = loaded_by("-m", "mrvae_lib", "--help")
-    assert "typer" in loaded
-    assert not loaded & (HEAVY | {"torch", "numpy"})
-
-
-def test_the_first_picture_of_the_explorer_takes_neither_pyplot_nor_torchvision():
-    code = ("import mrvae_lib, sys; "
-            "mrvae_lib.widgets.LatentExplorer(mrvae_lib.load_model('mnist-mrvae')).decoded.picture; "
-            "assert not {'matplotlib.pyplot', 'torchvision', 'sklearn', 'scipy'} & set(sys.modules)")
-    subprocess.run([sys.executable, "-c", code], check=True)
+@pytest.mark.parametrize(("arguments", "needed", "unneeded"), [
+    (["-c", "from mrvae_lib import train, load_config, load_dataset, load_model, loss_terms, encode_set"],
+     "torch", HEAVY),
+    (["-c", "import mrvae_lib; mrvae_lib.widgets.LatentExplorer(mrvae_lib.load_model('mnist-mrvae')).decoded.picture"],
+     "ipywidgets", {"matplotlib.pyplot", "torchvision", "sklearn", "scipy"}),
+    (["-m", "mrvae_lib", "--help"], "typer", HEAVY | {"torch", "numpy"}),
+], ids=["a model trained and encoded", "the first picture of the explorer", "what the command line can do"])
+def test_what_takes_little_does_not_wait_for_widgets_a_display_or_what_only_some_runs_need(arguments, needed, unneeded):
+    python = [sys.executable, "-X", "importtime", *arguments]
+    report = subprocess.run(python, capture_output=True, text=True, check=True)
+    loaded = {line.split("|")[-1].strip() for line in report.stderr.splitlines() if line.startswith("import time:")}
+    assert needed in loaded
+    assert not loaded & unneeded
 
 
 def test_a_public_name_is_loaded_from_where_a_type_checker_looks_for_it():
