@@ -318,7 +318,7 @@ def test_every_control_says_what_it_is():
         pressed = isinstance(widget, (ipywidgets.Button, ipywidgets.ToggleButton))
         if pressed or isinstance(widget, (ipywidgets.FloatSlider, ipywidgets.Dropdown)):
             assert widget.description
-            assert widget.tooltip or not pressed
+            assert not pressed or widget.tooltip
         elif isinstance(widget, ipywidgets.HTML) and "<img" in widget.value:
             assert re.search(r'alt="\w', widget.value)
 
