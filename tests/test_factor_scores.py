@@ -17,10 +17,10 @@ from mrvae_lib.analysis.factor_scores import (
     factor_scores,
     factor_vae_score,
     group_variance,
+    groups,
     indicator_columns,
     mig,
     modularity,
-    same_value,
     sap_score,
 )
 
@@ -226,10 +226,10 @@ def test_a_factor_is_complete_by_the_entropy_of_its_importances_to_the_base_of_t
 
 def test_images_drawn_with_a_fixed_factor_share_it_and_vary_in_the_others():
     factors = grid(3, 4, 5)
-    images = np.repeat(np.arange(60), 100)
-    shared = factors[same_value(factors[:, 1], images, np.random.default_rng(0))]
-    assert (shared[:, 1] == factors[images, 1]).all()
-    assert np.bincount(shared[:, 2]) / len(images) == pytest.approx(0.2, abs=0.03)
+    for factor, anchors, images in groups(factors, 300, 1, np.random.default_rng(0)):
+        assert (factors[images, factor] == factors[anchors, factor]).all()
+        shares = np.bincount(factors[images, factor - 1].flat) / images.size
+        assert shares == pytest.approx(1 / len(shares), abs=0.03)
 
 
 @pytest.mark.parametrize("score", [factor_vae_score, beta_vae_score])

@@ -83,27 +83,27 @@ def code_columns(reals: Array, bits: Array) -> Array:
     return np.column_stack([reals, category])
 
 
-def same_value(values: Array, images: Array, rng: np.random.Generator) -> Array:
-    """For each of some images another draw, or the same image, with its value of a factor.
+def groups(factors: Array, n: int, n_anchors: int, rng: np.random.Generator) -> Iterator[tuple[int, Array, Array]]:
+    """n groups of `GROUP` images that share a factor, each factor as likely as any other, in pieces that fit in cache.
 
-    Every image with that value is as likely as any other. On a set with every combination of factors this is the draw
-    of disentanglement_lib. Elsewhere give dozens of images per value.
+    Every image with an anchor's value is as likely as any other, the anchor among them. On a set with every combination
+    of factors this is the draw of disentanglement_lib. Elsewhere give dozens of images per value.
 
     Args:
-        values: (N,) the factor of every image of the set, numbers from 0.
-        images: indices in 0..N - 1, of any shape.
+        factors: (N, F), numbers from 0.
+        n_anchors: 1 for all images of a group, or `GROUP`, one for each.
+    Returns:
+        The number of the factor, and indices in 0..N - 1 of anchors (n_anchors, V) and of images (GROUP, V).
     """
-    order, counts = np.argsort(values, kind="stable"), np.bincount(values)
-    starts = np.cumsum(counts) - counts
-    value = values[images]
-    return order[starts[value] + (rng.random(images.shape) * counts[value]).astype(np.int64)]
-
-
-def drawn_factors(n: int, n_factors: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
-    """n draws of a factor, each as likely as any other, as (factor, how many) in pieces that fit in cache."""
-    for factor, count in enumerate(np.bincount(rng.integers(n_factors, size=n), minlength=n_factors)):
+    for factor, count in enumerate(np.bincount(rng.integers(factors.shape[1], size=n), minlength=factors.shape[1])):
+        values = factors[:, factor]
+        order, sizes = np.argsort(values, kind="stable"), np.bincount(values)
+        starts = np.cumsum(sizes) - sizes
         for done in range(0, count, VOTES_AT_ONCE):
-            yield factor, min(VOTES_AT_ONCE, count - done)
+            anchors = rng.integers(len(values), size=(n_anchors, min(VOTES_AT_ONCE, count - done)))
+            value = values[anchors]
+            place = rng.random((GROUP, value.shape[1])) * sizes[value]
+            yield factor, anchors, order[starts[value] + place.astype(np.int64)]
 
 
 def beta_vae_score(codes: Array, factors: Array, n_train: int, n_test: int, joint: bool = False) -> MetricResult:
@@ -124,12 +124,11 @@ def beta_vae_score(codes: Array, factors: Array, n_train: int, n_test: int, join
 
     def features(n: int) -> tuple[Array, list[int]]:
         differences, labels = [], []
-        for factor, count in drawn_factors(n, n_factors, rng):
-            first = rng.integers(len(codes), size=(GROUP, count))
-            difference = np.abs(codes[first] - codes[same_value(factors[:, factor], first, rng)])
+        for factor, first, second in groups(factors, n, GROUP, rng):
+            difference = np.abs(codes[first] - codes[second])
             difference[..., nominal] = difference[..., nominal] > 0
             differences.append(difference.mean(axis=0))
-            labels += [factor] * count
+            labels += [factor] * first.shape[1]
         return np.concatenate(differences), labels
 
     with warnings.catch_warnings(action="ignore"):  # 100 iterations are part of the definition
@@ -192,9 +191,8 @@ def factor_vae_score(codes: Array, factors: Array, n_train: int, n_test: int, jo
 
     def votes(n: int) -> Array:
         table = np.zeros((n_columns, n_factors))
-        for factor, count in drawn_factors(n if active.size else 0, n_factors, rng):
-            anchor = np.broadcast_to(rng.integers(n_images, size=count), (GROUP, count))
-            local = group_variance(columns[same_value(factors[:, factor], anchor, rng)], n_columns)
+        for factor, _, images in groups(factors, n if active.size else 0, 1, rng):
+            local = group_variance(columns[images], n_columns)
             ratio = local[:, active] / variance[active]
             least = ratio <= ratio.min(axis=1, keepdims=True) + 1e-12
             winner = active[np.argmax(least * (1 - rng.random(least.shape)), axis=1)]
