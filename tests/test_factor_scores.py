@@ -267,6 +267,12 @@ def test_input_that_cannot_be_scored_is_refused_by_name(name):
             factor_scores(wrong_codes, None, wrong_factors, only=[name])
 
 
+def test_explicitness_refuses_a_factor_with_one_value_among_the_test_images():
+    factors = np.column_stack([np.arange(300) % 2, np.arange(300) == 0]).astype(int)
+    with pytest.raises(ValueError, match="explicitness needs two values of each factor .*, factor 1 has one"):
+        explicitness(factors.astype(float), factors, n_train=200, n_test=100)
+
+
 def test_training_and_test_images_are_disjoint_also_when_there_are_few():
     codes, factors = entangled()
     settings = sap_score(codes, factors, n_train=10_000, n_test=5_000).settings

@@ -290,7 +290,9 @@ def explicitness(codes: Array, factors: Array, n_train: int, n_test: int, joint:
     train, test, settings = train_and_test(len(codes), n_train, n_test)
     columns = indicator_columns(codes, joint)
     areas = []
-    for y in factors.T:
+    for f, y in enumerate(factors.T):
+        if len(np.unique(y[test])) < 2:  # newer versions of scikit-learn would give a NaN
+            raise ValueError(f"explicitness needs two values of each factor among the test images, factor {f} has one")
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(columns[train], y[train])
         probs = model.predict_proba(columns[test])
         areas.append(float(np.mean([roc_auc_score(y[test] == value, probs[:, c])

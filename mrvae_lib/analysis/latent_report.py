@@ -21,7 +21,7 @@ from mrvae_lib.model.vae import MRVAE, Posterior
 
 N_FLIPPED = 500
 """Images at which a bit is flipped."""
-ACTIVE_VARIANCE = 0.01
+VARIES = 0.01
 """The least variance over images of the posterior mean of an active unit."""
 MAX_CATEGORIES = 255
 """Codes that count as categories of one column, as many as the trees of DCI take; of more, each bit is a column."""
@@ -188,7 +188,7 @@ def told_of(codes: Posterior, asked: Mapping[str, Tensor]) -> dict[str, dict[str
 
 
 def active_units(means: Array) -> MetricResult:
-    """How many latents have a posterior mean whose variance over images is above `ACTIVE_VARIANCE`.
+    """How many latents have a posterior mean whose variance over images is above `VARIES`.
 
     Not the count of active reals, which goes by KL.
 
@@ -198,8 +198,7 @@ def active_units(means: Array) -> MetricResult:
     Source: Burda et al., Importance Weighted Autoencoders (2016).
     """
     variance = means.var(axis=0, ddof=1, dtype=np.float64)
-    settings = {"threshold": ACTIVE_VARIANCE, "n": len(means)}
-    return MetricResult("active units", float((variance > ACTIVE_VARIANCE).sum()), settings)
+    return MetricResult("active units", float((variance > VARIES).sum()), {"threshold": VARIES, "n": len(means)})
 
 
 def real_rows(codes: Posterior, asked: Mapping[str, Tensor]) -> list[RealRow]:
