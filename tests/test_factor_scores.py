@@ -269,7 +269,7 @@ def test_input_that_cannot_be_scored_is_refused_by_name(name):
 
 def test_explicitness_refuses_a_factor_with_one_value_among_the_test_images():
     factors = np.column_stack([np.arange(300) % 2, np.arange(300) == 0]).astype(int)
-    with pytest.raises(ValueError, match="explicitness needs two values of each factor .*, factor 1 has one"):
+    with pytest.raises(ValueError, match=r"explicitness needs two values of each factor .*, factor 1 has one"):
         explicitness(factors.astype(float), factors, n_train=200, n_test=100)
 
 
