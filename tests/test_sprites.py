@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mrvae_lib.analysis.evaluation import encoded_examples, evaluate
+from mrvae_lib.analysis.latent_report import untrained
 from mrvae_lib.config import load_config
 from mrvae_lib.data import load_dataset
 from mrvae_lib.data.sprites import FACTORS, SIZES
@@ -111,6 +112,6 @@ def test_a_short_training_run_halves_the_reconstruction_error(sprites):
     config = load_config("dsprites", quick=True, overrides=[
         "data.limit=2000", "model.hidden=[4,8,8,64]", "train.epochs=2", "train.batch_size=25", "train.lr=3e-3",
         "train.precision=fp32", "train.device=cpu", "objective.estimator=concrete", "objective.lambda_consistency=0"])
-    images, untrained = sprites.first(100), tiny_model(6, 2, shape=(1, 64, 64), network="conv")
-    before, after = (evaluate(model, images)["reconstruction_at_mean"] for model in (untrained, train(config, images=sprites)))
+    images, trained = sprites.first(100), train(config, images=sprites)
+    before, after = (evaluate(model, images)["reconstruction_at_mean"] for model in (untrained(trained), trained))
     assert after < 0.5 * before
