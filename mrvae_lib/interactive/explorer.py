@@ -198,7 +198,7 @@ class CompareExplorer:
         self.explorers = {name: LatentExplorer(model, images, tiles=False) for name, model in models.items()}
         first = next(iter(self.explorers.values()))
         self.walk = parts.ExampleWalk(first.content, self.go_to)
-        layout = widgets.Layout(width="350px", margin="0 20px 0 0")
+        layout = widgets.Layout(width="440px", margin="0 20px 0 0")
         columns = [widgets.VBox([parts.group(name, explorer.decoded.panel), explorer.latents, explorer.tiles,
                                  explorer.message], layout=layout) for name, explorer in self.explorers.items()]
         self.panel = parts.styled(first.model.image_shape, wrapped(*self.walk.controls), wrapped(*columns))
